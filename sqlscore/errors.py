@@ -1,0 +1,64 @@
+"""Every error that sqlscore raises on purpose, as one tree.
+
+A message says what was wrong, where, and what to do about it. Errors of libraries are translated
+once, at the border that owns the library, and stay reachable as ``__cause__``. No message ever
+carries a password or the contents of a row.
+
+    SqlscoreError
+     ├─ ModelError            the file is no model that can run here
+     │   └─ ProviderError     the execution provider asked for is not there, or refuses the model
+     ├─ SignatureError        the caller's columns, names or types do not fit the model
+     ├─ RegistryError         no such model, version or alias; or it is in use; or its bytes changed
+     ├─ DatabaseError         the database refused, or cannot hold the promise that a run makes
+     ├─ JobConflict           another run holds the target, or a resume does not match its run
+     └─ MissingExtra          a package that an optional feature needs is not installed
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SqlscoreError(Exception):
+    """The base of every error that sqlscore raises on purpose."""
+
+
+class ModelError(SqlscoreError):
+    """The file is not an ONNX model that can run here."""
+
+
+class ProviderError(ModelError):
+    """The execution provider asked for is not available, or does not take this model."""
+
+
+class SignatureError(SqlscoreError):
+    """Columns, names or types do not fit what the model wants."""
+
+
+class RegistryError(SqlscoreError):
+    """A model, version or alias is missing, in use, or not what was stored."""
+
+
+class DatabaseError(SqlscoreError):
+    """The database refused, or cannot keep the promise that was asked of it."""
+
+
+class JobConflict(SqlscoreError):
+    """Another run holds the target, or a resumed run is not the one that was started."""
+
+
+class MissingExtra(SqlscoreError):
+    """A package that an optional feature needs is not installed."""
+
+    def __init__(self, extra: str, what: str) -> None:
+        super().__init__(f"{what} needs a package that is not installed. "
+                         f"Run: pip install 'sqlscore[{extra}]'")
+        self.extra = extra
+
+
+def nearest(name: str, names: Iterable[str], most: int = 3) -> str:
+    """The names most like `name`, as a clause to end a message with; empty where none is near."""
+    by_fold = {n.casefold(): n for n in names}
+    close = difflib.get_close_matches(name.casefold(), by_fold, n=most, cutoff=0.6)
+    return f" Did you mean {' or '.join(repr(by_fold[c]) for c in close)}?" if close else ""

@@ -1,0 +1,162 @@
+"""What a database product is to sqlscore: facts first, then the few functions that differ.
+
+A product is a value. Nothing outside this package compares its name; code asks for a fact or calls
+a function. `generic.py` has a form of every function that works on any SQLAlchemy dialect, and a
+product replaces the ones where it differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from sqlalchemy.types import UserDefinedType
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import pyarrow as pa
+    from sqlalchemy import (
+        URL,
+        ColumnElement,
+        Connection,
+        Engine,
+        Executable,
+        FromClause,
+        Select,
+        Table,
+    )
+
+    from sqlscore.types import Column
+
+
+class Write(StrEnum):
+    """What becomes of a row whose key the table already has, or has not."""
+
+    INSERT = "insert"  #: an existing key is an error
+    UPSERT = "upsert"  #: an existing row gets the new values, its other columns stay
+    UPDATE = "update"  #: only existing rows get the new values, nothing is inserted
+
+
+class Declared(UserDefinedType[Any]):
+    """A column type in the product's own words, as its catalogue printed it or `declare` made it."""
+
+    cache_ok = True
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def get_col_spec(self, **_: object) -> str:
+        """The type's text, for DDL and casts."""
+        return self.text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A table that is written: its name, the columns that exist, and its key.
+
+    `table` names it (schema and quoting by SQLAlchemy); its columns have `Declared` types.
+    """
+
+    table: Table
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+
+class Read(Protocol):
+    """Reads the rows of one query as Arrow batches."""
+
+    def __call__(
+        self,
+        engine: Engine,
+        query: Select[Any],
+        schema: pa.Schema,
+        *,
+        batch_rows: int,
+        connection: Connection | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Stream the rows of `query`, in its order, as batches of at most `batch_rows` rows.
+
+        Every batch has exactly `schema` (names and types); the query's columns were made by
+        `Product.project` for it. No row gives no batch, or empty ones. With `connection` the rows
+        are read over it (so its temporary tables and uncommitted rows are seen); without, over
+        the fastest way that the product has, with a connection of its own. An error of the
+        database or of the reader is a `DatabaseError`, raised from the iterator, never a shorter
+        stream. Closing the iterator early ends the work on the server's side too.
+        """
+
+
+class Unit(Protocol):
+    """One transaction that writes. Leaving its `with` block without `commit` rolls it back."""
+
+    def write(self, target: Target, batches: Sequence[pa.RecordBatch], how: Write) -> int:
+        """Write the batches' rows; the number of rows given.
+
+        The batches' columns are a subset of the target's, matched by name, with the key among
+        them; each is cast to the target's own type first, and a value that does not fit is a
+        `DatabaseError`, never another value. Columns that are not in the batches keep their
+        values (or get their defaults). A duplicate key under `Write.INSERT` is a `DatabaseError`.
+        """
+
+    def execute(self, statement: Executable) -> None:
+        """Run one statement in this transaction."""
+
+    def fetch(self, statement: Executable) -> list[tuple[Any, ...]]:
+        """The rows of one statement, run in this transaction."""
+
+    def commit(self) -> None:
+        """Make all of it permanent; only when this returns is it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """One database product."""
+
+    name: str  #: as people write it: ``PostgreSQL``
+    dialect: str  #: the SQL flavour's name in sqlglot
+
+    schemas: bool  #: owned tables live in a schema ``sqlscore``; else they carry that prefix
+    identifier_limit: int  #: longest identifier, in bytes of UTF-8
+    column_limit: int  #: most columns of a table
+    nan: bool  #: a double column can hold NaN
+    infinity: bool  #: a double column can hold ±inf
+    arrays: bool  #: a column can hold an array of numbers; else JSON text stands for it
+    transactional_ddl: bool  #: CREATE, ALTER and DROP roll back with their transaction
+    row_values: bool  #: an index serves ``(a, b) >= (x, y)``; else it is spelled out
+    keyset_walk: bool  #: range bounds by OFFSET from the last key; else by one row_number() query
+    shared: bool  #: more than one process can have the database open for writing
+
+    #: an engine with sqlscore's own settings (UTC, application name, strictness) for a URL
+    engine: Callable[[URL], Engine]
+    #: the columns of a table or subquery, from the catalogue or from an empty execution
+    describe: Callable[[Connection, FromClause], tuple[Column, ...]]
+    #: what a column is in a batch when it passes through: text where only text keeps the value
+    carried: Callable[[Column], pa.DataType]
+    #: the expression to SELECT so that `read` gives a column as the given Arrow type
+    project: Callable[[ColumnElement[Any], Column, pa.DataType], ColumnElement[Any]]
+    #: a key's bound as an expression that is safe as text, comparable with the column, index-friendly
+    literal: Callable[[Any, Column], ColumnElement[Any]]
+    #: the product's own words for a column that holds an Arrow type
+    declare: Callable[[pa.DataType], str]
+    read: Read
+    unit: Callable[[Engine, Connection | None], Unit]
+    #: readers must be closed while a unit commits (SQLite with a rollback journal)
+    readers_block_commit: Callable[[Engine], bool]
+    #: why a table cannot hold a run's promise (a non-transactional engine); None: it can
+    unfit: Callable[[Connection, Table], str | None]
+    #: what hangs on a table (views, foreign keys, publications), by name; empty: it can be swapped
+    dependents: Callable[[Connection, Table], tuple[str, ...]]
+    #: put the staged table in the place of another, which it replaces, with its grants and indexes;
+    #: part of the unit's transaction where `transactional_ddl`, else atomic in itself
+    swap: Callable[[Unit, Table, Table], None]

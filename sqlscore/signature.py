@@ -1,0 +1,81 @@
+"""What a model wants and what it gives: inputs and features, outputs and predictions.
+
+An *input* is an input of the graph; a *feature* is one named, typed column that feeds (a part of)
+one. An *output* is an output of the graph; a *prediction* is one named column made from (a part
+of) one. `signature_of` in `graph.py` builds a `Signature` from a graph's bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class InputKind(StrEnum):
+    """How an input of the graph is fed from columns."""
+
+    COLUMN = "column"  #: ``[N]`` or ``[N, 1]``: one feature
+    BLOCK = "block"  #: ``[N, k]``: k features side by side
+    TENSOR = "tensor"  #: ``[N, d1, …]``: one column that holds an array a row
+    CONSTANT = "constant"  #: no batch dimension: the caller gives it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Input:
+    """One input of the graph."""
+
+    name: str
+    element: str  #: ONNX element type, a key of `types.ARROW_TYPES`
+    shape: tuple[int | None, ...]  #: None: a free dimension; the first is the batch
+    kind: InputKind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Feature:
+    """One named, typed input column."""
+
+    name: str
+    type: pa.DataType  #: the Arrow type of the tensor's elements
+    input: str  #: the graph's input that it feeds
+    position: int  #: column in the block; 0 for an input of one column
+    missing: bool = False  #: the graph itself handles NaN for this feature, so NULL may become NaN
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Output:
+    """One output of the graph."""
+
+    name: str
+    element: str
+    shape: tuple[int | None, ...]
+    labels: tuple[str, ...] | None = None  #: class labels of the columns, where the graph has them
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """One named output column."""
+
+    name: str
+    type: pa.DataType  #: of the column: a list type for `[N, d]` outputs kept whole
+    output: str
+    position: int | None  #: column of the output's second dimension; None: the whole output
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signature:
+    """Ordered features in, predictions out.
+
+    `named` is False where a block's features carry made-up names (``f0``, ``f1``, …) because
+    neither the caller nor the graph named them: such features bind by position only, and only
+    where exactly as many columns are chosen.
+    """
+
+    inputs: tuple[Input, ...]
+    features: tuple[Feature, ...]
+    outputs: tuple[Output, ...]
+    predictions: tuple[Prediction, ...]
+    named: bool = True

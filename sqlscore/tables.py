@@ -1,0 +1,177 @@
+"""The tables that sqlscore owns, and how they come to be.
+
+They live in the schema ``sqlscore``, or carry that prefix where the product has no schemas. They
+are made by numbered steps; a database whose layout is newer than this code knows is never touched.
+Times are UTC without a zone; structured values are JSON text, so that any client can read them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from sqlscore.errors import DatabaseError
+
+LAYOUT = 1  #: the layout that this code reads and writes
+
+_BINARY = {"charset": "utf8mb4", "collation": "utf8mb4_bin"}
+
+
+def _name(length: int = 190) -> sa.String:
+    """A short text that tells upper from lower case on every product, and can be a key."""
+    return sa.String(length).with_variant(mysql.VARCHAR(length, **_BINARY), "mysql", "mariadb")
+
+
+def _text() -> sa.Text:
+    return sa.Text().with_variant(mysql.LONGTEXT(**_BINARY), "mysql", "mariadb")
+
+
+def _time() -> sa.DateTime:
+    return sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+
+
+def _bytes() -> sa.LargeBinary:
+    return sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+
+
+def _count() -> sa.BigInteger:
+    return sa.BigInteger()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tables:
+    """The owned tables of one database."""
+
+    metadata: sa.MetaData
+    layout: sa.Table  #: one row: the layout's number
+    models: sa.Table  #: one row a version
+    model_parts: sa.Table  #: the bytes of a model, by sha256, in parts
+    aliases: sa.Table  #: ``production`` of a name is this version
+    runs: sa.Table  #: one execution of a job, with all that a resume needs
+    ranges: sa.Table  #: the key ranges of a run; `done_at` is the mark
+    leases: sa.Table  #: who may write a target now
+    watermarks: sa.Table  #: how far an incremental job got
+
+
+@cache
+def owned(*, schemas: bool) -> Tables:
+    """The owned tables of a product with schemas, or without."""
+    metadata = sa.MetaData(schema="sqlscore" if schemas else None)
+
+    def table(name: str, *columns: sa.Column[object]) -> sa.Table:
+        full = name if schemas else f"sqlscore_{name}"
+        return sa.Table(full, metadata, *columns, mysql_engine="InnoDB", mysql_charset="utf8mb4")
+
+    def key(name: str, type_: sa.types.TypeEngine[object]) -> sa.Column[object]:
+        return sa.Column(name, type_, primary_key=True, autoincrement=False)
+
+    def column(
+        name: str, type_: sa.types.TypeEngine[object], *, nullable: bool = False
+    ) -> sa.Column[object]:
+        return sa.Column(name, type_, nullable=nullable)
+
+    return Tables(
+        metadata=metadata,
+        layout=table("layout", key("version", sa.Integer()), column("applied_at", _time())),
+        models=table(
+            "models",
+            key("name", _name()),
+            key("version", sa.Integer()),
+            column("sha256", _name(64)),
+            column("bytes", _count()),
+            column("options", _text()),  # JSON: features, outputs, drop, as the caller gave them
+            column("signature", _text()),  # JSON: for people who look; computed anew on each load
+            column("proof", _text()),  # JSON: what was proved at add, and how the model runs
+            column("created_at", _time()),
+        ),
+        model_parts=table(
+            "model_parts",
+            key("sha256", _name(64)),
+            key("part", sa.Integer()),
+            column("bytes", _bytes()),
+        ),
+        aliases=table(
+            "aliases",
+            key("name", _name()),
+            key("alias", _name()),
+            column("version", sa.Integer()),
+            column("changed_at", _time()),
+        ),
+        runs=table(
+            "runs",
+            key("id", _name(32)),
+            column("job", _name()),
+            column("status", _name(16)),  # running, done, failed, abandoned
+            column("source", _text()),
+            column("target", _text()),
+            column("plan", _text()),  # JSON: what a resume needs to go on as it began
+            column("rows", _count()),
+            column("counts", _text()),  # JSON: NULL, NaN, ±inf per feature and prediction
+            column("error", _text(), nullable=True),
+            column("owner", _name()),  # host and process
+            column("started_at", _time()),
+            column("finished_at", _time(), nullable=True),
+        ),
+        ranges=table(
+            "ranges",
+            key("run", _name(32)),
+            key("ordinal", sa.Integer()),
+            column("low", _text(), nullable=True),  # JSON: first key in it; NULL: no bound
+            column("high", _text(), nullable=True),  # JSON: first key past it; NULL: no bound
+            column("rows", _count(), nullable=True),  # rows scored, once it is done
+            column("counts", _text(), nullable=True),
+            column("done_at", _time(), nullable=True),
+        ),
+        leases=table(
+            "leases",
+            key("target", _name()),
+            column("run", _name(32)),
+            column("owner", _name()),
+            column("token", _name(32)),
+            column("acquired_at", _time()),
+            column("heartbeat", _time()),
+        ),
+        watermarks=table(
+            "watermarks",
+            key("job", _name()),
+            column("high", _text()),  # JSON: the largest watermark that is scored
+            column("run", _name(32)),
+            column("updated_at", _time()),
+        ),
+    )
+
+
+def now() -> datetime:
+    """The time as the owned tables hold it: UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def layout_version(connection: sa.Connection, tables: Tables) -> int:
+    """The number of the layout that this database has; 0 where it has none."""
+    inspector = sa.inspect(connection)
+    if not inspector.has_table(tables.layout.name, schema=tables.layout.schema):
+        return 0
+    return connection.scalar(sa.select(sa.func.max(tables.layout.c.version))) or 0
+
+
+def ensure(engine: sa.Engine, *, schemas: bool) -> Tables:
+    """Make the owned tables where they are missing; refuse a layout newer than this code."""
+    tables = owned(schemas=schemas)
+    with engine.connect() as connection:
+        found = layout_version(connection, tables)
+    if found > LAYOUT:
+        raise DatabaseError(
+            f"the sqlscore tables of this database have layout {found}, and this sqlscore knows "
+            f"layouts up to {LAYOUT}. Upgrade sqlscore: pip install -U sqlscore"
+        )
+    if found < LAYOUT:
+        with engine.begin() as connection:
+            if schemas:
+                connection.execute(sa.schema.CreateSchema("sqlscore", if_not_exists=True))
+            tables.metadata.create_all(connection)
+            connection.execute(tables.layout.insert().values(version=LAYOUT, applied_at=now()))
+    return tables

@@ -1,0 +1,1 @@
+"""How batches cross the wire: one file a way, each usable alone."""

@@ -1,0 +1,49 @@
+"""The types that cross the project: ONNX element types and Arrow types, and what a column is.
+
+Arrow is the spine: a batch is a `pyarrow.RecordBatch`, a column's type is a `pyarrow.DataType`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+#: ONNX element type (as ONNX Runtime prints it, without ``tensor()``) -> Arrow type of its column.
+#: bfloat16 has no Arrow type: its column is float32, which holds every bfloat16 exactly.
+ARROW_TYPES: dict[str, pa.DataType] = {
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "float16": pa.float16(),
+    "bfloat16": pa.float32(),
+    "int8": pa.int8(),
+    "int16": pa.int16(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "uint8": pa.uint8(),
+    "uint16": pa.uint16(),
+    "uint32": pa.uint32(),
+    "uint64": pa.uint64(),
+    "bool": pa.bool_(),
+    "string": pa.string(),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One column of a relation in a database, as its catalogue describes it."""
+
+    name: str  #: in the catalogue's own spelling
+    type: pa.DataType  #: what the column means, in Arrow's terms; pa.null() where unknown
+    declared: str | None = None  #: the type in the product's own words, e.g. ``numeric(10,2)``
+    nullable: bool = True
+
+
+def is_number(type_: pa.DataType) -> bool:
+    """Whether a column of this type can feed a numeric feature."""
+    return bool(
+        pa.types.is_integer(type_)
+        or pa.types.is_floating(type_)
+        or pa.types.is_decimal(type_)
+        or pa.types.is_boolean(type_)
+    )
