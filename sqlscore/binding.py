@@ -1,0 +1,287 @@
+"""Which column feeds which feature, and which column takes which prediction: a pure decision.
+
+    signature x source columns x what the caller chose -> Binding
+
+Nothing binds by chance: a feature takes the column of exactly its name, else the one column whose
+name is equal but for upper and lower case, else it is an error that names what is near. Features
+whose names were made up (an unnamed block) bind by position, and only where the caller chose
+exactly as many columns.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from sqlscore.errors import SignatureError, nearest
+from sqlscore.signature import Feature, Prediction, Signature
+from sqlscore.types import Column, is_number
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoundFeature:
+    """One feature and the column that feeds it."""
+
+    feature: Feature
+    column: Column
+    read: pa.DataType  #: the type in which the column is read; the predictor goes on from there
+
+    @property
+    def cast(self) -> str:
+        """How a value gets from the column to the tensor, for people: ``bigint -> double -> float``."""
+        steps = (
+            self.column.declared or str(self.column.type),
+            str(self.read),
+            str(self.feature.type),
+        )
+        return " -> ".join(dict.fromkeys(step.lower() for step in steps))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoundPrediction:
+    """One prediction and the column that takes it."""
+
+    prediction: Prediction
+    column: str  #: a legal name on the target's product
+    type: pa.DataType  #: of the column on that product; JSON text where it has no arrays
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Binding:
+    """One model bound to one source, and the columns that its predictions take."""
+
+    signature: Signature  #: with the predictions that the target's product can hold
+    features: tuple[BoundFeature, ...]
+    predictions: tuple[BoundPrediction, ...]
+    by_position: bool  #: the features' names were made up, and columns bound in their order
+
+
+def match_features(
+    signature: Signature,
+    columns: Sequence[str],
+    *,
+    map: Mapping[str, str] | None = None,
+    positional: bool = False,
+) -> tuple[str, ...]:
+    """The column that feeds each feature, in the order of the features.
+
+    `map` binds a feature to another column. `positional` says that the caller chose the columns
+    one by one (a SELECT, a DataFrame), so that an unnamed block may bind by their order. Raises
+    `SignatureError` for what does not bind, or binds to more than one.
+    """
+    renamed = dict(map or {})
+    features = [feature.name for feature in signature.features]
+    for name in renamed:
+        if name not in features:
+            raise SignatureError(
+                f"map= names {name!r}, which is no feature of the model.{nearest(name, features)}"
+                f" The model wants: {_listed(features)}"
+            )
+    if not signature.named and not renamed:
+        return _by_position(features, columns, positional=positional)
+    missing = []
+    matched = []
+    for name in features:
+        column = _match(renamed.get(name, name), columns)
+        matched.append(column or "")
+        if column is None:
+            missing.append((name, renamed.get(name, name)))
+    if missing:
+        raise SignatureError(_missing(missing, features, columns))
+    return tuple(matched)
+
+
+def _match(name: str, columns: Sequence[str]) -> str | None:
+    if name in columns:
+        return name
+    alike = [column for column in columns if column.casefold() == name.casefold()]
+    if len(alike) > 1:
+        raise SignatureError(
+            f"{name!r} could be any of the columns {_listed(alike)}, which differ in case only. "
+            f"Say which one: map={{{name!r}: {alike[0]!r}}}"
+        )
+    return alike[0] if alike else None
+
+
+def _by_position(
+    features: Sequence[str], columns: Sequence[str], *, positional: bool
+) -> tuple[str, ...]:
+    if positional and len(columns) == len(features):
+        return tuple(columns)
+    what = (
+        f"exactly {len(features)} columns beside the key, and there are {len(columns)}"
+        if positional
+        else "a SELECT or a DataFrame that names them; a table or * does not choose an order"
+    )
+    raise SignatureError(
+        f"the model takes a block of {len(features)} features and does not name them. Give their "
+        f"names once, features=[…] at load or add; or bind by position, which needs {what}"
+    )
+
+
+def _missing(
+    missing: Sequence[tuple[str, str]], features: Sequence[str], columns: Sequence[str]
+) -> str:
+    lines = [
+        f"  {name!r}"
+        + (f" (map: {wanted!r})" if wanted != name else "")
+        + ": no such column."
+        + nearest(wanted, columns)
+        for name, wanted in missing
+    ]
+    return "\n".join(
+        [
+            f"{len(missing)} of the model's {len(features)} features have no column:",
+            *lines,
+            f"The model wants: {_listed(features)}",
+            f"The source has: {_listed(columns)}",
+            "Bind a feature to a column of another name by map={feature: column}",
+        ]
+    )
+
+
+def _listed(names: Sequence[str], most: int = 40) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return f"{shown}, … ({len(names)} in all)" if len(names) > most else shown or "nothing"
+
+
+def bind(
+    signature: Signature,
+    columns: Sequence[Column],
+    *,
+    key: Sequence[str],
+    taken: Iterable[str] = (),
+    map: Mapping[str, str] | None = None,
+    positional: bool = False,
+    identifier_limit: int,
+    column_limit: int,
+    arrays: bool,
+    prefix: str = "",
+) -> Binding:
+    """Bind a model's features to a source's columns and its predictions to a target's.
+
+    `taken` are the target's column names that are spoken for (the key, passed columns, another
+    model's predictions); the limits are the target product's. With `positional`, the columns
+    beside the key may feed an unnamed block in their order.
+    """
+    by_name = {column.name: column for column in columns}
+    candidates = [name for name in by_name if not signature.named and name not in key] or list(
+        by_name
+    )
+    if signature.named:
+        candidates = list(by_name)
+    names = match_features(signature, candidates, map=map, positional=positional)
+    features = tuple(
+        BoundFeature(feature=feature, column=by_name[name], read=_read_as(feature, by_name[name]))
+        for feature, name in zip(signature.features, names, strict=True)
+    )
+    fitting = _within(signature, column_limit)
+    return Binding(
+        signature=fitting,
+        features=features,
+        predictions=_predictions(
+            fitting.predictions, list(taken), identifier_limit, arrays=arrays, prefix=prefix
+        ),
+        by_position=not signature.named and not map,
+    )
+
+
+def _read_as(feature: Feature, column: Column) -> pa.DataType:
+    """The type in which a column is read for a feature: the widest one without a loss on the way."""
+    wants_text = pa.types.is_string(feature.type)
+    unknown = pa.types.is_null(column.type)
+    if wants_text and (unknown or _is_text(column.type)):
+        return pa.string()
+    if not wants_text and unknown:
+        return pa.float64()
+    if not wants_text and is_number(column.type):
+        return _number(feature.type, column.type)
+    raise SignatureError(
+        f"feature {feature.name!r} wants {feature.type}, and column {column.name!r} is "
+        f"{column.declared or column.type}. Nothing is converted between text and numbers behind "
+        "your back: convert it in a SELECT as the source, or map= the feature to another column"
+    )
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(type_)
+        or pa.types.is_large_string(type_)
+        or pa.types.is_dictionary(type_)
+    )
+
+
+def _number(feature: pa.DataType, column: pa.DataType) -> pa.DataType:
+    if pa.types.is_floating(feature) or pa.types.is_floating(column) or pa.types.is_decimal(column):
+        return pa.float64()
+    if pa.types.is_boolean(column):
+        return pa.bool_()
+    return pa.uint64() if pa.types.is_uint64(column) else pa.int64()
+
+
+def _within(signature: Signature, column_limit: int) -> Signature:
+    """Class scores that would pass the product's column limit become one list column an output."""
+    if len(signature.predictions) < column_limit // 2:
+        return signature
+    kept: dict[tuple[str, int | None], Prediction] = {}
+    for prediction in signature.predictions:
+        if prediction.position is None:
+            kept[prediction.output, prediction.position] = prediction
+        else:
+            kept.setdefault(
+                (prediction.output, None),
+                Prediction(
+                    name=prediction.output,
+                    type=pa.list_(prediction.type),
+                    output=prediction.output,
+                    position=None,
+                ),
+            )
+    return dataclasses.replace(signature, predictions=tuple(kept.values()))
+
+
+def _predictions(
+    predictions: Sequence[Prediction],
+    taken: list[str],
+    identifier_limit: int,
+    *,
+    arrays: bool,
+    prefix: str,
+) -> tuple[BoundPrediction, ...]:
+    bound = []
+    for prediction in predictions:
+        name = legal_name(prefix + prediction.name, limit=identifier_limit, taken=taken)
+        taken.append(name)
+        is_list = pa.types.is_list(prediction.type)
+        bound.append(
+            BoundPrediction(
+                prediction=prediction,
+                column=name,
+                type=pa.string() if is_list and not arrays else prediction.type,
+            )
+        )
+    return tuple(bound)
+
+
+def legal_name(name: str, *, limit: int, taken: Iterable[str] = ()) -> str:
+    """A column name that a product takes, as near to `name` as can be.
+
+    At most `limit` bytes of UTF-8, cut at a whole character; without control characters; not
+    equal to one of `taken`, upper and lower case alike: a number is put behind it where it is.
+    """
+    clean = "".join(c for c in name if c.isprintable()).strip() or "prediction"
+    folded = {other.casefold() for other in taken}
+    candidate = _cut(clean, limit)
+    number = 2
+    while candidate.casefold() in folded:
+        suffix = f"_{number}"
+        candidate = _cut(clean, limit - len(suffix)) + suffix
+        number += 1
+    return candidate
+
+
+def _cut(name: str, limit: int) -> str:
+    return name.encode()[:limit].decode(errors="ignore")
