@@ -11,14 +11,17 @@ exactly as many columns.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from sqlscore.errors import SignatureError, nearest
 from sqlscore.signature import Feature, Prediction, Signature
-from sqlscore.types import Column, is_number
+from sqlscore.types import Column, is_number, is_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,12 +34,9 @@ class BoundFeature:
 
     @property
     def cast(self) -> str:
-        """How a value gets from the column to the tensor, for people: ``bigint -> double -> float``."""
-        steps = (
-            self.column.declared or str(self.column.type),
-            str(self.read),
-            str(self.feature.type),
-        )
+        """How a value gets from column to tensor, for people: ``bigint -> int64 -> float``."""
+        declared = self.column.declared or str(self.column.type)
+        steps = (declared, str(self.read), str(self.feature.type))
         return " -> ".join(dict.fromkeys(step.lower() for step in steps))
 
 
@@ -190,10 +190,10 @@ def bind(
 
 
 def _read_as(feature: Feature, column: Column) -> pa.DataType:
-    """The type in which a column is read for a feature: the widest one without a loss on the way."""
+    """The type in which a column is read for a feature: one that loses nothing on the way."""
     wants_text = pa.types.is_string(feature.type)
     unknown = pa.types.is_null(column.type)
-    if wants_text and (unknown or _is_text(column.type)):
+    if wants_text and (unknown or is_text(column.type)):
         return pa.string()
     if not wants_text and unknown:
         return pa.float64()
@@ -203,14 +203,6 @@ def _read_as(feature: Feature, column: Column) -> pa.DataType:
         f"feature {feature.name!r} wants {feature.type}, and column {column.name!r} is "
         f"{column.declared or column.type}. Nothing is converted between text and numbers behind "
         "your back: convert it in a SELECT as the source, or map= the feature to another column"
-    )
-
-
-def _is_text(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(type_)
-        or pa.types.is_large_string(type_)
-        or pa.types.is_dictionary(type_)
     )
 
 

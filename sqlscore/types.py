@@ -47,3 +47,13 @@ def is_number(type_: pa.DataType) -> bool:
         or pa.types.is_decimal(type_)
         or pa.types.is_boolean(type_)
     )
+
+
+def is_text(type_: pa.DataType) -> bool:
+    """Whether a column of this type holds text."""
+    return bool(
+        pa.types.is_string(type_)
+        or pa.types.is_large_string(type_)
+        or pa.types.is_string_view(type_)
+        or (pa.types.is_dictionary(type_) and is_text(type_.value_type))
+    )
