@@ -1,0 +1,1 @@
+"""Native scoring for any SQL database: ONNX models where the rows lie."""
