@@ -1,0 +1,105 @@
+"""What a database's catalogue says of a table: its name as it is spelled, its columns, its keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from sqlscore.errors import DatabaseError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlscore.products.product import Product
+    from sqlscore.types import Column
+
+
+def find_table(connection: sa.Connection, product: Product, text: str) -> sa.Table | None:
+    """The table or view that a user means, in the catalogue's own spelling; None if there is none.
+
+    The whole text is tried as one name first, so that a name with a dot in it needs no quotes;
+    then as ``schema.table``, quoted as the product quotes. Exactly that name wins, else the one
+    that differs in upper and lower case only.
+    """
+    inspector = sa.inspect(connection)
+    for schema, name in _readings(text, product):
+        if inspector.has_table(name, schema=schema):
+            return sa.Table(name, sa.MetaData(), schema=schema)
+    for schema, name in _readings(text, product):
+        alike = [n for n in _names(inspector, schema) if n.casefold() == name.casefold()]
+        if len(alike) == 1:
+            return sa.Table(alike[0], sa.MetaData(), schema=schema)
+        if alike:
+            raise DatabaseError(f"{text!r} could be any of the tables {', '.join(alike)}")
+    return None
+
+
+def _readings(text: str, product: Product) -> list[tuple[str | None, str]]:
+    readings: list[tuple[str | None, str]] = [(None, text)]
+    try:
+        table = exp.to_table(text, dialect=product.dialect)
+    except (SqlglotError, ValueError):
+        return readings
+    if table.name:
+        schema = ".".join(part.name for part in table.parts[:-1])
+        readings.append((schema or None, table.name))
+    return readings
+
+
+def _names(inspector: sa.Inspector, schema: str | None) -> list[str]:
+    try:
+        return [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
+    except sa.exc.NoSuchTableError:
+        return []
+
+
+def no_table(connection: sa.Connection, text: str) -> str:
+    """The message for a name that no table has: what is near, and what there is."""
+    names = _names(sa.inspect(connection), None)
+    shown = ", ".join(names[:20]) or "none"
+    return f"there is no table or view {text!r}.{nearest(text, names)} Tables here: {shown}"
+
+
+def find_column(name: str, columns: Sequence[Column], *, where: str) -> Column:
+    """The column of exactly that name, else the one that differs in case only."""
+    exact = [column for column in columns if column.name == name]
+    alike = exact or [c for c in columns if c.name.casefold() == name.casefold()]
+    if len(alike) == 1:
+        return alike[0]
+    names = [column.name for column in columns]
+    if alike:
+        raise DatabaseError(f"{name!r} could be any of {[c.name for c in alike]} of {where}")
+    raise DatabaseError(
+        f"{where} has no column {name!r}.{nearest(name, names)} It has: {', '.join(names)}"
+    )
+
+
+def primary_key(connection: sa.Connection, table: sa.Table) -> Sequence[str]:
+    """The primary key's columns in their order; none for a view, or a table without one."""
+    inspector = sa.inspect(connection)
+    try:
+        return inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]
+    except sa.exc.NoSuchTableError:  # a view
+        return ()
+
+
+def unique_keys(connection: sa.Connection, table: sa.Table) -> list[set[str]]:
+    """The sets of columns that the catalogue says are unique: primary key, constraints, indexes."""
+    inspector = sa.inspect(connection)
+    try:
+        found = [set(primary_key(connection, table))]
+        found += [
+            set(u["column_names"])
+            for u in inspector.get_unique_constraints(table.name, table.schema)
+        ]
+        found += [
+            {name for name in index["column_names"] if name}
+            for index in inspector.get_indexes(table.name, table.schema)
+            if index["unique"] and not index.get("dialect_options", {}).get("postgresql_where")
+        ]
+    except (sa.exc.NoSuchTableError, NotImplementedError):
+        return []
+    return [columns for columns in found if columns]

@@ -1,0 +1,184 @@
+"""Key ranges: a source's rows cut by key into the units of work of a run.
+
+Bounds are found once, by the database, stored with the run, and half-open: ``low <= key < high``,
+the first and the last open-ended, so that rows which come in the meantime fall into one of them.
+Keys are compared by the database, never in Python.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import operator
+import uuid
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sqlscore.errors import SqlscoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlscore.products.product import Product
+    from sqlscore.types import Column
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyRange:
+    """The unit of work: the rows with ``low <= key < high``."""
+
+    ordinal: int
+    low: tuple[Any, ...] | None  #: first key in the range; None: from the beginning
+    high: tuple[Any, ...] | None  #: first key past the range; None: to the end
+
+
+def cut(
+    connection: sa.Connection,
+    product: Product,
+    relation: sa.FromClause,
+    key: Sequence[Column],
+    *,
+    rows: int,
+    where: sa.ColumnElement[bool] | None = None,
+) -> list[KeyRange]:
+    """Cut a relation into key ranges of about `rows` rows each.
+
+    A relation without rows gives one range, which stays empty unless rows come in the meantime.
+    """
+    find = _walk if product.keyset_walk else _numbered
+    bounds = find(connection, product, relation, key, rows, where)
+    edges: list[tuple[Any, ...] | None] = [None, *bounds, None]
+    return [
+        KeyRange(ordinal=ordinal, low=low, high=high)
+        for ordinal, (low, high) in enumerate(itertools.pairwise(edges))
+    ]
+
+
+def _walk(
+    connection: sa.Connection,
+    product: Product,
+    relation: sa.FromClause,
+    key: Sequence[Column],
+    rows: int,
+    where: sa.ColumnElement[bool] | None,
+) -> list[tuple[Any, ...]]:
+    """From each bound, the key `rows` further on: an index serves every step."""
+    bounds: list[tuple[Any, ...]] = []
+    columns = named(key)
+    first = sa.select(*columns).select_from(relation).order_by(*columns).offset(rows).limit(1)
+    step = first if where is None else first.where(where)
+    while True:
+        found = connection.execute(
+            step.where(compare(product, key, bounds[-1], ">=")) if bounds else step
+        ).one_or_none()
+        if found is None:
+            return bounds
+        bounds.append(tuple(found))
+
+
+def _numbered(
+    connection: sa.Connection,
+    product: Product,
+    relation: sa.FromClause,
+    key: Sequence[Column],
+    rows: int,
+    where: sa.ColumnElement[bool] | None,
+) -> list[tuple[Any, ...]]:
+    """Every `rows`-th key of all: one sort, for products that would scan for each step."""
+    columns = named(key)
+    number = sa.func.row_number().over(order_by=columns).label("sqlscore_number")
+    numbered = sa.select(*columns, number).select_from(relation)
+    inner = (numbered if where is None else numbered.where(where)).subquery("numbered")
+    bounds = (
+        sa.select(*(inner.c[column.name] for column in key))
+        .where(inner.c.sqlscore_number > 1, (inner.c.sqlscore_number - 1) % rows == 0)
+        .order_by(inner.c.sqlscore_number)
+    )
+    return [tuple(row) for row in connection.execute(bounds)]
+
+
+def named(key: Sequence[Column]) -> list[sa.ColumnClause[Any]]:
+    """The key's columns as SQL, by their names alone."""
+    return [sa.column(column.name) for column in key]
+
+
+def within(
+    product: Product, key: Sequence[Column], range_: KeyRange
+) -> sa.ColumnElement[bool] | None:
+    """``low <= key < high``; None where both ends are open."""
+    parts = [
+        compare(product, key, bound, sign)
+        for bound, sign in ((range_.low, ">="), (range_.high, "<"))
+        if bound is not None
+    ]
+    return sa.and_(*parts) if parts else None
+
+
+_SIGNS: dict[str, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+
+
+def compare(
+    product: Product, key: Sequence[Column], bound: Sequence[Any], sign: str
+) -> sa.ColumnElement[bool]:
+    """``key < bound`` or ``key >= bound``, by the order of the key's columns, index-friendly."""
+    columns = named(key)
+    values = [product.literal(value, column) for value, column in zip(bound, key, strict=True)]
+    if len(columns) == 1:
+        return _SIGNS[sign](columns[0], values[0])
+    if product.row_values:
+        return _SIGNS[sign](sa.tuple_(*columns), sa.tuple_(*values))
+    strict, loose = sign[0], f"{sign[0]}="
+    pairs = list(zip(columns, values, strict=True))
+    compared = _SIGNS[sign](*pairs.pop())
+    for column, value in reversed(pairs):
+        # the first term is implied by the second, and is the one that an index serves
+        later = sa.or_(_SIGNS[strict](column, value), compared)
+        compared = sa.and_(_SIGNS[loose](column, value), later)
+    return compared
+
+
+def encode(key: tuple[Any, ...] | None) -> str | None:
+    """A bound as JSON text, which `decode` turns back into equal values."""
+    return None if key is None else json.dumps([_encoded(value) for value in key])
+
+
+def decode(text: str | None) -> tuple[Any, ...] | None:
+    """The bound that `encode` wrote."""
+    return None if text is None else tuple(_decoded(value) for value in json.loads(text))
+
+
+#: type -> (its name in stored text, to text, from text); a subclass stands before its base
+_STORED: tuple[tuple[type, str, Callable[[Any], str], Callable[[str], Any]], ...] = (
+    (datetime, "timestamp", datetime.isoformat, datetime.fromisoformat),
+    (date, "date", date.isoformat, date.fromisoformat),
+    (Decimal, "decimal", str, Decimal),
+    (uuid.UUID, "uuid", str, uuid.UUID),
+    (bytes, "binary", lambda v: b64encode(v).decode(), b64decode),
+)
+
+
+def _encoded(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    plain = bytes(value) if isinstance(value, bytearray | memoryview) else value
+    for type_, name, to_text, _ in _STORED:
+        if isinstance(plain, type_):
+            return {name: to_text(plain)}
+    raise SqlscoreError(
+        f"a key of type {type(value).__name__} cannot be stored as a range's bound. Use a key of "
+        "integers, text, decimals, dates, timestamps, uuids or binary"
+    )
+
+
+def _decoded(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    ((name, text),) = value.items()
+    return next(from_text(text) for _, stored, _, from_text in _STORED if stored == name)

@@ -1,0 +1,216 @@
+"""A relation that is read: resolved by name, its key proved, cut into key ranges, read as batches.
+
+A source is a table, a view, or a SELECT. Key ranges need one that gives the same rows when it is
+asked twice: a table, a view, or a SELECT of columns and filters over one of them (`repeatable`).
+Any other SELECT is evaluated once, into a staging table that the run owns, which then is the
+source. Keys are compared by the database, never in Python.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import sqlalchemy as sa
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from sqlscore.catalogue import find_column, find_table, no_table, primary_key, unique_keys
+from sqlscore.errors import DatabaseError
+from sqlscore.ranges import KeyRange, cut, within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlscore.products.product import Product
+    from sqlscore.types import Column
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """A relation that can be read."""
+
+    engine: sa.Engine
+    product: Product
+    name: str  #: as the user typed it
+    relation: sa.FromClause
+    table: sa.Table | None  #: None for a SELECT
+    columns: tuple[Column, ...]
+    repeatable: bool  #: gives the same rows when it is asked twice
+    chosen: bool  #: the user named the columns one by one, so their order means something
+
+    def column(self, name: str) -> Column:
+        """The column of that name, in the catalogue's spelling, or a `DatabaseError`."""
+        return find_column(name, self.columns, where=f"the source {self.name!r}")
+
+
+def resolve(engine: sa.Engine, product: Product, text: str) -> Source:
+    """The relation that a user means by `text`: a table's or view's name, or a SELECT."""
+    if is_select(text):
+        return _select(engine, product, text)
+    with engine.connect() as connection:
+        table = find_table(connection, product, text)
+        if table is None:
+            raise DatabaseError(no_table(connection, text))
+        columns = product.describe(connection, table)
+    return Source(
+        engine=engine, product=product, name=text, relation=table, table=table, columns=columns,
+        repeatable=True, chosen=False,
+    )  # fmt: skip
+
+
+def is_select(text: str) -> bool:
+    """Whether a source's text is a query, and no name."""
+    first = text.lstrip("( \t\r\n").split(None, 1)
+    return len(first) == 2 and first[0].casefold() in {"select", "with", "values", "from"}
+
+
+def _select(engine: sa.Engine, product: Product, text: str) -> Source:
+    query = text.strip().rstrip(";").rstrip()
+    with engine.connect() as connection:
+        columns = product.describe(connection, textual(query).columns().subquery("source"))
+    names = [column.name for column in columns]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise DatabaseError(f"the SELECT names a column twice: {', '.join(twice)}. Use AS")
+    relation = textual(query).columns(*(sa.column(name) for name in names)).subquery("source")
+    tree = _parsed(query, product)
+    return Source(
+        engine=engine, product=product, name=text, relation=relation, table=None, columns=columns,
+        repeatable=tree is not None and _is_repeatable(tree),
+        chosen=tree is not None and not any(tree.find_all(exp.Star)),
+    )  # fmt: skip
+
+
+def textual(query: str) -> sa.TextClause:
+    """A user's own query, word for word: a colon in it starts no parameter."""
+    return sa.text(query.replace(":", r"\:"))
+
+
+def _parsed(query: str, product: Product) -> exp.Expr | None:
+    try:
+        return sqlglot.parse_one(query, dialect=product.dialect)
+    except SqlglotError:
+        return None  # the database understood it, sqlglot does not: so nothing is known of it
+
+
+#: what may stand in a SELECT that is asked again for each range: columns, values, arithmetic,
+#: comparisons, CASE, COALESCE, casts, one table. All else may give other rows the second time.
+_REPEATABLE = (
+    exp.Select, exp.From, exp.Where, exp.Table, exp.TableAlias, exp.Identifier, exp.Column,
+    exp.Alias, exp.Star, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Binary, exp.Unary,
+    exp.Between, exp.In, exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.Cast, exp.DataType,
+    exp.DataTypeParam, exp.Tuple, exp.Abs, exp.Round, exp.Lower, exp.Upper, exp.Concat, exp.Exp,
+    exp.Ln, exp.Sqrt, exp.Floor, exp.Ceil, exp.Trim, exp.Length, exp.Substring,
+)  # fmt: skip
+
+
+def _is_repeatable(tree: exp.Expr) -> bool:
+    single = len(list(tree.find_all(exp.Table))) == 1 and not tree.args.get("with_")
+    return single and all(isinstance(node, _REPEATABLE) for node in tree.walk())
+
+
+def select_key(source: Source, key: Sequence[str]) -> tuple[Column, ...]:
+    """The key's columns: those named, else the table's primary key. `DatabaseError` if neither."""
+    if key:
+        return tuple(source.column(name) for name in key)
+    names: Sequence[str] = ()
+    if source.table is not None:
+        with source.engine.connect() as connection:
+            names = primary_key(connection, source.table)
+    if not names:
+        raise DatabaseError(
+            f"the source {source.name!r} has no primary key that the catalogue knows. Say which "
+            "columns identify a row: key= (on the command line: --key id)"
+        )
+    return tuple(source.column(name) for name in names)
+
+
+def prove_key(source: Source, key: Sequence[Column]) -> None:
+    """Make sure that no key is NULL or there twice: by the catalogue, else by one query.
+
+    Raises `DatabaseError` with the numbers; the values themselves are not shown.
+    """
+    with source.engine.connect() as connection:
+        if _proved_by_catalogue(connection, source, key):
+            return
+        columns = [
+            source.relation.c[c.name] if source.table is None else sa.column(c.name) for c in key
+        ]
+        missing = sa.or_(*(column.is_(None) for column in columns))
+        nulls = connection.scalar(
+            sa.select(sa.func.count()).select_from(source.relation).where(missing)
+        )
+        repeated = (
+            sa.select(sa.literal(1).label("one")).select_from(source.relation)
+            .group_by(*columns).having(sa.func.count() > 1).subquery()
+        )  # fmt: skip
+        duplicates = connection.scalar(sa.select(sa.func.count()).select_from(repeated))
+    names = ", ".join(column.name for column in key)
+    if nulls:
+        raise DatabaseError(f"the key ({names}) of {source.name!r} is NULL in {nulls} rows")
+    if duplicates:
+        raise DatabaseError(
+            f"the key ({names}) of {source.name!r} does not identify a row: {duplicates} keys are "
+            "there more than once. Add a column to the key, or score a SELECT without duplicates"
+        )
+
+
+def _proved_by_catalogue(connection: sa.Connection, source: Source, key: Sequence[Column]) -> bool:
+    if source.table is None:
+        return False
+    wanted = {column.name for column in key}
+    return not any(column.nullable for column in key) and wanted in unique_keys(
+        connection, source.table
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Projection:
+    """What is read of a source: each column under a name of its own, in a type of its own."""
+
+    columns: tuple[Column, ...]
+    schema: pa.Schema
+
+    @staticmethod
+    def of(*parts: tuple[str, Column, pa.DataType]) -> Projection:
+        """A projection of (name in the batch, column, type in the batch)."""
+        return Projection(
+            columns=tuple(column for _, column, _ in parts),
+            schema=pa.schema([(name, type_) for name, _, type_ in parts]),
+        )
+
+
+def ranges_of(
+    source: Source, key: Sequence[Column], *, rows: int, where: sa.ColumnElement[bool] | None = None
+) -> list[KeyRange]:
+    """The source cut into key ranges of about `rows` rows, those of `where` only."""
+    with source.engine.connect() as connection:
+        return cut(connection, source.product, source.relation, key, rows=rows, where=where)
+
+
+def read(
+    source: Source,
+    projection: Projection,
+    *,
+    batch_rows: int,
+    key: Sequence[Column] = (),
+    range_: KeyRange | None = None,
+    where: sa.ColumnElement[bool] | None = None,
+    limit: int | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The source's rows, or those of one range, as batches of the projection's schema."""
+    product = source.product
+    selected = [
+        product.project(sa.column(column.name), column, field.type).label(field.name)
+        for column, field in zip(projection.columns, projection.schema, strict=True)
+    ]
+    query = sa.select(*selected).select_from(source.relation)
+    inside = within(product, key, range_) if range_ is not None else None
+    for part in (inside, where):
+        query = query if part is None else query.where(part)
+    if limit is not None:
+        query = query.limit(limit)
+    return product.read(source.engine, query, projection.schema, batch_rows=batch_rows)
