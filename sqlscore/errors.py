@@ -43,6 +43,8 @@ class RegistryError(SqlscoreError):
 class DatabaseError(SqlscoreError):
     """The database refused, or cannot keep the promise that was asked of it."""
 
+    code: str | None = None  #: the database's own code, where it gave one: SQLSTATE or its number
+
 
 class JobConflict(SqlscoreError):
     """Another run holds the target, or a resumed run is not the one that was started."""

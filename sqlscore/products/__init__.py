@@ -1,0 +1,61 @@
+"""The database products that sqlscore knows, and how to find the one of an engine or a URL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from sqlscore.errors import DatabaseError, MissingExtra
+from sqlscore.products import generic
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from sqlscore.products.product import Product
+
+#: SQLAlchemy's name of a dialect -> product
+PRODUCTS: dict[str, Product] = {}
+
+#: dialect -> the extra that brings its driver
+_EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql", "duckdb": "duckdb"}
+
+
+def product_for(engine: Engine) -> Product:
+    """The product of an engine; a generic one for a dialect that nobody described."""
+    return PRODUCTS.get(engine.dialect.name) or generic.product(engine.dialect)
+
+
+def engine_for(url: str | sa.URL) -> Engine:
+    """An engine with sqlscore's own settings for a URL; nothing is connected yet.
+
+    `DatabaseError` for a text that is no URL or names no known database; `MissingExtra` where the
+    driver is not installed.
+    """
+    parsed = _parsed(url)
+    name = parsed.get_backend_name()
+    make = PRODUCTS[name].engine if name in PRODUCTS else generic.engine
+    try:
+        return make(parsed)
+    except sa.exc.NoSuchModuleError as error:
+        raise DatabaseError(
+            f"no database product {name!r} is known here. A URL begins like postgresql://, "
+            "mysql://, sqlite:/// or duckdb:///; others need their SQLAlchemy dialect installed"
+        ) from error
+    except ImportError as error:
+        if name not in _EXTRAS:
+            raise DatabaseError(
+                f"the driver of {parsed.drivername} is not installed: {error}"
+            ) from error
+        raise MissingExtra(_EXTRAS[name], f"a {name} database") from error
+
+
+def _parsed(url: str | sa.URL) -> sa.URL:
+    try:
+        return sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        # The text may hold a password, and SQLAlchemy's message the text.
+        raise DatabaseError(
+            "this is no database URL. It looks like postgresql://user:password@host/database, "
+            "with special characters of the password percent-encoded"
+        ) from None

@@ -1,0 +1,76 @@
+"""Errors of drivers and readers, turned into `DatabaseError` at the border.
+
+A message of ours carries the database's own code and first line. Details in further lines, and
+values that a first line quotes, are left out: they are contents of rows, and logs outlive rows.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import sqlalchemy.exc
+
+from sqlscore.errors import DatabaseError, SqlscoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL
+
+#: where products quote a row's value in the first line of a message
+_ROW_CONTENTS = (
+    re.compile(r"(?<=entry )'.*'(?= for key)"),  # MariaDB: duplicate key
+    re.compile(r"(?<=value: )'.*'(?= for column)"),  # MariaDB: does not fit
+    re.compile(r"(?<=: )\".*\"$"),  # PostgreSQL: invalid input syntax
+    re.compile(r"(?<=value )\".*\"(?= is out of range)"),  # PostgreSQL
+    re.compile(r"(?<=key )\".*\"(?= violates)"),  # DuckDB: duplicate key
+    re.compile(r"(?<=string )['\"].*['\"](?= to )"),  # DuckDB: conversion
+    re.compile(r"(?<=value )[-+.\w]+(?= (?:can't be cast|is out of range))"),  # DuckDB: conversion
+)
+
+
+def database_error(error: BaseException, doing: str, url: URL | None = None) -> DatabaseError:
+    """A `DatabaseError` that says what was being done, and the database's own code and words."""
+    original = getattr(error, "orig", None) or error
+    code = _code(original)
+    words = _words(original)
+    password = url.password if url is not None else None
+    if password:
+        words = words.replace(str(password), "***")
+    number = f" ({code})" if code else ""
+    failure = DatabaseError(f"{doing} failed{number}: {words}")
+    failure.code = code
+    return failure
+
+
+@contextmanager
+def translated(doing: str, *kinds: type[BaseException], url: URL | None = None) -> Iterator[None]:
+    """Raise SQLAlchemy's errors, and those of `kinds`, as `DatabaseError` with their cause."""
+    foreign: tuple[type[BaseException], ...] = (sqlalchemy.exc.SQLAlchemyError, *kinds)
+    try:
+        yield
+    except SqlscoreError:
+        raise
+    except foreign as error:
+        raise database_error(error, doing, url) from error
+
+
+def _code(error: BaseException) -> str | None:
+    """SQLSTATE, SQLite's name of an error, or the product's number; None where there is none."""
+    for attribute in ("sqlstate", "pgcode", "sqlite_errorname"):
+        value = getattr(error, attribute, None)
+        if isinstance(value, str):
+            return value
+    first = error.args[0] if error.args else None
+    return str(first) if isinstance(first, int) else None
+
+
+def _words(error: BaseException) -> str:
+    """The first line of a driver's message, without the values that it quotes."""
+    texts = [str(a) for a in error.args if not isinstance(a, int)] or [str(error)]
+    line = (texts[0].strip() or type(error).__name__).splitlines()[0]
+    for contents in _ROW_CONTENTS:
+        line = contents.sub("…", line)
+    return line
