@@ -43,7 +43,7 @@ def _readings(text: str, product: Product) -> list[tuple[str | None, str]]:
         table = exp.to_table(text, dialect=product.dialect)
     except (SqlglotError, ValueError):
         return readings
-    if table.name:
+    if table.name and not table.alias:  # "my table" reads as a table and its alias
         schema = ".".join(part.name for part in table.parts[:-1])
         readings.append((schema or None, table.name))
     return readings

@@ -136,6 +136,7 @@ class Product:
     row_values: bool  #: an index serves ``(a, b) >= (x, y)``; else it is spelled out
     keyset_walk: bool  #: range bounds by OFFSET from the last key; else by one row_number() query
     shared: bool  #: more than one process can have the database open for writing
+    server: bool = True  #: a server that runs apart; else the database is a file or this memory
 
     #: an engine with sqlscore's own settings (UTC, application name, strictness) for a URL
     engine: Callable[[URL], Engine]
@@ -149,6 +150,8 @@ class Product:
     literal: Callable[[Any, Column], ColumnElement[Any]]
     #: the product's own words for a column that holds an Arrow type
     declare: Callable[[pa.DataType], str]
+    #: its words for such a column in a key, where they differ (MariaDB keys no unbounded text)
+    declare_key: Callable[[pa.DataType], str] | None = None
     read: Read
     unit: Callable[[Engine, Connection | None], Unit]
     #: readers must be closed while a unit commits (SQLite with a rollback journal)

@@ -1,0 +1,86 @@
+"""A job: what is to be scored. Its identity decides whether a command starts a run or resumes one."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlscore.errors import JobConflict
+
+
+class Mode(StrEnum):
+    """What a run does with the rows that the target has."""
+
+    UPSERT = "upsert"  #: rows with a key that is there get new values, the others are added
+    APPEND = "append"  #: rows are added; a key that is there is an error
+    UPDATE = "update"  #: columns of the source table itself get the predictions
+    REPLACE = (
+        "replace"  #: the target holds exactly the new rows in the end, the old ones until then
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One source, one target, one or more models."""
+
+    models: tuple[str, ...]  #: as typed: ``churn``, ``churn:3``, ``churn@production``
+    source: str  #: a table, a view, or a SELECT
+    target: str
+    key: tuple[str, ...] = ()  #: empty: the source table's primary key
+    mode: Mode = Mode.UPSERT
+    columns: tuple[str, ...] = ()  #: passed through from the source to the target
+    map: Mapping[str, str] = field(default_factory=dict)  #: feature -> column, where names differ
+    nulls: Mapping[str, Any] = field(default_factory=dict)  #: feature -> NULL policy
+    incremental: str | None = (
+        None  #: the watermark's column: only rows past the last run's are read
+    )
+    lag_seconds: float = 0.0  #: how far behind the newest watermark a run stays, for late commits
+    only_new: bool = False  #: only rows whose key the target has not
+    provider: str = "cpu"
+    name: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """The job's name, or the hash of what it does."""
+        return self.name or self.fingerprint
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of source, target, key, models as typed, mode and columns: of what is written."""
+        parts = (
+            self.source, self.target, self.key, self.models, self.mode, self.columns,
+            sorted(self.map.items()), sorted(self.nulls.items()), self.incremental, self.only_new,
+        )  # fmt: skip
+        return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, from which `from_json` makes an equal job."""
+        return {**dataclasses.asdict(self), "mode": str(self.mode)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Job:
+        """The job that `to_json` wrote."""
+        tuples = {name: tuple(values[name]) for name in ("models", "key", "columns")}
+        return cls(**{**values, **tuples, "mode": Mode(values["mode"])})
+
+    def refuse_other(self, stored: Job) -> None:
+        """Raise `JobConflict` if an unfinished run of this job's name does something else."""
+        differing = [
+            f"{item.name}: it has {getattr(stored, item.name)!r}, and now {getattr(self, item.name)!r}"
+            for item in dataclasses.fields(Job)
+            if item.name not in _FREE and getattr(stored, item.name) != getattr(self, item.name)
+        ]
+        if differing:
+            raise JobConflict(
+                f"an unfinished run of job {self.identity!r} began otherwise: "
+                f"{'; '.join(differing)}. Finish it as it began, or give it up: --restart"
+            )
+
+
+#: what a resumed run may change: how fast it runs, not what it writes
+_FREE = {"provider", "lag_seconds"}

@@ -1,0 +1,201 @@
+"""A table that is written from batches: found or designed, checked, made, filled, swapped in.
+
+How rows are written is the product's (`Unit.write`); which table, with which columns, is decided
+here, before the first row is read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from sqlscore.catalogue import find_column, find_table, unique_keys
+from sqlscore.errors import DatabaseError
+from sqlscore.products.product import Declared, Target
+from sqlscore.types import Column, is_number, is_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlscore.products.product import Product, Unit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What a run will write: the key, the passed columns, the predictions."""
+
+    key: tuple[Column, ...]
+    passed: tuple[Column, ...]
+    predictions: tuple[Column, ...]  #: `declared` is the product's word for the type
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All of them, in the order in which a new table has them."""
+        return (*self.key, *self.passed, *self.predictions)
+
+
+def find(engine: sa.Engine, product: Product, name: str) -> Target | None:
+    """The table of that name as it is, with no key chosen; None if there is none."""
+    with engine.connect() as connection:
+        table = find_table(connection, product, name)
+        if table is None:
+            return None
+        reason = product.unfit(connection, table)
+        if reason:
+            raise DatabaseError(f"{name!r} cannot be a target: {reason}")
+        columns = product.describe(connection, table)
+    return Target(table=table, columns=columns, key=())
+
+
+def design(product: Product, name: str, wanted: Wanted) -> Target:
+    """A table that is yet to be made, with the wanted columns and the key as its primary key."""
+    columns = wanted.columns
+    if len(columns) > product.column_limit:
+        raise DatabaseError(
+            f"{product.name} holds at most {product.column_limit} columns a table, and the target "
+            f"would have {len(columns)}. Pass fewer columns, or drop= predictions at add"
+        )
+    return _described(_named(product, name), columns, wanted.key)
+
+
+def _named(product: Product, name: str) -> tuple[str, str | None]:
+    """Name and schema of a table to be made: ``schema.table``, or a name that is no such form."""
+    try:
+        table = exp.to_table(name, dialect=product.dialect)
+    except (SqlglotError, ValueError):
+        return name, None
+    if not table.name or table.alias:
+        return name, None
+    return table.name, ".".join(part.name for part in table.parts[:-1]) or None
+
+
+def _described(
+    name: tuple[str, str | None], columns: Sequence[Column], key: Sequence[Column]
+) -> Target:
+    keys = {column.name for column in key}
+    table = sa.Table(
+        name[0],
+        sa.MetaData(),
+        *(
+            sa.Column(
+                column.name,
+                Declared(column.declared or ""),
+                primary_key=column.name in keys,
+                autoincrement=False,
+                nullable=column.name not in keys,
+            )
+            for column in columns
+        ),
+        schema=name[1],
+    )
+    return Target(table=table, columns=tuple(columns), key=tuple(column.name for column in key))
+
+
+def beside(target: Target, name: str) -> Target:
+    """A table of the same columns and key under another name in the same schema."""
+    keys = [column for column in target.columns if column.name in target.key]
+    ordered = sorted(keys, key=lambda column: target.key.index(column.name))
+    return _described((name, target.table.schema), target.columns, ordered)
+
+
+def check(engine: sa.Engine, found: Target, wanted: Wanted, *, needs_key: bool) -> Target:
+    """The found table as the target of a run: it has every wanted column, of a type that fits.
+
+    With `needs_key` it must also hold the key unique, by its catalogue. Raises `DatabaseError`
+    with the statement that would put a table right; nobody's table is altered behind their back.
+    """
+    name = found.table.fullname
+    lacking = []
+    for column in wanted.columns:
+        try:
+            there = find_column(column.name, found.columns, where=f"the target {name!r}")
+        except DatabaseError:
+            lacking.append(column)
+            continue
+        if not _takes(there.type, column.type):
+            raise DatabaseError(
+                f"column {there.name!r} of the target {name!r} is {there.declared or there.type}, "
+                f"and what is to be written there is {column.type}. Choose another target, or "
+                "name the prediction otherwise at add: outputs={name: …}"
+            )
+    if lacking:
+        raise DatabaseError(_lacking(engine, found, lacking))
+    key = tuple(find_column(c.name, found.columns, where=name).name for c in wanted.key)
+    with engine.connect() as connection:
+        if needs_key and set(key) not in unique_keys(connection, found.table):
+            raise DatabaseError(
+                f"the target {name!r} does not hold ({', '.join(key)}) unique, so a row could be "
+                "there twice. Add a primary key or a unique index on exactly these columns"
+            )
+    return dataclasses.replace(found, key=key)
+
+
+def _lacking(engine: sa.Engine, found: Target, lacking: Sequence[Column]) -> str:
+    quote = engine.dialect.identifier_preparer
+    table = quote.format_table(found.table)
+    statements = "; ".join(
+        f"ALTER TABLE {table} ADD COLUMN {quote.quote(column.name)} {column.declared}"
+        for column in lacking
+    )
+    has = ", ".join(column.name for column in found.columns)
+    return (
+        f"the target {found.table.fullname!r} is there and lacks "
+        f"{', '.join(repr(column.name) for column in lacking)}. It has: {has}. "
+        f"Add what is missing ({statements}), or choose another target"
+    )
+
+
+def _takes(there: pa.DataType, given: pa.DataType) -> bool:
+    """Whether a column takes values of a type without making other values of them."""
+    if pa.types.is_null(there) or pa.types.is_null(given) or there == given:
+        return True
+    if pa.types.is_floating(given):
+        return bool(pa.types.is_floating(there) or pa.types.is_decimal(there))
+    if is_number(given):
+        return is_number(there)  # what does not fit is refused when it is written
+    return is_text(there) or bool(pa.types.is_list(given) == pa.types.is_list(there))
+
+
+def make(unit: Unit, target: Target) -> None:
+    """Create the table, as part of the unit where the product's DDL is."""
+    unit.execute(sa.schema.CreateTable(target.table))
+
+
+def drop(unit: Unit, target: Target) -> None:
+    """Drop the table if it is there."""
+    unit.execute(sa.schema.DropTable(target.table, if_exists=True))
+
+
+def refill(unit: Unit, staged: Target, target: Target) -> None:
+    """Give the target exactly the staged rows, in one transaction; the table itself stays."""
+    names = [column.name for column in staged.columns]
+    into = sa.table(
+        target.table.name, *(sa.column(name) for name in names), schema=target.table.schema
+    )
+    rows = sa.select(*(sa.column(name) for name in names)).select_from(staged.table)
+    unit.execute(sa.delete(into))
+    unit.execute(sa.insert(into).from_select(names, rows))
+
+
+def storable(batch: pa.RecordBatch, product: Product) -> pa.RecordBatch:
+    """The batch with NULL in place of the NaN and ±inf that the product cannot hold."""
+    if product.nan and product.infinity:
+        return batch
+    arrays = [_storable(array, product) for array in batch.columns]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def _storable(array: pa.Array, product: Product) -> pa.Array:
+    if not pa.types.is_floating(array.type):
+        return array
+    kept = pc.is_finite(array) if not product.infinity else pc.invert(pc.is_nan(array))
+    if pc.all(kept).as_py() is not False:  # None: every value is NULL already
+        return array
+    return pc.if_else(kept, array, pa.scalar(None, array.type))
