@@ -87,6 +87,7 @@ def owned(*, schemas: bool) -> Tables:
             column("signature", _text()),  # JSON: for people who look; computed anew on each load
             column("proof", _text()),  # JSON: what was proved at add, and how the model runs
             column("created_at", _time()),
+            column("removed_at", _time(), nullable=True),  # the row stays: no number comes twice
         ),
         model_parts=table(
             "model_parts",
