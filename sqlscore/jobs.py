@@ -1,16 +1,18 @@
-"""A job: what is to be scored. Its identity decides whether a command starts a run or resumes one."""
+"""A job: what is to be scored. Its identity decides between a new run and a resumed one."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import JobConflict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Mode(StrEnum):
@@ -36,9 +38,7 @@ class Job:
     columns: tuple[str, ...] = ()  #: passed through from the source to the target
     map: Mapping[str, str] = field(default_factory=dict)  #: feature -> column, where names differ
     nulls: Mapping[str, Any] = field(default_factory=dict)  #: feature -> NULL policy
-    incremental: str | None = (
-        None  #: the watermark's column: only rows past the last run's are read
-    )
+    incremental: str | None = None  #: the watermark's column: only rows past it are read
     lag_seconds: float = 0.0  #: how far behind the newest watermark a run stays, for late commits
     only_new: bool = False  #: only rows whose key the target has not
     provider: str = "cpu"
@@ -70,10 +70,15 @@ class Job:
 
     def refuse_other(self, stored: Job) -> None:
         """Raise `JobConflict` if an unfinished run of this job's name does something else."""
-        differing = [
-            f"{item.name}: it has {getattr(stored, item.name)!r}, and now {getattr(self, item.name)!r}"
+        pairs = {
+            item.name: (getattr(stored, item.name), getattr(self, item.name))
             for item in dataclasses.fields(Job)
-            if item.name not in _FREE and getattr(stored, item.name) != getattr(self, item.name)
+            if item.name not in _FREE
+        }
+        differing = [
+            f"{name}: {before!r} then, {now!r} now"
+            for name, (before, now) in pairs.items()
+            if before != now
         ]
         if differing:
             raise JobConflict(

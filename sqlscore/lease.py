@@ -143,8 +143,8 @@ def _refuse_if_held(
         host, pid, _ = name.rsplit(":", 2)
         raise JobConflict(
             f"the target {target!r} is held by run {run} on {host} (process {pid}) since "
-            f"{since:%Y-%m-%d %H:%M:%S} UTC, last seen {heartbeat:%H:%M:%S}. Wait for it, or end it;"
-            f" a run that gives no sign of life for {EXPIRY.seconds} s is taken over"
+            f"{since:%Y-%m-%d %H:%M:%S} UTC, last seen {heartbeat:%H:%M:%S}. Wait for it, or end "
+            f"it; a run that gives no sign of life for {EXPIRY.seconds} s is taken over"
         )
 
 

@@ -69,12 +69,12 @@ def _walk(
 ) -> list[tuple[Any, ...]]:
     """From each bound, the key `rows` further on: an index serves every step."""
     bounds: list[tuple[Any, ...]] = []
-    columns = named(key)
+    columns = of(relation, key)
     first = sa.select(*columns).select_from(relation).order_by(*columns).offset(rows).limit(1)
     step = first if where is None else first.where(where)
     while True:
         found = connection.execute(
-            step.where(compare(product, key, bounds[-1], ">=")) if bounds else step
+            step.where(compare(product, relation, key, bounds[-1], ">=")) if bounds else step
         ).one_or_none()
         if found is None:
             return bounds
@@ -90,7 +90,7 @@ def _numbered(
     where: sa.ColumnElement[bool] | None,
 ) -> list[tuple[Any, ...]]:
     """Every `rows`-th key of all: one sort, for products that would scan for each step."""
-    columns = named(key)
+    columns = of(relation, key)
     number = sa.func.row_number().over(order_by=columns).label("sqlscore_number")
     numbered = sa.select(*columns, number).select_from(relation)
     inner = (numbered if where is None else numbered.where(where)).subquery("numbered")
@@ -102,17 +102,17 @@ def _numbered(
     return [tuple(row) for row in connection.execute(bounds)]
 
 
-def named(key: Sequence[Column]) -> list[sa.ColumnClause[Any]]:
-    """The key's columns as SQL, by their names alone."""
-    return [sa.column(column.name) for column in key]
+def of(relation: sa.FromClause, key: Sequence[Column]) -> list[sa.ColumnElement[Any]]:
+    """The key's columns as SQL, of this relation and no other."""
+    return [relation.c[column.name] for column in key]
 
 
 def within(
-    product: Product, key: Sequence[Column], range_: KeyRange
+    product: Product, relation: sa.FromClause, key: Sequence[Column], range_: KeyRange
 ) -> sa.ColumnElement[bool] | None:
     """``low <= key < high``; None where both ends are open."""
     parts = [
-        compare(product, key, bound, sign)
+        compare(product, relation, key, bound, sign)
         for bound, sign in ((range_.low, ">="), (range_.high, "<"))
         if bound is not None
     ]
@@ -125,10 +125,14 @@ _SIGNS: dict[str, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
 
 
 def compare(
-    product: Product, key: Sequence[Column], bound: Sequence[Any], sign: str
+    product: Product,
+    relation: sa.FromClause,
+    key: Sequence[Column],
+    bound: Sequence[Any],
+    sign: str,
 ) -> sa.ColumnElement[bool]:
     """``key < bound`` or ``key >= bound``, by the order of the key's columns, index-friendly."""
-    columns = named(key)
+    columns = of(relation, key)
     values = [product.literal(value, column) for value, column in zip(bound, key, strict=True)]
     if len(columns) == 1:
         return _SIGNS[sign](columns[0], values[0])

@@ -19,6 +19,7 @@ from sqlglot.errors import SqlglotError
 from sqlscore.catalogue import find_column, find_table, unique_keys
 from sqlscore.errors import DatabaseError
 from sqlscore.products.product import Declared, Target
+from sqlscore.transports.failures import translated
 from sqlscore.types import Column, is_number, is_text
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Wanted:
 
 def find(engine: sa.Engine, product: Product, name: str) -> Target | None:
     """The table of that name as it is, with no key chosen; None if there is none."""
-    with engine.connect() as connection:
+    with translated(f"looking for {name!r}", url=engine.url), engine.connect() as connection:
         table = find_table(connection, product, name)
         if table is None:
             return None
@@ -128,7 +129,7 @@ def check(engine: sa.Engine, found: Target, wanted: Wanted, *, needs_key: bool) 
     if lacking:
         raise DatabaseError(_lacking(engine, found, lacking))
     key = tuple(find_column(c.name, found.columns, where=name).name for c in wanted.key)
-    with engine.connect() as connection:
+    with translated("looking at the target's keys"), engine.connect() as connection:
         if needs_key and set(key) not in unique_keys(connection, found.table):
             raise DatabaseError(
                 f"the target {name!r} does not hold ({', '.join(key)}) unique, so a row could be "

@@ -9,7 +9,7 @@ source. Keys are compared by the database, never in Python.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -35,7 +35,7 @@ class Source:
     engine: sa.Engine
     product: Product
     name: str  #: as the user typed it
-    relation: sa.FromClause
+    relation: sa.FromClause  #: the table or SELECT under the name ``source``, with its columns
     table: sa.Table | None  #: None for a SELECT
     columns: tuple[Column, ...]
     repeatable: bool  #: gives the same rows when it is asked twice
@@ -50,15 +50,20 @@ def resolve(engine: sa.Engine, product: Product, text: str) -> Source:
     """The relation that a user means by `text`: a table's or view's name, or a SELECT."""
     if is_select(text):
         return _select(engine, product, text)
-    with engine.connect() as connection:
+    with translated(f"looking for {text!r}", url=engine.url), engine.connect() as connection:
         table = find_table(connection, product, text)
         if table is None:
             raise DatabaseError(no_table(connection, text))
         columns = product.describe(connection, table)
+    relation = sa.table(table.name, *_columns(columns), schema=table.schema).alias("source")
     return Source(
-        engine=engine, product=product, name=text, relation=table, table=table, columns=columns,
-        repeatable=True, chosen=False,
+        engine=engine, product=product, name=text, relation=relation, table=table,
+        columns=columns, repeatable=True, chosen=False,
     )  # fmt: skip
+
+
+def _columns(columns: Sequence[Column]) -> list[sa.ColumnClause[Any]]:
+    return [sa.column(column.name) for column in columns]
 
 
 def is_select(text: str) -> bool:
@@ -69,13 +74,13 @@ def is_select(text: str) -> bool:
 
 def _select(engine: sa.Engine, product: Product, text: str) -> Source:
     query = text.strip().rstrip(";").rstrip()
-    with engine.connect() as connection:
+    with translated("describing the SELECT", url=engine.url), engine.connect() as connection:
         columns = product.describe(connection, textual(query).columns().subquery("source"))
     names = [column.name for column in columns]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise DatabaseError(f"the SELECT names a column twice: {', '.join(twice)}. Use AS")
-    relation = textual(query).columns(*(sa.column(name) for name in names)).subquery("source")
+    relation = textual(query).columns(*_columns(columns)).subquery("source")
     tree = _parsed(query, product)
     return Source(
         engine=engine, product=product, name=text, relation=relation, table=None, columns=columns,
@@ -100,7 +105,7 @@ def _parsed(query: str, product: Product) -> exp.Expr | None:
 #: comparisons, CASE, COALESCE, casts, one table. All else may give other rows the second time.
 _REPEATABLE = (
     exp.Select, exp.From, exp.Where, exp.Table, exp.TableAlias, exp.Identifier, exp.Column,
-    exp.Alias, exp.Star, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Binary, exp.Unary,
+    exp.Alias, exp.Star, exp.Order, exp.Ordered, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Binary, exp.Unary,
     exp.Between, exp.In, exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.Cast, exp.DataType,
     exp.DataTypeParam, exp.Tuple, exp.Abs, exp.Round, exp.Lower, exp.Upper, exp.Concat, exp.Exp,
     exp.Ln, exp.Sqrt, exp.Floor, exp.Ceil, exp.Trim, exp.Length, exp.Substring,
@@ -118,7 +123,7 @@ def select_key(source: Source, key: Sequence[str]) -> tuple[Column, ...]:
         return tuple(source.column(name) for name in key)
     names: Sequence[str] = ()
     if source.table is not None:
-        with source.engine.connect() as connection:
+        with translated("looking for the key"), source.engine.connect() as connection:
             names = primary_key(connection, source.table)
     if not names:
         raise DatabaseError(
@@ -133,7 +138,7 @@ def prove_key(source: Source, key: Sequence[Column]) -> None:
 
     Raises `DatabaseError` with the numbers; the values themselves are not shown.
     """
-    with source.engine.connect() as connection:
+    with translated("proving the key"), source.engine.connect() as connection:
         if _proved_by_catalogue(connection, source, key):
             return
         columns = [
@@ -187,7 +192,7 @@ def ranges_of(
     source: Source, key: Sequence[Column], *, rows: int, where: sa.ColumnElement[bool] | None = None
 ) -> list[KeyRange]:
     """The source cut into key ranges of about `rows` rows, those of `where` only."""
-    with source.engine.connect() as connection:
+    with translated("cutting key ranges"), source.engine.connect() as connection:
         return cut(connection, source.product, source.relation, key, rows=rows, where=where)
 
 
@@ -204,11 +209,11 @@ def read(
     """The source's rows, or those of one range, as batches of the projection's schema."""
     product = source.product
     selected = [
-        product.project(sa.column(column.name), column, field.type).label(field.name)
+        product.project(source.relation.c[column.name], column, field.type).label(field.name)
         for column, field in zip(projection.columns, projection.schema, strict=True)
     ]
     query = sa.select(*selected).select_from(source.relation)
-    inside = within(product, key, range_) if range_ is not None else None
+    inside = within(product, source.relation, key, range_) if range_ is not None else None
     for part in (inside, where):
         query = query if part is None else query.where(part)
     if limit is not None:
