@@ -1,0 +1,160 @@
+"""What every test can ask for: one fresh database, of each product that was chosen.
+
+`database` runs a test once on each product that `--database` chose. A product that cannot run here
+skips with the reason, and fails where `SQLSCORE_REQUIRE` names it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from tests.fixtures import servers
+from tests.fixtures.databases import (
+    NAMES,
+    Database,
+    Shared,
+    fresh_database,
+    import_embedded,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SHARED = pytest.StashKey[Shared]()
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A fresh database; the test runs once on each product that was chosen."""
+    yield from _open(request.param, request, tmp_path)
+
+
+@pytest.fixture
+def postgres(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A fresh PostgreSQL database."""
+    yield from _open("postgres", request, tmp_path)
+
+
+@pytest.fixture
+def mariadb(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A fresh MariaDB database."""
+    yield from _open("mariadb", request, tmp_path)
+
+
+@pytest.fixture
+def sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A fresh SQLite file."""
+    yield from _open("sqlite", request, tmp_path)
+
+
+@pytest.fixture
+def duckdb(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A fresh DuckDB file."""
+    yield from _open("duckdb", request, tmp_path)
+
+
+@pytest.fixture
+def private_server(tmp_path: Path) -> Iterator[Callable[[str], Database]]:
+    """A function that starts a server for this test alone, which may stop, restart and kill it.
+
+    It takes a server product's name and gives a fresh database on it. With the embedded products'
+    names it gives what `database` does.
+    """
+    with ExitStack() as stack:
+
+        def start(name: str) -> Database:
+            server = None
+            if name in servers.KINDS:
+                try:
+                    server = servers.create(servers.KINDS[name])
+                except servers.Unavailable as reason:
+                    _leave_out(name, reason)
+                stack.callback(server.remove)
+            return stack.enter_context(fresh_database(name, server, tmp_path))
+
+        yield start
+
+
+def _open(name: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Database]:
+    if name not in _chosen(request.config):
+        pytest.skip(f"--database chose others than {name}")
+    server = None
+    try:
+        if name in servers.KINDS:
+            server = request.config.stash[SHARED].get(name)
+        else:
+            import_embedded(name)
+    except servers.Unavailable as reason:
+        _leave_out(name, reason)
+    with fresh_database(name, server, folder) as database:
+        yield database
+
+
+def _leave_out(name: str, reason: servers.Unavailable) -> NoReturn:
+    message = f"{name} cannot run here: {reason}"
+    if name in os.environ.get("SQLSCORE_REQUIRE", "").replace(",", " ").split():
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def _chosen(config: pytest.Config) -> tuple[str, ...]:
+    return tuple(config.getoption("--database")) or NAMES
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        action="append",
+        default=[],
+        choices=NAMES,
+        metavar="NAME",
+        help=f"run on this database only, repeatable: {', '.join(NAMES)}",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # With pytest-xdist the controller starts the servers and tells its workers where they are.
+    config.stash[SHARED] = Shared(getattr(config, "workerinput", {}).get("servers"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    shared = node.config.stash[SHARED]
+    if not shared.known():
+        shared.start([name for name in _chosen(node.config) if name in servers.KINDS])
+    node.workerinput["servers"] = shared.known()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[SHARED].remove()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database" in metafunc.fixturenames:
+        metafunc.parametrize("database", _chosen(metafunc.config), indirect=True)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return "databases: " + ", ".join(f"{name} {_version(name)}" for name in _chosen(config))
+
+
+_EMBEDDED_VERSIONS: dict[str, Callable[[], str]] = {
+    "sqlite": lambda: sqlite3.sqlite_version,
+    "duckdb": lambda: version("duckdb"),
+}
+
+
+def _version(name: str) -> str:
+    if name in servers.KINDS:
+        return servers.version(servers.KINDS[name])
+    try:
+        return _EMBEDDED_VERSIONS[name]()
+    except PackageNotFoundError:
+        return "left out (not installed)"
