@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -177,10 +177,9 @@ def drop(unit: Unit, target: Target) -> None:
 def refill(unit: Unit, staged: Target, target: Target) -> None:
     """Give the target exactly the staged rows, in one transaction; the table itself stays."""
     names = [column.name for column in staged.columns]
-    into = sa.table(
-        target.table.name, *(sa.column(name) for name in names), schema=target.table.schema
-    )
-    rows = sa.select(*(sa.column(name) for name in names)).select_from(staged.table)
+    columns = [sa.column(name) for name in names]
+    into = sa.table(target.table.name, *columns, schema=target.table.schema)
+    rows: sa.Select[Any] = sa.Select(*columns).select_from(staged.table)
     unit.execute(sa.delete(into))
     unit.execute(sa.insert(into).from_select(names, rows))
 

@@ -19,7 +19,8 @@ from sqlglot.errors import SqlglotError
 
 from sqlscore.catalogue import find_column, find_table, no_table, primary_key, unique_keys
 from sqlscore.errors import DatabaseError
-from sqlscore.ranges import KeyRange, cut, within
+from sqlscore.ranges import KeyRange, cut, of, within
+from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,7 +106,8 @@ def _parsed(query: str, product: Product) -> exp.Expr | None:
 #: comparisons, CASE, COALESCE, casts, one table. All else may give other rows the second time.
 _REPEATABLE = (
     exp.Select, exp.From, exp.Where, exp.Table, exp.TableAlias, exp.Identifier, exp.Column,
-    exp.Alias, exp.Star, exp.Order, exp.Ordered, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Binary, exp.Unary,
+    exp.Alias, exp.Star, exp.Order, exp.Ordered, exp.Literal, exp.Boolean, exp.Null, exp.Paren,
+    exp.Binary, exp.Unary,
     exp.Between, exp.In, exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.Cast, exp.DataType,
     exp.DataTypeParam, exp.Tuple, exp.Abs, exp.Round, exp.Lower, exp.Upper, exp.Concat, exp.Exp,
     exp.Ln, exp.Sqrt, exp.Floor, exp.Ceil, exp.Trim, exp.Length, exp.Substring,
@@ -141,9 +143,7 @@ def prove_key(source: Source, key: Sequence[Column]) -> None:
     with translated("proving the key"), source.engine.connect() as connection:
         if _proved_by_catalogue(connection, source, key):
             return
-        columns = [
-            source.relation.c[c.name] if source.table is None else sa.column(c.name) for c in key
-        ]
+        columns = of(source.relation, key)
         missing = sa.or_(*(column.is_(None) for column in columns))
         nulls = connection.scalar(
             sa.select(sa.func.count()).select_from(source.relation).where(missing)
