@@ -70,7 +70,11 @@ def _code(error: BaseException) -> str | None:
 def _words(error: BaseException) -> str:
     """The first line of a driver's message, without the values that it quotes."""
     texts = [str(a) for a in error.args if not isinstance(a, int)] or [str(error)]
-    line = (texts[0].strip() or type(error).__name__).splitlines()[0]
+    return without_contents((texts[0].strip() or type(error).__name__).splitlines()[0])
+
+
+def without_contents(line: str) -> str:
+    """A line of a product's message, without the values of rows that it quotes."""
     for contents in _ROW_CONTENTS:
         line = contents.sub("…", line)
     return line

@@ -52,6 +52,29 @@ def fitted_column(array: pa.Array, type_: pa.DataType, where: str) -> pa.Array:
     return cast
 
 
+def narrowed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch that a reader gave wider, as exactly `schema`; columns are matched by position.
+
+    Numbers become floating point by rounding, as in any cast to double and on to float32; every
+    other change that would lose something is a `DatabaseError` that names the column.
+    """
+    arrays = [_narrowed(array, field) for array, field in zip(batch.columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _narrowed(array: pa.Array, field: pa.Field) -> pa.Array:
+    if array.type == field.type:
+        return array
+    element = field.type.value_type if pa.types.is_list(field.type) else field.type
+    try:
+        return array.cast(field.type, safe=not pa.types.is_floating(element))
+    except pa.ArrowException as error:
+        raise DatabaseError(
+            f"column {field.name!r} came as {array.type}, with a value that does not fit "
+            f"{field.type}. Cast it in the source, or leave it out"
+        ) from error
+
+
 def _cast(array: pa.Array, type_: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(array.type):
         return _cast(array.dictionary_decode(), type_)

@@ -1,0 +1,66 @@
+"""connectorx: the fastest reader of rows over the wire, in Rust, with a connection of its own.
+
+It takes no parameters, widens small numbers, and reports errors in the middle of a stream as a
+`PanicException`, which is no `Exception`: all of that ends here. Trying to connect, it keeps on
+for 30 seconds, so a caller makes sure first that the server answers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from typing import TYPE_CHECKING, Any
+
+from sqlscore.errors import DatabaseError, SqlscoreError
+from sqlscore.transports.failures import without_contents
+from sqlscore.transports.fit import narrowed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+_CODE = re.compile(r"SqlState\(E?(\w{5})\)|MySqlError \{ ERROR (\d+)|code: (\d+)")
+_MESSAGE = re.compile(r"message: \"((?:[^\"\\]|\\.)*)\"|MySqlError \{ ([^}]*)\}")
+
+
+def installed() -> bool:
+    """Whether connectorx can be imported."""
+    return importlib.util.find_spec("connectorx") is not None
+
+
+def stream(url: str, sql: str, schema: pa.Schema, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of `sql` as batches of exactly `schema`, at most `batch_rows` each.
+
+    Columns are matched by position. `url` is connectorx's own (percent-encoded). Every error, a
+    panic too, is a `DatabaseError`. Closing the iterator early leaves the server at work: whoever
+    knows the product ends it there.
+    """
+    import connectorx
+
+    try:
+        reader = connectorx.read_sql(url, sql, return_type="arrow_stream", batch_size=batch_rows)
+        for batch in reader:
+            for start in range(0, batch.num_rows, batch_rows):
+                yield narrowed(batch.slice(start, batch_rows), schema)
+    except (GeneratorExit, KeyboardInterrupt, SystemExit, SqlscoreError):
+        raise
+    except BaseException as error:  # its panics are no Exception
+        raise _database_error(error) from error
+
+
+def _database_error(error: BaseException) -> DatabaseError:
+    text = str(error)
+    code, message = _found(_CODE, text), _found(_MESSAGE, text)
+    words = without_contents(message or text.splitlines()[0][:200])
+    failure = DatabaseError(
+        f"the stream of rows broke off{f' ({code})' if code else ''}: {words}. "
+        "What was read before is not final"
+    )
+    failure.code = code
+    return failure
+
+
+def _found(pattern: re.Pattern[str], text: str) -> str | None:
+    match: re.Match[Any] | None = pattern.search(text)
+    return next((g for g in match.groups() if g), None) if match else None
