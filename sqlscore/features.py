@@ -49,7 +49,7 @@ def features_of(
             type=ARROW_TYPES[one.element],
             input=one.name,
             position=position,
-            missing=(one.name, position) in handled,
+            missing=one.kind is not InputKind.TENSOR and (one.name, position) in handled,
         )
         for one in inputs
         for position, name in enumerate(names[one.name])

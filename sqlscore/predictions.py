@@ -109,14 +109,18 @@ def _column(output: Output, position: int, name: str) -> Prediction:
 
 def _whole(output: Output) -> Prediction:
     """The whole output: a plain column where a row has one value, else a list a row."""
-    plain = len(output.shape) == 1 or output.shape[1:] == (1,)
     type_ = ARROW_TYPES[output.element]
     return Prediction(
         name=output.name,
-        type=type_ if plain else pa.list_(type_),
+        type=type_ if _is_plain(output) else pa.list_(type_),
         output=output.name,
         position=None,
     )
+
+
+def _is_plain(output: Output) -> bool:
+    """Whether a row has one value."""
+    return len(output.shape) == 1 or output.shape[1:] == (1,)
 
 
 def _renamed(one: Prediction, name: str) -> Prediction:
@@ -144,7 +148,8 @@ def _found(text: str, known: Mapping[str, Output], by_rule: Sequence[Prediction]
     inside = re.fullmatch(r"(.+)\[([^\[\]]*|.*)\]", text, re.DOTALL)
     if inside and inside[1] in known:
         output = known[inside[1]]
-        return _column(output, _position(output, inside[2], text), text)
+        position = _position(output, inside[2], text)
+        return _whole(output) if _is_plain(output) else _column(output, position, text)
     names = [*known, *(p.name for p in by_rule), *(f"{o}[{x}]" for o, x in _labels(known))]
     raise SignatureError(
         f"the model has no output {text!r}.{nearest(text, names)} "

@@ -1,0 +1,83 @@
+"""What was NULL, NaN or infinite on the way in and on the way out, counted by name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tally:
+    """How many values of one feature or prediction were not plain numbers."""
+
+    nulls: int = 0
+    nans: int = 0
+    infinities: int = 0  #: ±inf in the column itself
+    overflows: int = 0  #: features only: finite in the column, ±inf in the model's type
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            nulls=self.nulls + other.nulls,
+            nans=self.nans + other.nans,
+            infinities=self.infinities + other.infinities,
+            overflows=self.overflows + other.overflows,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.nulls or self.nans or self.infinities or self.overflows)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """The tallies of a batch, a range or a run; add them up with ``+``.
+
+    A name is there only if something was counted. `rows` counts all rows. NULLs are counted in all
+    rows; NaN, ±inf and overflows in those that the model scored.
+    """
+
+    rows: int = 0
+    features: Mapping[str, Tally] = field(default_factory=dict)
+    predictions: Mapping[str, Tally] = field(default_factory=dict)
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            rows=self.rows + other.rows,
+            features=_sum(self.features, other.features),
+            predictions=_sum(self.predictions, other.predictions),
+        )
+
+    def to_json(self) -> str:
+        """JSON text, zeros left out."""
+        return json.dumps(
+            {
+                "rows": self.rows,
+                "features": _plain(self.features),
+                "predictions": _plain(self.predictions),
+            },
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Counts:
+        """What `to_json` wrote."""
+        found = json.loads(text)
+        return cls(
+            rows=found["rows"],
+            features={name: Tally(**tally) for name, tally in found["features"].items()},
+            predictions={name: Tally(**tally) for name, tally in found["predictions"].items()},
+        )
+
+
+def _sum(one: Mapping[str, Tally], other: Mapping[str, Tally]) -> dict[str, Tally]:
+    names = dict.fromkeys((*one, *other))
+    return {name: one.get(name, Tally()) + other.get(name, Tally()) for name in names}
+
+
+def _plain(tallies: Mapping[str, Tally]) -> dict[str, dict[str, int]]:
+    return {
+        name: {kind: n for kind, n in asdict(tally).items() if n} for name, tally in tallies.items()
+    }
