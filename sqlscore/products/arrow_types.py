@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from sqlscore.types import Column
 
 #: Arrow type -> the SQLAlchemy type of a column that holds it, for any dialect
 _SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {
@@ -68,3 +71,17 @@ def arrow_type(type_: sa.types.TypeEngine[Any]) -> pa.DataType:
     if isinstance(type_, sa.ARRAY):
         return pa.list_(arrow_type(type_.item_type))
     return next((arrow for kind, arrow in _ARROW_TYPES if isinstance(type_, kind)), pa.null())
+
+
+def carried(column: Column) -> pa.DataType:
+    """The column's own type where Arrow and every DBAPI keep it; else text."""
+    type_ = column.type
+    kept = (
+        pa.types.is_integer(type_)
+        or pa.types.is_floating(type_)
+        or pa.types.is_boolean(type_)
+        or pa.types.is_binary(type_)
+        or pa.types.is_date(type_)
+        or (pa.types.is_timestamp(type_) and type_.tz is None)
+    )
+    return type_ if kept else pa.string()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products.arrow_types import sql_type
+from sqlscore.products.arrow_types import carried, sql_type
 from sqlscore.products.product import Write
 from sqlscore.transports.dbapi import Transaction
 from sqlscore.transports.fit import fitted
@@ -36,17 +36,20 @@ class DbapiUnit(Transaction):
 
     def write(self, target: Target, batches: Sequence[pa.RecordBatch], how: Write) -> int:
         """Write the batches' rows; the number of rows given."""
-        types = {c.name: self._column_type(c) for c in target.columns}
-        fitting = [fitted(b, types, target.table.fullname) for b in batches if b.num_rows]
+        name = target.table.fullname
+        fitting = [fitted(b, self._types(target, b.schema), name) for b in batches if b.num_rows]
         if fitting:
-            with self.translated(f"writing to table {target.table.fullname}"):
+            with self.translated(f"writing to table {name}"):
                 self._write(target, fitting, how)
         return sum(b.num_rows for b in fitting)
 
-    def _column_type(self, column: Column) -> pa.DataType:
-        """What a batch's column must be to be written to this column."""
-        from sqlscore.products.generic import carried
+    def _types(self, target: Target, given: pa.Schema) -> dict[str, pa.DataType]:
+        types = {c.name: c for c in target.columns}
+        offered = {f.name: f.type for f in given}
+        return {n: self._column_type(c, offered.get(n, c.type)) for n, c in types.items()}
 
+    def _column_type(self, column: Column, given: pa.DataType) -> pa.DataType:
+        """What a batch's column, given as some type, must be to be written to this column."""
         return carried(column)
 
     def _write(self, target: Target, batches: Sequence[pa.RecordBatch], how: Write) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from sqlscore.products.arrow_types import arrow_type, sql_type
+from sqlscore.products.arrow_types import arrow_type, carried, sql_type
 from sqlscore.products.dbapi_unit import DbapiUnit
 from sqlscore.products.product import Product
 from sqlscore.transports.dbapi import read_rows
@@ -79,20 +79,6 @@ def _inferred(values: tuple[Any, ...]) -> pa.DataType:
         return pa.infer_type(values)
     except pa.ArrowException:
         return pa.string()
-
-
-def carried(column: Column) -> pa.DataType:
-    """The column's own type where Arrow and every DBAPI keep it; else text."""
-    type_ = column.type
-    kept = (
-        pa.types.is_integer(type_)
-        or pa.types.is_floating(type_)
-        or pa.types.is_boolean(type_)
-        or pa.types.is_binary(type_)
-        or pa.types.is_date(type_)
-        or (pa.types.is_timestamp(type_) and type_.tz is None)
-    )
-    return type_ if kept else pa.string()
 
 
 def project(
