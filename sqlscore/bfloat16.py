@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnx import GraphProto, ModelProto, TensorProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 from sqlscore.nodes import all_nodes
 
@@ -26,7 +26,8 @@ def with_float32_borders(model: bytes) -> bytes:
     for value in (*inputs, *outputs):
         value.type.tensor_type.elem_type = TensorProto.FLOAT
     _surround(proto.graph, casts_in, casts_out)
-    return proto.SerializeToString()
+    whole: bytes = proto.SerializeToString()
+    return whole
 
 
 def _is_bfloat16(element: int) -> bool:
@@ -40,7 +41,7 @@ def _rename(proto: ModelProto, names: dict[str, str]) -> None:
                 values[i] = names.get(name, name)
 
 
-def _surround(graph: GraphProto, before: list[object], after: list[object]) -> None:
+def _surround(graph: GraphProto, before: list[NodeProto], after: list[NodeProto]) -> None:
     nodes = [*before, *graph.node, *after]
     del graph.node[:]
     graph.node.extend(nodes)

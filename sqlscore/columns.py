@@ -71,9 +71,11 @@ def values(column: pa.Array, feature: Feature, one: Input) -> np.ndarray:
     if one.element == "string":
         # each different text becomes a `str` once, however many rows have it
         encoded = column.dictionary_encode()
-        texts: np.ndarray = encoded.dictionary.to_numpy(zero_copy_only=False)
-        return texts.astype(object)[encoded.indices.to_numpy(zero_copy_only=False)]
-    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # untyped library
+        texts: np.ndarray = encoded.dictionary.to_numpy(zero_copy_only=False).astype(object)
+        places: np.ndarray = encoded.indices.to_numpy(zero_copy_only=False)
+        return texts[places]
+    numbers: np.ndarray = column.to_numpy(zero_copy_only=False)
+    return numbers
 
 
 def _double(column: pa.Array) -> pa.Array:

@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 
 LIMIT = 2**31 - 1  #: bytes: protobuf, and so ONNX, keeps no larger message
 
-_OWN_DOMAINS = {"": onnx.defs.onnx_opset_version(), "ai.onnx.ml": 0}
-_OWN_DOMAINS["ai.onnx"] = _OWN_DOMAINS[""]
-_OWN_DOMAINS["ai.onnx.ml"] = onnx.defs.onnx_ml_opset_version()
+#: the newest opset that is known of each of ONNX's own domains
+_OWN_DOMAINS = {
+    "": onnx.defs.onnx_opset_version(),
+    "ai.onnx": onnx.defs.onnx_opset_version(),
+    "ai.onnx.ml": onnx.defs.onnx_ml_opset_version(),
+}
 _KNOWN_DOMAINS = {*_OWN_DOMAINS, "com.microsoft"}
 
 
@@ -45,7 +48,8 @@ class Graph:
     @cached_property
     def proto(self) -> onnx.ModelProto:
         """The parsed model; shared, so never change it."""
-        return onnx.ModelProto.FromString(self.stored)
+        model: onnx.ModelProto = onnx.ModelProto.FromString(self.stored)
+        return model
 
 
 def read(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Graph:
@@ -142,7 +146,7 @@ def _parse(given: bytes, name: str) -> onnx.ModelProto:
     if len(given) > LIMIT:
         raise ModelError(_too_large(name))
     try:
-        model = onnx.ModelProto.FromString(given)
+        model: onnx.ModelProto = onnx.ModelProto.FromString(given)
     except DecodeError as error:
         raise ModelError(
             f"{name} is not an ONNX model, or it is truncated: {len(given)} bytes that do not "
@@ -155,9 +159,10 @@ def _parse(given: bytes, name: str) -> onnx.ModelProto:
 
 def _serialized(model: onnx.ModelProto, name: str) -> bytes:
     try:
-        return model.SerializeToString(deterministic=True)
+        whole: bytes = model.SerializeToString(deterministic=True)
     except (EncodeError, ValueError) as error:
         raise ModelError(_too_large(name)) from error
+    return whole
 
 
 def _check(model: onnx.ModelProto, name: str) -> None:

@@ -27,7 +27,7 @@ def held(column: pa.Array, feature: Feature, one: Input, dtype: np.dtype[Any]) -
         column = column.storage
     if _is_list(column.type):
         flat = _flattened(column, feature)
-        if not is_number(flat.type) and dtype != object:
+        if not is_number(flat.type) and dtype.kind != "O":
             raise _no_tensor(feature, column.type)
         array = flat.to_numpy(zero_copy_only=False)
     elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -79,7 +79,7 @@ def _shaped(array: np.ndarray, rows: int, feature: Feature, one: Input) -> np.nd
     width = array.size // rows if rows else known
     fits = width * rows == array.size and (width % known == 0 if free else width == known)
     if not fits or free > 1:
-        wants = "×".join("?" if d == -1 else str(d) for d in inner)
+        wants = " by ".join("?" if d == -1 else str(d) for d in inner)
         raise SignatureError(
             f"the feature {feature.name!r} takes {wants} values a row, and its column holds "
             f"{width if width * rows == array.size else 'different numbers of them'}"

@@ -71,6 +71,11 @@ class Predictor:
         self._rowwise = rowwise
         self._empty = _empty(signature)
 
+    @property
+    def feature_names(self) -> list[str]:
+        """The names of the columns that a batch must have, in their order."""
+        return [feature.name for feature in self.signature.features]
+
     def __call__(self, batch: pa.RecordBatch) -> Predicted:
         """Score a batch that has one column a feature, in the signature's order and names.
 
@@ -96,10 +101,9 @@ class Predictor:
         return Predicted(batch=_scattered(predictions, lost), counts=counts + found)
 
     def _typed(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        wanted = [feature.name for feature in self.signature.features]
-        if batch.schema.names != wanted:
+        if batch.schema.names != self.feature_names:
             raise SignatureError(
-                f"the model takes the columns {', '.join(map(repr, wanted))} in this order, "
+                f"the model takes the columns {', '.join(map(repr, self.feature_names))} in order, "
                 f"and the batch has {', '.join(map(repr, batch.schema.names))}"
             )
         return [

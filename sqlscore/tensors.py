@@ -1,4 +1,4 @@
-"""Arrow batches to the tensors that a session takes, and its outputs back. Pure; no loop over rows."""
+"""Arrow batches to the tensors that a session takes, and its outputs back; no loop over rows."""
 
 from __future__ import annotations
 
@@ -67,10 +67,8 @@ def to_columns(outputs: Mapping[str, Any], signature: Signature) -> pa.RecordBat
     NaN. Raises ModelError where an output has another shape than its predictions need.
     """
     known = {one.name: one for one in signature.outputs}
-    arrays = {
-        name: matrix(outputs[name], known[name])
-        for name in {p.output for p in signature.predictions}
-    }
+    wanted = {one.output for one in signature.predictions}
+    arrays = {name: matrix(outputs[name], known[name]) for name in wanted}
     return pa.RecordBatch.from_arrays(
         [_column(arrays[p.output], p) for p in signature.predictions],
         schema=pa.schema([(p.name, p.type) for p in signature.predictions]),
