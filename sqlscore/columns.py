@@ -72,8 +72,7 @@ def values(column: pa.Array, feature: Feature, one: Input) -> np.ndarray:
         # each different text becomes a `str` once, however many rows have it
         encoded = column.dictionary_encode()
         texts: np.ndarray = encoded.dictionary.to_numpy(zero_copy_only=False).astype(object)
-        places: np.ndarray = encoded.indices.to_numpy(zero_copy_only=False)
-        return texts[places]
+        return np.take(texts, encoded.indices.to_numpy(zero_copy_only=False))
     numbers: np.ndarray = column.to_numpy(zero_copy_only=False)
     return numbers
 
