@@ -58,6 +58,11 @@ class Binding:
     predictions: tuple[BoundPrediction, ...]
     by_position: bool  #: the features' names were made up, and columns bound in their order
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """Feature -> column."""
+        return {bound.feature.name: bound.column.name for bound in self.features}
+
 
 def match_features(
     signature: Signature,

@@ -23,6 +23,8 @@ from collections.abc import Iterable
 class SqlscoreError(Exception):
     """The base of every error that sqlscore raises on purpose."""
 
+    run: object = None  #: the `Run` that ended with this error, where there was one
+
 
 class ModelError(SqlscoreError):
     """The file is not an ONNX model that can run here."""
@@ -54,8 +56,9 @@ class MissingExtra(SqlscoreError):
     """A package that an optional feature needs is not installed."""
 
     def __init__(self, extra: str, what: str) -> None:
-        super().__init__(f"{what} needs a package that is not installed. "
-                         f"Run: pip install 'sqlscore[{extra}]'")
+        super().__init__(
+            f"{what} needs a package that is not installed. Run: pip install 'sqlscore[{extra}]'"
+        )
         self.extra = extra
 
 

@@ -55,6 +55,14 @@ def find(engine: sa.Engine, product: Product, name: str) -> Target | None:
     return Target(table=table, columns=columns, key=())
 
 
+def existing(engine: sa.Engine, product: Product, name: str) -> Target:
+    """The table of that name; `DatabaseError` if there is none."""
+    found = find(engine, product, name)
+    if found is None:
+        raise DatabaseError(f"the target {name!r} is not there any more")
+    return found
+
+
 def design(product: Product, name: str, wanted: Wanted) -> Target:
     """A table that is yet to be made, with the wanted columns and the key as its primary key."""
     columns = wanted.columns
@@ -63,7 +71,7 @@ def design(product: Product, name: str, wanted: Wanted) -> Target:
             f"{product.name} holds at most {product.column_limit} columns a table, and the target "
             f"would have {len(columns)}. Pass fewer columns, or drop= predictions at add"
         )
-    return _described(_named(product, name), columns, wanted.key)
+    return described(_named(product, name), columns, wanted.key)
 
 
 def _named(product: Product, name: str) -> tuple[str, str | None]:
@@ -77,9 +85,10 @@ def _named(product: Product, name: str) -> tuple[str, str | None]:
     return table.name, ".".join(part.name for part in table.parts[:-1]) or None
 
 
-def _described(
+def described(
     name: tuple[str, str | None], columns: Sequence[Column], key: Sequence[Column]
 ) -> Target:
+    """A table yet to be made: its name and schema, its columns, and those of its primary key."""
     keys = {column.name for column in key}
     table = sa.Table(
         name[0],
@@ -99,11 +108,18 @@ def _described(
     return Target(table=table, columns=tuple(columns), key=tuple(column.name for column in key))
 
 
-def beside(target: Target, name: str) -> Target:
-    """A table of the same columns and key under another name in the same schema."""
-    keys = [column for column in target.columns if column.name in target.key]
-    ordered = sorted(keys, key=lambda column: target.key.index(column.name))
-    return _described((name, target.table.schema), target.columns, ordered)
+def beside(target: Target, name: str, wanted: Wanted) -> Target:
+    """A table yet to be made in the target's own schema, with the wanted columns and key."""
+    return described((name, target.table.schema), wanted.columns, wanted.key)
+
+
+def place(engine: sa.Engine, product: Product, name: str) -> str:
+    """One text for one table, however it is typed: what a lease is taken on."""
+    found = find(engine, product, name)
+    if found is not None:
+        return found.table.fullname
+    table, schema = _named(product, name)
+    return f"{schema}.{table}" if schema else table
 
 
 def check(engine: sa.Engine, found: Target, wanted: Wanted, *, needs_key: bool) -> Target:
@@ -169,19 +185,13 @@ def make(unit: Unit, target: Target) -> None:
     unit.execute(sa.schema.CreateTable(target.table))
 
 
-def drop(unit: Unit, target: Target) -> None:
-    """Drop the table if it is there."""
-    unit.execute(sa.schema.DropTable(target.table, if_exists=True))
-
-
-def refill(unit: Unit, staged: Target, target: Target) -> None:
+def refill(unit: Unit, staged: sa.Table, target: sa.Table, names: Sequence[str]) -> None:
     """Give the target exactly the staged rows, in one transaction; the table itself stays."""
-    names = [column.name for column in staged.columns]
-    columns = [sa.column(name) for name in names]
-    into = sa.table(target.table.name, *columns, schema=target.table.schema)
-    rows: sa.Select[Any] = sa.Select(*columns).select_from(staged.table)
+    columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in names]
+    into = sa.table(target.name, *columns, schema=target.schema)
+    rows: sa.Select[Any] = sa.Select(*columns).select_from(staged)
     unit.execute(sa.delete(into))
-    unit.execute(sa.insert(into).from_select(names, rows))
+    unit.execute(sa.insert(into).from_select(list(names), rows))
 
 
 def storable(batch: pa.RecordBatch, product: Product) -> pa.RecordBatch:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from sqlscore.products.product import Product
     from sqlscore.types import Column
 
+#: a condition on a source's rows; None: all of them
+Condition = sa.ColumnElement[bool] | None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
@@ -189,7 +192,7 @@ class Projection:
 
 
 def ranges_of(
-    source: Source, key: Sequence[Column], *, rows: int, where: sa.ColumnElement[bool] | None = None
+    source: Source, key: Sequence[Column], *, rows: int, where: Condition = None
 ) -> list[KeyRange]:
     """The source cut into key ranges of about `rows` rows, those of `where` only."""
     with translated("cutting key ranges"), source.engine.connect() as connection:
@@ -203,7 +206,7 @@ def read(
     batch_rows: int,
     key: Sequence[Column] = (),
     range_: KeyRange | None = None,
-    where: sa.ColumnElement[bool] | None = None,
+    where: Condition = None,
     limit: int | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The source's rows, or those of one range, as batches of the projection's schema."""
@@ -219,3 +222,12 @@ def read(
     if limit is not None:
         query = query.limit(limit)
     return product.read(source.engine, query, projection.schema, batch_rows=batch_rows)
+
+
+def count(source: Source, key: Sequence[Column], range_: KeyRange, where: Condition = None) -> int:
+    """How many rows one range has now."""
+    query = sa.select(sa.func.count()).select_from(source.relation)
+    for part in (within(source.product, source.relation, key, range_), where):
+        query = query if part is None else query.where(part)
+    with translated("counting rows"), source.engine.connect() as connection:
+        return connection.scalar(query) or 0
