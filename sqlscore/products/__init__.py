@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError, MissingExtra
 from sqlscore.products import generic
+from sqlscore.products.postgres import POSTGRES
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from sqlscore.products.product import Product
 
 #: SQLAlchemy's name of a dialect -> product
-PRODUCTS: dict[str, Product] = {}
+PRODUCTS: dict[str, Product] = {
+    "postgresql": POSTGRES,
+}
 
 #: dialect -> the extra that brings its driver
 _EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql", "duckdb": "duckdb"}

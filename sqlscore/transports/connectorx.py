@@ -16,7 +16,7 @@ from sqlscore.transports.failures import without_contents
 from sqlscore.transports.fit import narrowed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     import pyarrow as pa
 
@@ -29,7 +29,9 @@ def installed() -> bool:
     return importlib.util.find_spec("connectorx") is not None
 
 
-def stream(url: str, sql: str, schema: pa.Schema, batch_rows: int) -> Iterator[pa.RecordBatch]:
+def stream(
+    url: str, sql: str, schema: pa.Schema, batch_rows: int
+) -> Generator[pa.RecordBatch, None, None]:
     """The rows of `sql` as batches of exactly `schema`, at most `batch_rows` each.
 
     Columns are matched by position. `url` is connectorx's own (percent-encoded). Every error, a

@@ -19,7 +19,7 @@ from sqlscore.errors import DatabaseError
 from sqlscore.transports.fit import narrowed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from psycopg import Connection, Copy
 
@@ -71,7 +71,7 @@ def _has_nul(array: pa.StringArray) -> bool:
 
 def copy_out(
     connection: Connection, sql: str, schema: pa.Schema, batch_rows: int
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch, None, None]:
     """The rows of `sql` over this connection, as batches of exactly `schema`.
 
     For columns of numbers, booleans and text only. Raises psycopg's own errors.

@@ -16,7 +16,7 @@ from sqlscore.transports.failures import translated
 from sqlscore.transports.rows import batch_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from types import TracebackType
 
     import pyarrow as pa
@@ -39,7 +39,7 @@ def read_rows(
     *,
     batch_rows: int,
     connection: Connection | None = None,
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch, None, None]:
     """`products.product.Read` for any dialect: rows by the driver, columns made here."""
     doing = f"reading from {engine.url.render_as_string()}"
     options = {"yield_per": batch_rows}

@@ -1,0 +1,107 @@
+"""PostgreSQL: connectorx reads, COPY writes over psycopg, DDL belongs to the transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sqlscore.products import generic, postgres_types
+from sqlscore.products.dbapi_unit import DbapiUnit
+from sqlscore.products.postgres_read import SETTINGS, read
+from sqlscore.products.postgres_swap import dependents, swap
+from sqlscore.products.postgres_text import quoted
+from sqlscore.products.postgres_unit import CopyUnit
+from sqlscore.products.product import Product
+from sqlscore.transports import copy
+from sqlscore.transports.dbapi import fall_back
+from sqlscore.transports.failures import translated
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine, FromClause, Table
+
+    from sqlscore.types import Column
+
+
+def engine(url: URL) -> Engine:
+    """psycopg, in UTC, named sqlscore, with texts of values that say them exactly.
+
+    A URL that names another driver, application or options of its own keeps them.
+    """
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    asked: dict[str, Any] = {}
+    if url.get_driver_name() == "psycopg":
+        given = url.query.get("options", "")
+        pinned = " ".join(f"-c {k}={v.replace(' ', '')}" for k, v in SETTINGS.items())
+        asked["options"] = f"{pinned} {given if isinstance(given, str) else ' '.join(given)}"
+        if "application_name" not in url.query:
+            asked["application_name"] = "sqlscore"
+    return sa.create_engine(url, connect_args=asked)
+
+
+def describe(connection: Connection, relation: FromClause) -> tuple[Column, ...]:
+    """The columns of a table, view or subquery; `declared` as PostgreSQL itself prints it."""
+    if connection.dialect.driver != "psycopg":
+        return generic.describe(connection, relation)
+    with translated(f"describing {relation.description}"):
+        return postgres_types.described(connection, relation)
+
+
+def unit(engine: Engine, connection: Connection | None = None) -> DbapiUnit:
+    """COPY over psycopg with pgpq; plain statements where one of them is not there."""
+    if engine.dialect.driver != "psycopg":
+        fall_back("PostgreSQL", f"writing over {engine.dialect.driver}, row by row; psycopg copies")
+        return DbapiUnit(engine, connection)
+    if not copy.installed():
+        reason = "writing row by row: pgpq is not installed. Run: pip install 'sqlscore[postgres]'"
+        fall_back("PostgreSQL", reason)
+        return DbapiUnit(engine, connection)
+    return CopyUnit(engine, connection)
+
+
+def unfit(connection: Connection, table: Table) -> str | None:
+    """A foreign table's writes are not ours to commit, and an unlogged table is lost in a crash."""
+    row = connection.execute(
+        sa.text(
+            "SELECT relkind, relpersistence FROM pg_catalog.pg_class WHERE oid = to_regclass(:name)"
+        ),
+        {"name": quoted(table)},
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.relkind == "f":
+        return "it is a foreign table, whose rows do not commit with this database's transaction"
+    if row.relkind in ("v", "m"):
+        return "it is a view, not a table"
+    if row.relpersistence == "u":
+        return "it is UNLOGGED, so a crash empties it. Run: ALTER TABLE … SET LOGGED"
+    return None
+
+
+POSTGRES = Product(
+    name="PostgreSQL",
+    dialect="postgres",
+    schemas=True,
+    identifier_limit=63,
+    column_limit=1600,
+    nan=True,
+    infinity=True,
+    arrays=True,
+    transactional_ddl=True,
+    row_values=True,
+    keyset_walk=True,
+    shared=True,
+    engine=engine,
+    describe=describe,
+    carried=postgres_types.carried,
+    project=postgres_types.project,
+    literal=postgres_types.literal,
+    declare=postgres_types.declare,
+    read=read,
+    unit=unit,
+    readers_block_commit=generic.readers_block_commit,
+    unfit=unfit,
+    dependents=dependents,
+    swap=swap,
+)
