@@ -72,7 +72,8 @@ def values(column: pa.Array, feature: Feature, one: Input) -> np.ndarray:
         # each different text becomes a `str` once, however many rows have it
         encoded = column.dictionary_encode()
         texts: np.ndarray = encoded.dictionary.to_numpy(zero_copy_only=False).astype(object)
-        return np.take(texts, encoded.indices.to_numpy(zero_copy_only=False))
+        repeated: np.ndarray = texts[encoded.indices.to_numpy(zero_copy_only=False)]
+        return repeated
     numbers: np.ndarray = column.to_numpy(zero_copy_only=False)
     return numbers
 
