@@ -33,8 +33,8 @@ SETTINGS = {
     "bytea_output": "hex",
 }
 #: connection parameters that connectorx has no word for, or another meaning
-_NOT_HANDED_OVER = re.compile(r"ssl(cert|key|rootcert|crl|password)|gssencmode|channel_binding")
-    r"ssl(cert|key|rootcert|crl|password)|gss|krb|service|channel_binding"
+_NOT_HANDED_OVER = re.compile(
+    r"ssl(cert|key|rootcert|crl|password)|gssencmode|krbsrvname|channel_binding"
 )
 
 
