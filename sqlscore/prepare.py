@@ -41,6 +41,11 @@ class Engines:
     source: sa.Engine
     target: sa.Engine  #: holds the run's marks, lease and staging too
 
+    @classmethod
+    def one(cls, engine: sa.Engine) -> Engines:
+        """All three in one."""
+        return cls(registry=engine, source=engine, target=engine)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BoundModel:

@@ -302,7 +302,7 @@ class _Task:
 
 
 class _Writer:
-    """Writes a range: its predictions, its counts and its mark in one unit that the lease allows."""
+    """Writes a range: its predictions, counts and mark in one unit that the lease allows."""
 
     def __init__(
         self, work: Work, held: Lease, run: str, target: Target, how: Write,

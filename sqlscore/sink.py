@@ -189,7 +189,7 @@ def refill(unit: Unit, staged: sa.Table, target: sa.Table, names: Sequence[str])
     """Give the target exactly the staged rows, in one transaction; the table itself stays."""
     columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in names]
     into = sa.table(target.name, *columns, schema=target.schema)
-    rows: sa.Select[Any] = sa.Select(*columns).select_from(staged)
+    rows: sa.Select[Any] = sa.Select[Any](*columns).select_from(staged)
     unit.execute(sa.delete(into))
     unit.execute(sa.insert(into).from_select(list(names), rows))
 

@@ -121,7 +121,7 @@ def _absent(prepared: Prepared, *, same: bool) -> sa.ColumnElement[bool]:
             "Use incremental= with a watermark column"
         )
     target = prepared.target
-    keys = [sa.column(name) for name in target.key]
+    keys: list[sa.ColumnClause[Any]] = [sa.column(name) for name in target.key]
     table = sa.table(target.table.name, *keys, schema=target.table.schema).alias("target")
     equal = [
         table.c[theirs] == ours

@@ -1,0 +1,347 @@
+"""The face of one database: its models, and the jobs that score its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from sqlscore import run as runs
+from sqlscore import source as sources
+from sqlscore.errors import JobConflict, RegistryError
+from sqlscore.jobs import Job, Mode
+from sqlscore.model import Model, stored
+from sqlscore.nulls import NullPolicy
+from sqlscore.prepare import Engines, Prepared, prepare, preview
+from sqlscore.products import engine_for, product_for
+from sqlscore.records import Records, Run
+from sqlscore.registry import Registry
+from sqlscore.tables import layout_version, owned
+from sqlscore.transports.failures import translated
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+    import onnx
+
+    from sqlscore.versions import Version
+
+
+def connect(url: str | sa.URL | sa.Engine) -> Database:
+    """A database by its SQLAlchemy URL, or over an Engine of the caller's.
+
+    Nothing is connected or created before it is needed. Raises `DatabaseError` for what is no URL,
+    `MissingExtra` where the driver is not installed.
+    """
+    return Database(url if isinstance(url, sa.Engine) else engine_for(url))
+
+
+class Database:
+    """One database, with the models that it keeps and the runs that it saw."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.product = product_for(engine)
+
+    @property
+    def url(self) -> str:
+        """The URL, without the password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @cached_property
+    def models(self) -> Models:
+        """The models that this database keeps, by name."""
+        return Models(Registry(self.engine, self.product))
+
+    def score(
+        self,
+        models: str | Sequence[str],
+        *,
+        source: str,
+        target: str,
+        key: str | Sequence[str] | None = None,
+        mode: str = "upsert",
+        columns: Sequence[str] = (),
+        map: Mapping[str, str] | None = None,
+        nulls: Mapping[str, Any] | None = None,
+        incremental: str | None = None,
+        lag: timedelta | float | None = None,
+        only_new: bool = False,
+        name: str | None = None,
+        restart: bool = False,
+        abandon: bool = False,
+        provider: str = "cpu",
+        source_db: str | sa.Engine | None = None,
+        target_db: str | sa.Engine | None = None,
+        on_progress: Callable[[runs.Progress], None] | None = None,
+    ) -> Run:
+        """Score the rows of a source and write the predictions to a target; every row exactly once.
+
+        models: ``churn`` (the newest version), ``churn:3`` or ``churn@production``; of several,
+            each has its own prediction columns, which begin with its name.
+        source: a table, a view, or a SELECT.
+        target: a table; it is made where it is missing.
+        key: what identifies a row; by default the source table's primary key.
+        mode: ``upsert``, ``append``, ``update`` (the source table's own columns) or ``replace``.
+        columns: passed through from the source to the target.
+        map: feature -> column, where their names differ.
+        nulls: feature -> what a NULL becomes: ``auto``, ``error``, ``nan``, ``null``, or a value.
+        incremental: a column that grows with each change; only rows past it are scored.
+        lag: how far to stay behind its largest value (seconds for times), for late commits.
+        only_new: only rows whose key the target does not have.
+        name: the job's; by default a hash of what it does. The same job after a kill resumes.
+        restart, abandon: give an unfinished run up, to begin anew or to leave it.
+        provider: ``cpu``, ``cuda``, … of ONNX Runtime.
+        source_db, target_db: where the source and the target are, if not here.
+
+        Raises `SignatureError`, `RegistryError`, `DatabaseError`, `JobConflict`, `ProviderError`;
+        the run, where there was one, is the error's attribute ``run``.
+        """
+        job = Job(
+            models=_names(models), source=source, target=target, key=_names(key), mode=Mode(mode),
+            columns=tuple(columns), map=dict(map or {}), nulls=_policies(nulls),
+            incremental=incremental, lag_seconds=_seconds(lag), only_new=only_new,
+            provider=provider, name=name,
+        )  # fmt: skip
+        with _engines(self, source_db, target_db) as engines:
+            return runs.start(
+                job, engines, restart=restart, abandon=abandon, on_progress=on_progress
+            )
+
+    def resume(
+        self, run: str, *, on_progress: Callable[[runs.Progress], None] | None = None
+    ) -> Run:
+        """Go on with one unfinished run, by its id, or by how its id begins."""
+        return runs.resume(run, Engines.one(self.engine), on_progress=on_progress)
+
+    def preview(
+        self,
+        model: str,
+        *,
+        source: str,
+        limit: int,
+        key: str | Sequence[str] | None = None,
+        columns: Sequence[str] = (),
+        map: Mapping[str, str] | None = None,
+        nulls: Mapping[str, Any] | None = None,
+    ) -> pa.Table:
+        """Score the first rows of a source and write them nowhere: key, columns, predictions."""
+        job = Job(
+            models=(model,), source=source, target=_NOWHERE, key=_names(key), map=dict(map or {}),
+            columns=tuple(columns), nulls=_policies(nulls),
+        )  # fmt: skip
+        prepared = prepare(job, Engines.one(self.engine))
+        return pa.Table.from_batches(preview(prepared, limit))
+
+    def bind(
+        self,
+        models: str | Sequence[str],
+        *,
+        source: str,
+        target: str | None = None,
+        key: str | Sequence[str] | None = None,
+        mode: str = "upsert",
+        columns: Sequence[str] = (),
+        map: Mapping[str, str] | None = None,
+        nulls: Mapping[str, Any] | None = None,
+        source_db: str | sa.Engine | None = None,
+        target_db: str | sa.Engine | None = None,
+    ) -> Bound:
+        """What a run would read and write, without scoring: a dry run.
+
+        Raises `SignatureError` with the nearest names for features that no column feeds.
+        """
+        job = Job(
+            models=_names(models), source=source, target=target or _NOWHERE, key=_names(key),
+            mode=Mode(mode), columns=tuple(columns), map=dict(map or {}), nulls=_policies(nulls),
+        )  # fmt: skip
+        with _engines(self, source_db, target_db) as engines:
+            return Bound.of(prepare(job, engines))
+
+    def runs(self, limit: int | None = 20) -> list[Run]:
+        """The newest runs first; those that run now show how far they are."""
+        return self._records(lambda records, unit: records.list(unit, limit=limit)) or []
+
+    def run(self, id: str) -> Run:
+        """One run, by its id or by how its id begins. `JobConflict` if there is none."""
+        found = self._records(lambda records, unit: records.one(unit, id))
+        if found is None:
+            raise JobConflict(f"there is no run {id!r}: this database has seen none")
+        return found
+
+    def _records(self, question: Callable[[Records, Any], Any]) -> Any:
+        tables = owned(schemas=self.product.schemas)
+        with translated("looking for runs", url=self.engine.url), self.engine.connect() as found:
+            if not layout_version(found, tables):
+                return None
+        with self.product.unit(self.engine, None) as unit:
+            return question(Records(tables), unit)
+
+    def close(self) -> None:
+        """Close the connections that are held."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"sqlscore.connect({self.url!r})"
+
+
+class Models(Mapping[str, Model]):
+    """The models of a database: names, versions, aliases. ``models["churn@production"]``."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self.version = registry.get
+        self.versions = registry.versions
+        self.aliases = registry.aliases
+        self.alias = registry.alias
+        self.unalias = registry.unalias
+        self.remove = registry.remove
+
+    def add(
+        self,
+        name: str,
+        model: str | os.PathLike[str] | bytes | onnx.ModelProto | Model,
+        *,
+        features: Sequence[str] | None = None,
+        outputs: Mapping[str, str] | None = None,
+        drop: Sequence[str] = (),
+        alias: str | None = None,
+    ) -> Version:
+        """Keep a model as the next version of a name; see `Registry.add`."""
+        source = model.graph if isinstance(model, Model) else model
+        return self._registry.add(
+            name, source, features=features, outputs=outputs, drop=drop, alias=alias
+        )
+
+    def __getitem__(self, spec: str) -> Model:
+        return stored(self._registry, spec)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._registry.names())
+
+    def __len__(self) -> int:
+        return len(self._registry.names())
+
+    def __contains__(self, spec: object) -> bool:
+        try:
+            self._registry.get(str(spec))
+        except RegistryError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoundColumn:
+    """One feature of a model and the column that it takes."""
+
+    model: str  #: as typed
+    feature: str
+    column: str
+    cast: str  #: ``numeric(10,2) -> double -> float``
+    nulls: str  #: the policy as it works: ``nan``, ``null``, ``error`` or ``=value``
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bound:
+    """What a run would read and write."""
+
+    source: str
+    target: str
+    target_exists: bool
+    key: tuple[str, ...]
+    features: tuple[BoundColumn, ...]
+    predictions: tuple[tuple[str, str, str], ...]  #: prediction, column, the column's type
+    by_position: bool  #: an unnamed block: the columns are taken in their order
+    ranges: int | None  #: None: the SELECT is evaluated once, into a staging table, and then cut
+    rows: int | None  #: about
+
+    @classmethod
+    def of(cls, prepared: Prepared) -> Bound:
+        """What a prepared job binds; its rows are counted, and none is read."""
+        ranges = rows = None
+        if prepared.source.repeatable:
+            found = sources.ranges_of(prepared.source, prepared.key, rows=runs.RANGE_ROWS)
+            ranges = len(found)
+            rows = (ranges - 1) * runs.RANGE_ROWS
+            rows += sources.count(prepared.source, prepared.key, found[-1])
+        return cls(
+            source=prepared.job.source, target=prepared.target.table.fullname,
+            target_exists=prepared.exists, key=tuple(column.name for column in prepared.key),
+            features=tuple(_features(prepared)), predictions=tuple(_predictions(prepared)),
+            by_position=any(model.binding.by_position for model in prepared.models),
+            ranges=ranges, rows=rows,
+        )  # fmt: skip
+
+
+def _features(prepared: Prepared) -> Iterator[BoundColumn]:
+    for model in prepared.models:
+        for bound in model.binding.features:
+            policy = NullPolicy.of(prepared.job.nulls.get(bound.feature.name, "auto"))
+            yield BoundColumn(
+                model=model.spec, feature=bound.feature.name, column=bound.column.name,
+                cast=bound.cast, nulls=str(policy.resolved(bound.feature)),
+            )  # fmt: skip
+
+
+def _predictions(prepared: Prepared) -> Iterator[tuple[str, str, str]]:
+    declared = {column.name: column.declared or "" for column in prepared.wanted.predictions}
+    for model in prepared.models:
+        for bound in model.binding.predictions:
+            yield bound.prediction.name, bound.column, declared[bound.column]
+
+
+_NOWHERE = "sqlscore_nowhere"  #: a table that is designed and never made
+
+
+def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _policies(nulls: Mapping[str, Any] | None) -> dict[str, str]:
+    """NULL policies as text, in which they are stored with a run."""
+    return {name: str(NullPolicy.of(policy)) for name, policy in (nulls or {}).items()}
+
+
+def _seconds(lag: timedelta | float | None) -> float:
+    return lag.total_seconds() if isinstance(lag, timedelta) else float(lag or 0)
+
+
+@contextmanager
+def _engines(
+    database: Database, source: str | sa.Engine | None, target: str | sa.Engine | None
+) -> Iterator[Engines]:
+    """The engines of a job; those made here for a URL are disposed of after it."""
+    with ExitStack() as stack:
+
+        def engine(given: str | sa.Engine | None) -> sa.Engine:
+            if given is None or isinstance(given, sa.Engine):
+                return database.engine if given is None else given
+            made = engine_for(given)
+            if made.url == database.engine.url and made.url.database not in (None, "", ":memory:"):
+                return database.engine
+            stack.callback(made.dispose)
+            return made
+
+        yield Engines(registry=database.engine, source=engine(source), target=engine(target))
