@@ -1,1 +1,76 @@
 """Native scoring for any SQL database: ONNX models where the rows lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlscore import accessor
+
+if TYPE_CHECKING:
+    from sqlscore.database import Database, connect
+    from sqlscore.errors import (
+        DatabaseError,
+        JobConflict,
+        MissingExtra,
+        ModelError,
+        ProviderError,
+        RegistryError,
+        SignatureError,
+        SqlscoreError,
+    )
+    from sqlscore.model import Model, load
+    from sqlscore.records import Run
+
+__all__ = [
+    "Database",
+    "DatabaseError",
+    "JobConflict",
+    "MissingExtra",
+    "Model",
+    "ModelError",
+    "ProviderError",
+    "RegistryError",
+    "Run",
+    "SignatureError",
+    "SqlscoreError",
+    "connect",
+    "load",
+]
+
+#: public name -> the module that has it: imported when it is first used, and not before
+_HOMES = {
+    "Database": "sqlscore.database",
+    "DatabaseError": "sqlscore.errors",
+    "JobConflict": "sqlscore.errors",
+    "MissingExtra": "sqlscore.errors",
+    "Model": "sqlscore.model",
+    "ModelError": "sqlscore.errors",
+    "ProviderError": "sqlscore.errors",
+    "RegistryError": "sqlscore.errors",
+    "Run": "sqlscore.records",
+    "SignatureError": "sqlscore.errors",
+    "SqlscoreError": "sqlscore.errors",
+    "connect": "sqlscore.database",
+    "load": "sqlscore.model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("sqlscore")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sqlscore' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+accessor.register()
