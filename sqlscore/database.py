@@ -173,7 +173,7 @@ class Database:
 
     def run(self, id: str) -> Run:
         """One run, by its id or by how its id begins. `JobConflict` if there is none."""
-        found = self._records(lambda records, unit: records.one(unit, id))
+        found: Run | None = self._records(lambda records, unit: records.one(unit, id))
         if found is None:
             raise JobConflict(f"there is no run {id!r}: this database has seen none")
         return found

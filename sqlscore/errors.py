@@ -17,7 +17,10 @@ carries a password or the contents of a row.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class SqlscoreError(Exception):

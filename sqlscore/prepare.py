@@ -239,7 +239,7 @@ def _bound(
                 binding=binding,
                 graph=runnable(graph, version.proof),
                 rowwise=version.proof.rowwise,
-            )  # fmt: skip
+            )
         )
     return tuple(bound)
 

@@ -221,7 +221,7 @@ class Records:
 
     def _run(self, row: Mapping[str, Any], ranges: Sequence[tuple[int | None, str | None]]) -> Run:
         plan = Plan.from_json(row["plan"])
-        done = [(rows, Counts.from_json(text)) for rows, text in ranges if text is not None]
+        done = [(rows or 0, Counts.from_json(text)) for rows, text in ranges if text is not None]
         return Run(
             id=row["id"], job=row["job"], status=Status(row["status"]), models=plan.versions,
             source=row["source"], target=row["target"], mode=plan.job.mode,
