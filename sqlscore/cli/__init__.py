@@ -1,0 +1,74 @@
+"""The command ``sqlscore``: parse, call one function, present.
+
+`main` alone turns errors into messages and exit codes (`failures.EXIT_CODES`); commands raise.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sqlscore.cli import failures, models, predicting, runs, scoring, touring
+from sqlscore.errors import SqlscoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = typer.Typer(
+    name="sqlscore",
+    epilog="New here? Run: sqlscore demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a trace is for --verbose, and never with values in it
+    rich_markup_mode="rich",
+)
+app.command()(touring.demo)
+app.command()(predicting.predict)
+app.add_typer(models.app, name="model")
+app.command()(scoring.score)
+app.add_typer(runs.app, name="run")
+app.command()(touring.doctor)
+
+# Typer brings its own copy of click, or uses click itself, by its version: the one base of what is
+# wrong with a command line is found through the class that both have.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"sqlscore {version('sqlscore')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Score the rows of any SQL database with ONNX models.
+
+    The database is named by --db URL or by the environment variable SQLSCORE_DB. Exit codes: 0
+    done, 2 bad usage, 3 model or signature, 4 database, 5 another run holds the target.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = app(arguments, prog_name="sqlscore", standalone_mode=False)
+    except SqlscoreError as error:
+        return failures.report(error, arguments)
+    except _UsageError as error:
+        return failures.report_usage(error, arguments)
+    except (typer.Abort, KeyboardInterrupt):
+        return failures.INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away: nobody is left to tell
+        sys.stderr.close()
+        return 0
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,159 @@
+"""What people and programs are shown of models, bindings and runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlscore.cli import present
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlscore.database import Bound
+    from sqlscore.records import Run
+    from sqlscore.signature import Signature
+    from sqlscore.versions import Version
+
+#: what a tally counts, in people's words, for a feature and for a prediction
+_COUNTED = {"nulls": "NULL", "nans": "NaN", "infinities": "±inf", "overflows": "past float range"}
+
+
+def version_record(version: Version, aliases: Mapping[str, int]) -> dict[str, Any]:
+    """A version as a JSON object."""
+    return {
+        **present.plain(version),
+        "aliases": [alias for alias, number in aliases.items() if number == version.version],
+    }
+
+
+def version_fields(version: Version, aliases: Mapping[str, int]) -> dict[str, object]:
+    """A version as names and values."""
+    proof = version.proof
+    runs = f"row by row: {proof.reason}" if proof.rowwise else "in batches"
+    return {
+        "model": str(version),
+        "aliases": version_record(version, aliases)["aliases"] or None,
+        "sha256": version.sha256,
+        "size": f"{version.size:,} bytes",
+        "added": f"{present.text(version.created_at)} UTC",
+        "runs": f"{runs} (proved on {proof.rows} rows, onnxruntime {proof.onnxruntime})",
+        "features=": version.features,
+        "outputs=": [f"{name}={output}" for name, output in version.outputs.items()] or None,
+        "drop=": version.drop or None,
+    }
+
+
+def signature_record(signature: Signature) -> dict[str, Any]:
+    """A signature as a JSON object."""
+    features = [
+        {"name": f.name, "type": str(f.type), "input": f.input, "missing": f.missing}
+        for f in signature.features
+    ]
+    predictions = [
+        {"name": p.name, "type": str(p.type), "output": p.output} for p in signature.predictions
+    ]
+    return {"named": signature.named, "features": features, "predictions": predictions}
+
+
+def show_signature(signature: Signature) -> None:
+    """A signature as two tables."""
+    present.table(
+        ["feature", "type", "input", "NULL"],
+        [
+            (f.name, f.type, f.input, _NULLS["nan" if f.missing else "null"])
+            for f in signature.features
+        ],
+    )
+    present.table(
+        ["prediction", "type", "output"],
+        [(p.name, p.type, p.output) for p in signature.predictions],
+    )
+    if not signature.named:
+        present.say(
+            "The model does not name its features: give --features at add, or score a SELECT "
+            f"of exactly {len(signature.features)} columns beside the key."
+        )
+
+
+def show_bound(bound: Bound) -> None:
+    """A binding as two tables and a line."""
+    several = len({row.model for row in bound.features}) > 1
+    present.table(
+        [*["model"] * several, "feature", "column", "cast", "NULL"],
+        [
+            (*[row.model] * several, row.feature, row.column, row.cast, _null(row.nulls))
+            for row in bound.features
+        ],
+    )
+    present.table(["prediction", "column", "type"], bound.predictions)
+    counted = bound.rows is not None and bound.ranges is not None
+    present.fields(
+        {
+            "key": bound.key,
+            "bound": "by position, in the order of the columns" if bound.by_position else "by name",
+            "rows": f"about {bound.rows:,}, in key ranges: {bound.ranges}"
+            if counted
+            else "not counted: the SELECT is evaluated once, into a staging table",
+        }
+    )
+
+
+def _null(policy: str) -> str:
+    """What NULL becomes, in people's words."""
+    return _NULLS.get(policy) or policy.removeprefix("=")
+
+
+_NULLS = {"nan": "NaN to the model", "null": "no prediction", "error": "an error"}
+
+
+def run_record(run: Run) -> dict[str, Any]:
+    """A run as a JSON object."""
+    return {**present.plain(run), "seconds": run.seconds}
+
+
+def run_fields(run: Run) -> dict[str, object]:
+    """A run as names and values."""
+    return {
+        "run": run.id + (" (resumed)" if run.resumed else ""),
+        "job": run.job,
+        "status": str(run.status),
+        "models": run.models,
+        "source": run.source,
+        "target": run.target,
+        "mode": run.mode,
+        "rows": f"{run.rows:,}" + (f" of {run.total:,}" if run.total is not None else ""),
+        "ranges": f"{run.ranges_done} of {run.ranges} done",
+        "started": f"{present.text(run.started_at)} UTC",
+        "finished": f"{present.text(run.finished_at)} UTC" if run.finished_at else None,
+        "owner": run.owner,
+        "error": run.error,
+    }
+
+
+def show_counts(run: Run) -> None:
+    """What was NULL, NaN or infinite, one line a feature and a prediction; nothing for nothing."""
+    lines = [
+        (what, name, f"{count:,}", _COUNTED[kind])
+        for what, tallies in (
+            ("feature", run.counts.features),
+            ("prediction", run.counts.predictions),
+        )
+        for name, tally in tallies.items()
+        for kind in _COUNTED
+        if (count := getattr(tally, kind))
+    ]
+    if lines:
+        present.table(["", "name", "rows", "were"], lines, right=["rows"])
+
+
+def show_run(run: Run) -> None:
+    """How a run ended: one line, and what was counted."""
+    took = run.seconds or 0.0
+    speed = f", {run.rows / took:,.0f} rows/s" if took else ""
+    verb = "Resumed and scored" if run.resumed else "Scored"
+    lines = {
+        "done": f"{verb} {run.rows:,} rows into {run.target} in {present.duration(took)}{speed}",
+        "abandoned": f"Gave run {run.id} up: {run.rows:,} rows of it are in {run.target}",
+    }
+    present.say(lines.get(run.status, f"Run {run.id} is {run.status}") + f" (run {run.id}).")
+    show_counts(run)

@@ -1,0 +1,107 @@
+"""The options that several commands share, and how their values are written.
+
+A list is repeated or comma-separated (``--key a --key b``, ``--key a,b``), a pair is
+``name=value``; a name that holds a comma or an equals sign stands in double quotes.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlscore.database import Database
+
+File = Path  #: named here, since Typer looks at the types when it runs
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX file.")]
+
+Db = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
+        envvar="SQLSCORE_DB",
+        metavar="URL",
+        show_default=False,
+        help="The database, as an SQLAlchemy URL.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show the trace of an error too.")]
+Features = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAMES", help="Names of the features, where the model does not say."),
+]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        metavar="NAME=OUTPUT",
+        help="Name a prediction: --output 'score=probabilities[1]'.",
+    ),
+]
+Drop = Annotated[list[str] | None, typer.Option(metavar="OUTPUTS", help="Outputs to leave out.")]
+Provider = Annotated[
+    str, typer.Option(metavar="NAME", help="Where ONNX Runtime runs: cpu, cuda, …")
+]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FEATURE=COLUMN", help="Feed a feature from another column."),
+]
+Null = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FEATURE=POLICY",
+        help="What NULL means: auto, error, nan, null, or a value to take instead.",
+    ),
+]
+
+
+def names(values: Sequence[str] | None) -> tuple[str, ...]:
+    """The names in repeated or comma-separated values."""
+    rows = csv.reader(values or (), skipinitialspace=True)
+    return tuple(name.strip() for row in rows for name in row if name.strip())
+
+
+def pairs(values: Sequence[str] | None, option: str) -> dict[str, str]:
+    """The pairs in values such as ``name=value``."""
+    found = {}
+    for value in values or ():
+        parts = re.fullmatch(r'"((?:[^"]|"")+)"=(.*)|([^=]+)=(.*)', value, re.DOTALL)
+        if parts is None:
+            raise typer.BadParameter(f"{option} takes NAME=VALUE, not {value!r}")
+        quoted, after_quoted, bare, after_bare = parts.groups()
+        name = quoted.replace('""', '"') if quoted is not None else bare.strip()
+        found[name] = after_quoted if quoted is not None else after_bare
+    return found
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def span(value: str | None, option: str) -> timedelta | None:
+    """A length of time such as ``30s``, ``5m`` or ``1h30m``."""
+    if value is None:
+        return None
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", value)
+    if not parts or "".join(number + unit for number, unit in parts) != value:
+        raise typer.BadParameter(f"{option} takes a time such as 30s, 5m or 1h30m, not {value!r}")
+    return sum((timedelta(**{_UNITS[u]: float(n)}) for n, u in parts), timedelta())
+
+
+def opened(db: str | None) -> Database:
+    """The database that the options name, as a context manager."""
+    if not db:
+        raise typer.BadParameter(
+            "no database: give --db URL or set SQLSCORE_DB, "
+            "for example sqlite:///scores.db or postgresql://user@host/name"
+        )
+    from sqlscore.database import connect
+
+    return connect(db)

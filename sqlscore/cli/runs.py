@@ -1,0 +1,79 @@
+"""``sqlscore run``: what ran, how it ended, and how to go on with it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sqlscore.cli import describe, options, present, progress
+
+app = typer.Typer(help="Look at runs, and go on with unfinished ones.", no_args_is_help=True)
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as 'run list' shows it.")]
+
+
+@app.command("list")
+def list_runs(
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """List the runs of this database, newest first.
+
+    Example: sqlscore run list --limit 5
+    """
+    with options.opened(db) as database:
+        runs = database.runs(limit=limit)
+    if as_json:
+        return present.document([describe.run_record(run) for run in runs])
+    columns = ["run", "status", "models", "target", "rows", "started (UTC)", "took"]
+    rows = [
+        (
+            run.id, str(run.status), run.models, run.target, f"{run.rows:,}", run.started_at,
+            "" if run.seconds is None else present.duration(run.seconds),
+        )
+        for run in runs
+    ]  # fmt: skip
+    return present.table(columns, rows, right=["rows", "took"])
+
+
+@app.command()
+def show(
+    run: RunId,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Show one run: what it scored, how far it is, what was NULL, how it ended.
+
+    Example: sqlscore run show 4f1d0c2b7a90e3d5
+    """
+    with options.opened(db) as database:
+        found = database.run(run)
+    if as_json:
+        return present.document(describe.run_record(found))
+    present.fields(describe.run_fields(found))
+    return describe.show_counts(found)
+
+
+@app.command()
+def resume(
+    run: RunId,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Go on with an unfinished run, with the models and the binding that it began with.
+
+    Example: sqlscore run resume 4f1d0c2b7a90e3d5
+    """
+    with (
+        options.opened(db) as database,
+        progress.shown(f"run {run}", quiet=as_json) as update,
+    ):
+        done = database.resume(run, on_progress=update)
+    if as_json:
+        return present.document(describe.run_record(done))
+    return describe.show_run(done)
