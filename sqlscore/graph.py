@@ -107,12 +107,15 @@ def signature_of(
     """
     model = graph.proto
     inputs, named_features, named = features_of(model, inputs_of(model), features)
-    found = outputs_of(model, frozenset(drop))
+    left_out = {value.name for value in model.graph.output} & set(drop)
+    found = outputs_of(model, left_out)
     return Signature(
         inputs=inputs,
         features=named_features,
         outputs=found,
-        predictions=predictions_of(found, outputs or {}, drop),
+        predictions=predictions_of(
+            found, outputs or {}, [name for name in drop if name not in left_out]
+        ),
         named=named,
     )
 

@@ -16,7 +16,7 @@ from sqlscore.signature import Output, Prediction
 from sqlscore.types import ARROW_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from typing import TypeAlias
 
     from onnx import ModelProto, ValueInfoProto
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     _Shape: TypeAlias = tuple[int | None, ...]
 
 
-def outputs_of(model: ModelProto, left_out: frozenset[str]) -> tuple[Output, ...]:
+def outputs_of(model: ModelProto, left_out: Container[str]) -> tuple[Output, ...]:
     """The outputs that columns can be made from, without those that are left out by name."""
     inferred = _inferred_shapes(model)
     return tuple(
@@ -40,7 +40,7 @@ def predictions_of(
     """Name the predictions: `given` first, the rest by rule, without what is dropped."""
     by_rule = _by_rule(outputs)
     known = {one.name: one for one in outputs}
-    dropped = [_found(text, known, by_rule) for text in drop if _is_in(text, known, by_rule)]
+    dropped = [_found(text, known, by_rule) for text in drop]
     named = {name: _found(text, known, by_rule) for name, text in given.items()}
     taken = [(one.output, one.position) for one in (*named.values(), *dropped)]
     whole = {output for output, position in taken if position is None}
@@ -131,11 +131,6 @@ def _free_name(name: str, taken: set[str]) -> str:
     """The name, or the name with the first number that makes it differ from those taken."""
     numbered = (f"{name}_{i}" for i in range(2, len(taken) + 3))
     return name if name not in taken else next(n for n in numbered if n not in taken)
-
-
-def _is_in(text: str, known: Mapping[str, Output], by_rule: Sequence[Prediction]) -> bool:
-    """Whether dropping `text` still has to be looked up: an output left out is gone already."""
-    return text in known or any(text == p.name for p in by_rule) or "[" in text
 
 
 def _found(text: str, known: Mapping[str, Output], by_rule: Sequence[Prediction]) -> Prediction:
