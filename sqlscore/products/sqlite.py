@@ -1,0 +1,211 @@
+"""SQLite: files read by ADBC in a process of its own, everything else by Python's sqlite3.
+
+The two never meet in one process; `transports/adbc.py` says why. The journal mode stays what it
+is: with a rollback journal nothing may be read while a unit commits, with WAL it may.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+
+from sqlscore.errors import DatabaseError
+from sqlscore.products import sqlite_columns
+from sqlscore.products.product import Product
+from sqlscore.products.sqlite_catalogue import dependents, describe, swap, unfit
+from sqlscore.products.sqlite_unit import SqliteUnit, told_when_locked
+from sqlscore.transports import adbc
+from sqlscore.transports.dbapi import fall_back, read_rows
+from sqlscore.transports.failures import translated
+from sqlscore.transports.fit import fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, ColumnElement, Connection, Engine, Select
+
+    from sqlscore.products.product import Unit
+    from sqlscore.types import Column
+
+_WAIT = 30  # seconds that our own connections wait for a lock
+
+
+def engine(url: URL) -> Engine:
+    """An engine that waits for locks; one in memory has one connection, which its threads share."""
+    if url.database in (None, "", ":memory:") or "mode=memory" in str(url.database):
+        options = {"check_same_thread": False, "timeout": _WAIT}
+        return sa.create_engine(url, poolclass=StaticPool, connect_args=options)
+    return sa.create_engine(url, connect_args={"timeout": _WAIT})
+
+
+def read(
+    engine: Engine,
+    query: Select[Any],
+    schema: pa.Schema,
+    *,
+    batch_rows: int,
+    connection: Connection | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """`products.product.Read`: a file by ADBC, all else by rows over SQLAlchemy."""
+    wire = pa.schema([(f.name, sqlite_columns.wire(f.type)) for f in schema])
+    types = dict(zip(schema.names, schema.types, strict=True))
+    path = None if connection is not None else _file(engine)
+    with told_when_locked():
+        batches = (
+            read_rows(engine, query, wire, batch_rows=batch_rows, connection=connection)
+            if path is None
+            else _read_file(engine, path, query, wire, batch_rows)
+        )
+        with closing(batches):  # type: ignore[type-var]
+            for batch in batches:
+                yield fitted(batch, types, "the source") if batch.schema != schema else batch
+
+
+def _file(engine: Engine) -> str | None:
+    """The file that ADBC can read for this engine; None where only the engine's own way sees it.
+
+    An engine with a `creator`, a URI, further settings or attached databases is one of those.
+    """
+    url = engine.url
+    if not url.database or url.query or url.database.startswith("file:"):
+        return None
+    with translated("looking for the database's file", url=url), engine.connect() as connection:
+        found = connection.exec_driver_sql("PRAGMA database_list").all()
+    files = [file for _, name, file in found if name != "temp"]
+    same = len(files) == 1 and files[0] and Path(files[0]).samefile(url.database)
+    if not same:
+        return None
+    reason = adbc.missing()
+    if reason:
+        fall_back("SQLite is read row by row", reason)
+    return None if reason else files[0]
+
+
+def _read_file(
+    engine: Engine, path: str, query: Select[Any], wire: pa.Schema, batch_rows: int
+) -> Iterator[pa.RecordBatch]:
+    limited = query if query._limit_clause is not None else query.limit(-1)
+    text = str(limited.compile(engine, compile_kwargs={"literal_binds": True}))
+    started = False
+    try:
+        batches = adbc.read_file(path, text, wire, batch_rows=batch_rows, busy_ms=_WAIT * 1000)
+        with closing(batches):  # type: ignore[type-var]
+            for batch in batches:
+                started = True
+                yield batch
+        return
+    except adbc.ReaderFailed as error:
+        if started:
+            raise _failure(error, path, wire) from error
+    # Nothing came yet. Row by row may see what ADBC cannot (functions and collations that the
+    # engine's connections have), and else knows better what is wrong.
+    yield from read_rows(engine, query, wire, batch_rows=batch_rows)
+
+
+def _failure(error: adbc.ReaderFailed, path: str, wire: pa.Schema) -> DatabaseError:
+    words = str(error).splitlines()[0]
+    _, found, rest = words.partition("Type mismatch in column ")
+    if found:
+        number = int(rest.partition(":")[0])
+        return DatabaseError(
+            f"column {wire.names[number]!r} holds a value of another kind than its type says "
+            f"({rest.partition(':')[2].strip()}): SQLite lets any value lie in any column. "
+            "Cast it in the source, or leave it out"
+        )
+    failure = DatabaseError(f"reading from {path} failed: {words}")
+    failure.code = "SQLITE_BUSY" if "locked" in words else None
+    return failure
+
+
+def literal(value: Any, _column: Column) -> ColumnElement[Any]:
+    """The value as SQL text, by its own kind, which decides how SQLite compares it."""
+    if isinstance(value, bool) or value is None:
+        return sa.literal_column(str(int(value)) if value is not None else "NULL")
+    if isinstance(value, int):
+        # no literal gives the least integer: 9223372036854775808 is a real before it is negated
+        least = value == -(2**63)
+        return sa.literal_column("(-9223372036854775807 - 1)" if least else str(value))
+    if isinstance(value, float):
+        return sa.literal_column(_real(value))
+    if isinstance(value, bytes | bytearray | memoryview):
+        return sa.literal_column(f"x'{bytes(value).hex()}'")
+    text = str(value)
+    if "\x00" in text:
+        return sa.literal_column(f"CAST(x'{text.encode().hex()}' AS TEXT)", sa.String())
+    return sa.literal_column("'" + text.replace("'", "''") + "'", sa.String())
+
+
+def _real(value: float) -> str:
+    """A real that every version of SQLite reads right: old ones misread very large exponents."""
+    if math.isinf(value):
+        return "9e999" if value > 0 else "(-9e999)"
+    if value == 0 or 1e-15 <= abs(value) <= 1e15:
+        return f"({value!r})" if "e" in repr(value) or "." in repr(value) else f"({value!r}.0)"
+    mantissa, exponent = math.frexp(value)
+    whole, power = int(mantissa * 2**53), exponent - 53
+    while whole % 2 == 0:  # odd: then no step on the way is finer than the value itself
+        whole, power = whole // 2, power + 1
+    sign, steps = "*" if power > 0 else "/", []
+    power = abs(power)
+    while power:
+        step = min(power, 62)
+        steps.append(f" {sign} {2**step}.0")
+        power -= step
+    return f"({whole}.0{''.join(steps)})"
+
+
+#: Arrow type -> the declared type of a column that holds it
+_WORDS = {pa.int64(): "INTEGER", pa.float64(): "REAL", pa.binary(): "BLOB", pa.string(): "TEXT"}
+
+
+def declare(type_: pa.DataType) -> str:
+    """INTEGER, REAL, BLOB or TEXT."""
+    if pa.types.is_decimal(type_):
+        return f"DECIMAL({type_.precision}, {type_.scale})"
+    return _WORDS[sqlite_columns.wire(type_)]
+
+
+def unit(engine: Engine, connection: Connection | None) -> Unit:
+    """A unit that begins with BEGIN IMMEDIATE."""
+    return SqliteUnit(engine, connection)
+
+
+def readers_block_commit(engine: Engine) -> bool:
+    """Yes, unless the database is in WAL mode: then readers see the state that they began with."""
+    with translated("asking for the journal mode"), engine.connect() as connection:
+        return bool(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() != "wal")
+
+
+SQLITE = Product(
+    name="SQLite",
+    dialect="sqlite",
+    schemas=False,
+    identifier_limit=200,  # SQLite has none; people and error messages do
+    column_limit=2000,
+    nan=False,
+    infinity=True,
+    arrays=False,
+    transactional_ddl=True,
+    row_values=True,
+    keyset_walk=True,
+    shared=True,
+    server=False,
+    engine=engine,
+    describe=describe,
+    carried=sqlite_columns.carried,
+    project=sqlite_columns.project,
+    literal=literal,
+    declare=declare,
+    read=read,
+    unit=unit,
+    readers_block_commit=readers_block_commit,
+    unfit=unfit,
+    dependents=dependents,
+    swap=swap,
+)

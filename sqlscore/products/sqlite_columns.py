@@ -1,0 +1,180 @@
+"""SQLite's columns: what they are, and how their values are carried.
+
+SQLite types values, not columns. A column's declared type gives it an affinity, a wish for what
+its values should be (https://www.sqlite.org/datatype3.html), and any value of another kind may lie
+in it all the same. So:
+
+- INTEGER, REAL and BLOB columns are read as int64, float64 and binary, and a value of another
+  kind ends the read with an error that names the column. No number is ever made of a text.
+- All others are carried as text. A text is itself. What is no text, or begins with the character
+  U+0001, is carried as U+0001, a letter for its kind, and the value; `restored` makes the value of
+  it again, of the same kind. Numbers in a column of NUMERIC affinity (DECIMAL, DATE, BOOLEAN …),
+  which SQLite itself makes of the text, are carried without the letter where that is exact.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from sqlscore.types import Column
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+MARK = "\x01"
+_NUMERIC = pa.decimal128(38, 10)  # a number, exact, of no fixed scale
+
+
+class Affinity(Enum):
+    """What a column would like its values to be."""
+
+    INTEGER = "INTEGER"
+    TEXT = "TEXT"
+    BLOB = "BLOB"
+    REAL = "REAL"
+    NUMERIC = "NUMERIC"
+    NONE = ""  #: no declared type: values stay what they are
+
+
+#: SQLite's own rules, in its own order: the first word that the declared type contains
+_AFFINITIES = (
+    ("INT", Affinity.INTEGER),
+    ("CHAR", Affinity.TEXT),
+    ("CLOB", Affinity.TEXT),
+    ("TEXT", Affinity.TEXT),
+    ("BLOB", Affinity.BLOB),
+    ("REAL", Affinity.REAL),
+    ("FLOA", Affinity.REAL),
+    ("DOUB", Affinity.REAL),
+)
+
+_TYPES = {
+    Affinity.INTEGER: pa.int64(),
+    Affinity.TEXT: pa.string(),
+    Affinity.BLOB: pa.binary(),
+    Affinity.REAL: pa.float64(),
+    Affinity.NONE: pa.null(),
+}
+_NUMBERS = ("DEC", "NUM")  # what people declare as numbers, of those with NUMERIC affinity
+_TEXTS = ("DATE", "TIME", "JSON", "UUID")
+
+
+def affinity(declared: str | None) -> Affinity:
+    """The affinity that a declared type gives."""
+    words = (declared or "").upper()
+    if not words:
+        return Affinity.NONE
+    return next((a for word, a in _AFFINITIES if word in words), Affinity.NUMERIC)
+
+
+def column(name: str, declared: str | None, kinds: frozenset[str], *, nullable: bool) -> Column:
+    """The column by its declared type; by the kinds of its first values where none is declared."""
+    return Column(
+        name=name,
+        type=_sampled(kinds) if not declared else _declared(declared),
+        declared=declared or None,
+        nullable=nullable,
+    )
+
+
+def _declared(declared: str) -> pa.DataType:
+    found = affinity(declared)
+    if found is not Affinity.NUMERIC:
+        return _TYPES[found]
+    words = declared.upper()
+    if "BOOL" in words:
+        return pa.int64()
+    if any(word in words for word in _NUMBERS):
+        return _NUMERIC
+    return pa.string() if any(word in words for word in _TEXTS) else pa.null()
+
+
+def _sampled(kinds: frozenset[str]) -> pa.DataType:
+    alone = {"integer": pa.int64(), "real": pa.float64(), "text": pa.string(), "blob": pa.binary()}
+    if len(kinds) == 1:
+        return alone[next(iter(kinds))]
+    return _NUMERIC if kinds == {"integer", "real"} else pa.null()
+
+
+def carried(column: Column) -> pa.DataType:
+    """int64, float64 or binary for a column that is one; else text, by this module's rules."""
+    kept = (pa.types.is_integer, pa.types.is_floating, pa.types.is_binary)
+    return column.type if any(fits(column.type) for fits in kept) else pa.string()
+
+
+def wire(type_: pa.DataType) -> pa.DataType:
+    """The one of SQLite's own kinds that a column of an Arrow type is read and written as."""
+    if pa.types.is_integer(type_) or pa.types.is_boolean(type_):
+        return pa.int64()
+    if pa.types.is_floating(type_) or pa.types.is_decimal(type_):
+        return pa.float64()
+    return pa.binary() if pa.types.is_binary(type_) or _large(type_) else pa.string()
+
+
+def _large(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_large_binary(type_) or pa.types.is_fixed_size_binary(type_))
+
+
+def project(
+    expression: ColumnElement[Any], column: Column, type_: pa.DataType
+) -> ColumnElement[Any]:
+    """The expression itself for numbers, which the readers check; text and binary checked here."""
+    to = wire(type_)
+    if to == pa.string():
+        return _as_text(expression, affinity(column.declared))
+    if to == pa.binary():
+        other = _kind(expression).not_in(("blob", "null"))
+        # ADBC would take a text for binary: make it a number, which no reader takes for binary
+        return sa.case((other, sa.literal_column("1")), else_=expression)
+    return expression
+
+
+def _kind(expression: ColumnElement[Any]) -> ColumnElement[str]:
+    return sa.func.typeof(expression, type_=sa.String())
+
+
+def _as_text(x: ColumnElement[Any], wish: Affinity) -> ColumnElement[Any]:
+    mark = sa.func.char(1, type_=sa.String())
+
+    def marked(letter: str, value: ColumnElement[Any]) -> ColumnElement[str]:
+        return mark.concat(sa.literal_column(f"'{letter}'", sa.String())).concat(value)
+
+    begins_marked = sa.func.substr(x, 1, 1, type_=sa.String()) == mark
+    text = marked("t", sa.func.hex(x, type_=sa.String()))
+    blob = marked("b", sa.func.hex(x, type_=sa.String()))
+    if wish is Affinity.TEXT:  # a number becomes text when it is stored in such a column
+        binary = _kind(x) == "blob"
+        return sa.case(
+            (sa.or_(binary, begins_marked), sa.case((binary, blob), else_=text)), else_=x
+        )
+    whole = sa.cast(x, sa.Text())
+    real = marked("r", sa.func.printf("%!.20e", x, type_=sa.String()))
+    plain = wish is Affinity.NUMERIC
+    # 15 digits: what SQLite's own cast to text gives, exact for the numbers that people write
+    short = sa.and_(sa.func.abs(x).between(1e-15, 1e15), sa.cast(whole, sa.REAL()) == x)
+    return sa.case(
+        (_kind(x) == "null", sa.null()),
+        (_kind(x) == "text", sa.case((begins_marked, text), else_=x)),
+        (_kind(x) == "integer", whole if plain else marked("i", whole)),
+        (_kind(x) == "real", sa.case((short, whole), else_=real) if plain else real),
+        else_=blob,
+    )
+
+
+_RESTORE = {
+    "t": lambda text: bytes.fromhex(text).decode("utf-8", "surrogateescape"),
+    "b": bytes.fromhex,
+    "i": int,
+    "r": float,
+}
+
+
+def restored(text: str | None) -> object:
+    """The value that a carried text stands for; a text without a mark is itself."""
+    if text is None or not text.startswith(MARK):
+        return text
+    return _RESTORE[text[1]](text[2:])

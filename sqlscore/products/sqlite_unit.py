@@ -1,0 +1,142 @@
+"""A unit on SQLite: one transaction on one connection of Python's sqlite3, by executemany."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from sqlscore.errors import DatabaseError
+from sqlscore.products.product import Write
+from sqlscore.products.sqlite_columns import MARK, Affinity, affinity, restored, wire
+from sqlscore.transports.dbapi import Transaction
+from sqlscore.transports.fit import fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from sqlscore.products.product import Target
+
+_TAKES = {
+    Affinity.INTEGER: pa.int64(),
+    Affinity.REAL: pa.float64(),
+    Affinity.TEXT: pa.string(),
+}
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+
+
+@contextmanager
+def told_when_locked() -> Iterator[None]:
+    """Say what to do where a `DatabaseError` means that another connection holds the file."""
+    try:
+        yield
+    except DatabaseError as error:
+        if not (error.code or "").startswith(_BUSY):
+            raise
+        told = DatabaseError(
+            f"{error}. Another connection, of this or another process, holds the SQLite file "
+            "locked. Let it finish or close it, then start again; what was committed is kept. "
+            "A database in WAL mode (PRAGMA journal_mode = WAL) can be read while it is written"
+        )
+        told.code = error.code
+        raise told from error
+
+
+class SqliteUnit(Transaction):
+    """`products.product.Unit`, from BEGIN IMMEDIATE on: who writes is settled before any work."""
+
+    def __enter__(self) -> Self:
+        if self._given is not None and self._given.in_transaction():
+            # the savepoint in it must not be the outermost: its release would be the commit
+            with self.translated("beginning a transaction"):
+                _begin(self._given)
+        super().__enter__()
+        try:
+            with self.translated("beginning a transaction"):
+                _begin(self.connection)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    @contextmanager
+    def _told(self, inner: AbstractContextManager[None]) -> Iterator[None]:
+        with told_when_locked(), inner:
+            yield
+
+    def translated(self, doing: str) -> AbstractContextManager[None]:
+        """Errors of the driver as `DatabaseError`, with what to do when the file is locked."""
+        return self._told(super().translated(doing))
+
+    def write(self, target: Target, batches: Sequence[pa.RecordBatch], how: Write) -> int:
+        """Write the batches' rows; the number of rows given."""
+        wishes = {c.name: affinity(c.declared) for c in target.columns}
+        rows = 0
+        for batch in batches:
+            if not batch.num_rows:
+                continue
+            types = {name: _taken(batch, name, wish) for name, wish in wishes.items()}
+            fitting = fitted(batch, types, target.table.fullname)
+            text, order = _statement(target, fitting.schema.names, how)
+            values = [_values(column) for column in fitting.columns]
+            with self.translated(f"writing to table {target.table.fullname}"):
+                if text:
+                    parameters = list(zip(*(values[i] for i in order), strict=True))
+                    self.connection.exec_driver_sql(text, parameters)
+            rows += fitting.num_rows
+        return rows
+
+
+def _begin(connection: sa.Connection) -> None:
+    # sqlite3 itself begins one before INSERT and UPDATE only, and not before CREATE or DROP.
+    if not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _taken(batch: pa.RecordBatch, name: str, wish: Affinity) -> pa.DataType:
+    """What a batch's column must be for a column: by its affinity, else what it is already."""
+    if name not in batch.schema.names:
+        return pa.null()
+    given = batch.schema.field(name).type
+    if pa.types.is_decimal(given):
+        return pa.string() if wish is not Affinity.REAL else pa.float64()
+    if wish is Affinity.TEXT and wire(given) == pa.binary():
+        return pa.string()
+    return _TAKES.get(wish, wire(given))
+
+
+def _values(column: pa.Array) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    if pa.types.is_string(column.type) and pc.any(pc.starts_with(column, MARK)).as_py():
+        return [restored(v) for v in values]
+    return values
+
+
+def _statement(target: Target, names: Sequence[str], how: Write) -> tuple[str, list[int]]:
+    """The statement's text, and which column each of its parameters takes."""
+    table = sa.table(target.table.name, *map(sa.column, names), schema=target.table.schema)
+    # numbered: a column's name may hold what no parameter's name can
+    given = {name: sa.bindparam(f"p_{i}") for i, name in enumerate(names)}
+    changed = [name for name in names if name not in target.key]
+    statement: sa.Insert | sa.Update
+    if how is Write.UPDATE:
+        if not changed:
+            return "", []
+        same = sa.and_(*(table.c[k] == given[k] for k in target.key))
+        statement = sa.update(table).where(same).values({n: given[n] for n in changed})
+    else:
+        statement = sqlite.insert(table).values(given)
+        if how is Write.UPSERT:
+            new = {name: statement.excluded[name] for name in changed}
+            statement = (
+                statement.on_conflict_do_update(index_elements=list(target.key), set_=new)
+                if new
+                else statement.on_conflict_do_nothing(index_elements=list(target.key))
+            )
+    compiled = statement.compile(dialect=sqlite.dialect())  # type: ignore[no-untyped-call]
+    return str(compiled), [int(p.removeprefix("p_")) for p in compiled.positiontup or ()]
