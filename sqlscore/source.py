@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from sqlscore.catalogue import find_column, find_table, no_table, primary_key, unique_keys
 from sqlscore.errors import DatabaseError
 from sqlscore.ranges import KeyRange, cut, of, within
+from sqlscore.selects import base_name, is_repeatable, is_select, parsed, passed, textual
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -27,6 +26,16 @@ if TYPE_CHECKING:
 
     from sqlscore.products.product import Product
     from sqlscore.types import Column
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Base:
+    """The one table that a source's rows come from, each at most once."""
+
+    table: sa.Table
+    columns: tuple[Column, ...]
+    names: dict[str, str]  #: the source's column -> the table's, where it is passed as it is
+
 
 #: a condition on a source's rows; None: all of them
 Condition = sa.ColumnElement[bool] | None
@@ -41,6 +50,7 @@ class Source:
     name: str  #: as the user typed it
     relation: sa.FromClause  #: the table or SELECT under the name ``source``, with its columns
     table: sa.Table | None  #: None for a SELECT
+    base: Base | None  #: the table whose keys are the source's, where the catalogue can tell
     columns: tuple[Column, ...]
     repeatable: bool  #: gives the same rows when it is asked twice
     chosen: bool  #: the user named the columns one by one, so their order means something
@@ -62,18 +72,13 @@ def resolve(engine: sa.Engine, product: Product, text: str) -> Source:
     relation = sa.table(table.name, *_columns(columns), schema=table.schema).alias("source")
     return Source(
         engine=engine, product=product, name=text, relation=relation, table=table,
+        base=Base(table=table, columns=columns, names={c.name: c.name for c in columns}),
         columns=columns, repeatable=True, chosen=False,
     )  # fmt: skip
 
 
 def _columns(columns: Sequence[Column]) -> list[sa.ColumnClause[Any]]:
     return [sa.column(column.name) for column in columns]
-
-
-def is_select(text: str) -> bool:
-    """Whether a source's text is a query, and no name."""
-    first = text.lstrip("( \t\r\n").split(None, 1)
-    return len(first) == 2 and first[0].casefold() in {"select", "with", "values", "from"}
 
 
 def _select(engine: sa.Engine, product: Product, text: str) -> Source:
@@ -85,41 +90,24 @@ def _select(engine: sa.Engine, product: Product, text: str) -> Source:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise DatabaseError(f"the SELECT names a column twice: {', '.join(twice)}. Use AS")
     relation = textual(query).columns(*_columns(columns)).subquery("source")
-    tree = _parsed(query, product)
+    tree = parsed(query, product)
+    repeatable = tree is not None and is_repeatable(tree)
     return Source(
-        engine=engine, product=product, name=text, relation=relation, table=None, columns=columns,
-        repeatable=tree is not None and _is_repeatable(tree),
+        engine=engine, product=product, name=text, relation=relation, table=None,
+        base=_base(engine, product, tree) if tree is not None and repeatable else None,
+        columns=columns, repeatable=repeatable,
         chosen=tree is not None and not any(tree.find_all(exp.Star)),
     )  # fmt: skip
 
 
-def textual(query: str) -> sa.TextClause:
-    """A user's own query, word for word: a colon in it starts no parameter."""
-    return sa.text(query.replace(":", r"\:"))
-
-
-def _parsed(query: str, product: Product) -> exp.Expr | None:
-    try:
-        return sqlglot.parse_one(query, dialect=product.dialect)
-    except SqlglotError:
-        return None  # the database understood it, sqlglot does not: so nothing is known of it
-
-
-#: what may stand in a SELECT that is asked again for each range: columns, values, arithmetic,
-#: comparisons, CASE, COALESCE, casts, one table. All else may give other rows the second time.
-_REPEATABLE = (
-    exp.Select, exp.From, exp.Where, exp.Table, exp.TableAlias, exp.Identifier, exp.Column,
-    exp.Alias, exp.Star, exp.Order, exp.Ordered, exp.Literal, exp.Boolean, exp.Null, exp.Paren,
-    exp.Binary, exp.Unary,
-    exp.Between, exp.In, exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.Cast, exp.DataType,
-    exp.DataTypeParam, exp.Tuple, exp.Abs, exp.Round, exp.Lower, exp.Upper, exp.Concat, exp.Exp,
-    exp.Ln, exp.Sqrt, exp.Floor, exp.Ceil, exp.Trim, exp.Length, exp.Substring,
-)  # fmt: skip
-
-
-def _is_repeatable(tree: exp.Expr) -> bool:
-    single = len(list(tree.find_all(exp.Table))) == 1 and not tree.args.get("with_")
-    return single and all(isinstance(node, _REPEATABLE) for node in tree.walk())
+def _base(engine: sa.Engine, product: Product, tree: exp.Query) -> Base | None:
+    with translated("looking for the SELECT's table"), engine.connect() as connection:
+        table = find_table(connection, product, base_name(tree, product))
+        if table is None:
+            return None
+        columns = product.describe(connection, table)
+    names = passed(tree, [column.name for column in columns])
+    return Base(table=table, columns=columns, names=names)
 
 
 def select_key(source: Source, key: Sequence[str]) -> tuple[Column, ...]:
@@ -144,7 +132,7 @@ def prove_key(source: Source, key: Sequence[Column]) -> None:
     Raises `DatabaseError` with the numbers; the values themselves are not shown.
     """
     with translated("proving the key"), source.engine.connect() as connection:
-        if _proved_by_catalogue(connection, source, key):
+        if _proved_by_catalogue(connection, source.base, key):
             return
         columns = of(source.relation, key)
         missing = sa.or_(*(column.is_(None) for column in columns))
@@ -166,13 +154,15 @@ def prove_key(source: Source, key: Sequence[Column]) -> None:
         )
 
 
-def _proved_by_catalogue(connection: sa.Connection, source: Source, key: Sequence[Column]) -> bool:
-    if source.table is None:
+def _proved_by_catalogue(
+    connection: sa.Connection, base: Base | None, key: Sequence[Column]
+) -> bool:
+    if base is None or not all(column.name in base.names for column in key):
         return False
-    wanted = {column.name for column in key}
-    return not any(column.nullable for column in key) and wanted in unique_keys(
-        connection, source.table
-    )
+    wanted = {base.names[column.name].casefold() for column in key}
+    nullable = {column.name.casefold() for column in base.columns if column.nullable}
+    keys = unique_keys(connection, base.table)
+    return not wanted & nullable and wanted in [{n.casefold() for n in names} for names in keys]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,76 @@
+"""A user's own SELECT: whether it gives the same rows when it is asked twice, and what it passes on.
+
+It is sent to the database word for word; what is decided here is decided on sqlglot's tree of it,
+and a text that sqlglot cannot read counts as one of which nothing is known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlscore.products.product import Product
+
+
+def is_select(text: str) -> bool:
+    """Whether a source's text is a query, and no name."""
+    first = text.lstrip("( \t\r\n").split(None, 1)
+    return len(first) == 2 and first[0].casefold() in {"select", "with", "values", "from"}
+
+
+def textual(query: str) -> sa.TextClause:
+    """A user's own query, word for word: a colon in it starts no parameter."""
+    return sa.text(query.replace(":", r"\:"))
+
+
+def parsed(query: str, product: Product) -> exp.Query | None:
+    """The tree of a query; None where sqlglot does not understand what the database may."""
+    try:
+        tree = sqlglot.parse_one(query, dialect=product.dialect)
+    except SqlglotError:
+        return None
+    return tree if isinstance(tree, exp.Query) else None
+
+
+#: what may stand in a SELECT that is asked again for each range: columns, values, arithmetic,
+#: comparisons, CASE, COALESCE, casts, one table. All else may give other rows the second time.
+_REPEATABLE = (
+    exp.Select, exp.From, exp.Where, exp.Table, exp.TableAlias, exp.Identifier, exp.Column,
+    exp.Alias, exp.Star, exp.Order, exp.Ordered, exp.Literal, exp.Boolean, exp.Null, exp.Paren,
+    exp.Binary, exp.Unary,
+    exp.Between, exp.In, exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.Cast, exp.DataType,
+    exp.DataTypeParam, exp.Tuple, exp.Abs, exp.Round, exp.Lower, exp.Upper, exp.Concat, exp.Exp,
+    exp.Ln, exp.Sqrt, exp.Floor, exp.Ceil, exp.Trim, exp.Length, exp.Substring,
+)  # fmt: skip
+
+
+def is_repeatable(tree: exp.Query) -> bool:
+    """Whether a SELECT is columns and filters over one table, and so gives the same rows again."""
+    single = len(list(tree.find_all(exp.Table))) == 1 and not tree.args.get("with_")
+    return single and all(isinstance(node, _REPEATABLE) for node in tree.walk())
+
+
+def base_name(tree: exp.Query, product: Product) -> str:
+    """The one table of a repeatable SELECT, as its text names it."""
+    table = tree.find(exp.Table)
+    named = {} if table is None else table.args
+    plain = exp.Table(**{part: named.get(part) for part in ("this", "db", "catalog")})
+    return plain.sql(dialect=product.dialect)
+
+
+def passed(tree: exp.Query, columns: Sequence[str]) -> dict[str, str]:
+    """The columns that a SELECT passes on as they are: its name for each -> the table's name."""
+    names: dict[str, str] = {}
+    for column in tree.selects:
+        if column.is_star:
+            names |= {name: name for name in columns}
+        elif isinstance(column.unalias(), exp.Column):
+            names[column.alias_or_name] = column.unalias().name
+    return names
