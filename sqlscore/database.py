@@ -118,10 +118,19 @@ class Database:
             )
 
     def resume(
-        self, run: str, *, on_progress: Callable[[runs.Progress], None] | None = None
+        self,
+        run: str,
+        *,
+        source_db: str | sa.Engine | None = None,
+        target_db: str | sa.Engine | None = None,
+        on_progress: Callable[[runs.Progress], None] | None = None,
     ) -> Run:
-        """Go on with one unfinished run, by its id, or by how its id begins."""
-        return runs.resume(run, Engines.one(self.engine), on_progress=on_progress)
+        """Go on with one unfinished run, by its id, or by how its id begins.
+
+        The databases are those of the `score` that began it.
+        """
+        with _engines(self, source_db, target_db) as engines:
+            return runs.resume(run, engines, on_progress=on_progress)
 
     def preview(
         self,

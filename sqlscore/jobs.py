@@ -41,6 +41,8 @@ class Job:
     incremental: str | None = None  #: the watermark's column: only rows past it are read
     lag_seconds: float = 0.0  #: how far behind the newest watermark a run stays, for late commits
     only_new: bool = False  #: only rows whose key the target has not
+    source_db: str | None = None  #: the source's database, without a password; None: the target's
+    registry_db: str | None = None  #: the models' database, likewise
     provider: str = "cpu"
     name: str | None = None
 
@@ -55,6 +57,7 @@ class Job:
         parts = (
             self.source, self.target, self.key, self.models, self.mode, self.columns,
             sorted(self.map.items()), sorted(self.nulls.items()), self.incremental, self.only_new,
+            self.source_db, self.registry_db,
         )  # fmt: skip
         return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 

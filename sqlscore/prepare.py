@@ -46,6 +46,14 @@ class Engines:
         """All three in one."""
         return cls(registry=engine, source=engine, target=engine)
 
+    def elsewhere(self) -> dict[str, str | None]:
+        """Where the source and the models are, if not in the target's database; no passwords."""
+        found = {"source_db": self.source, "registry_db": self.registry}
+        return {
+            name: None if engine is self.target else engine.url.render_as_string()
+            for name, engine in found.items()
+        }
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BoundModel:

@@ -1,4 +1,4 @@
-"""A user's own SELECT: whether it gives the same rows when it is asked twice, and what it passes on.
+"""A user's own SELECT: whether it gives the same rows when asked twice, and what it passes on.
 
 It is sent to the database word for word; what is decided here is decided on sqlglot's tree of it,
 and a text that sqlglot cannot read counts as one of which nothing is known.
