@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError, MissingExtra
 from sqlscore.products import generic
+from sqlscore.products.mysql import MYSQL
 from sqlscore.products.postgres import POSTGRES
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: SQLAlchemy's name of a dialect -> product
 PRODUCTS: dict[str, Product] = {
+    "mysql": MYSQL,
+    "mariadb": MYSQL,
     "postgresql": POSTGRES,
 }
 

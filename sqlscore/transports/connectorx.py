@@ -16,7 +16,7 @@ from sqlscore.transports.failures import without_contents
 from sqlscore.transports.fit import narrowed
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     import pyarrow as pa
 
@@ -30,18 +30,24 @@ def installed() -> bool:
 
 
 def stream(
-    url: str, sql: str, schema: pa.Schema, batch_rows: int
+    url: str, sql: str, schema: pa.Schema, batch_rows: int, *, before: Sequence[str] = ()
 ) -> Generator[pa.RecordBatch, None, None]:
     """The rows of `sql` as batches of exactly `schema`, at most `batch_rows` each.
 
     Columns are matched by position. `url` is connectorx's own (percent-encoded). Every error, a
-    panic too, is a `DatabaseError`. Closing the iterator early leaves the server at work: whoever
-    knows the product ends it there.
+    panic too, is a `DatabaseError`. `before` are statements to run first, on the same connection.
+    Closing the iterator early leaves the server at work: whoever knows the product ends it there.
     """
     import connectorx
 
     try:
-        reader = connectorx.read_sql(url, sql, return_type="arrow_stream", batch_size=batch_rows)
+        reader = connectorx.read_sql(
+            url,
+            sql,
+            return_type="arrow_stream",
+            batch_size=batch_rows,
+            pre_execution_query=list(before) or None,
+        )
         for batch in reader:
             for start in range(0, batch.num_rows, batch_rows):
                 yield narrowed(batch.slice(start, batch_rows), schema)

@@ -1,0 +1,112 @@
+"""MariaDB 10.4 and MySQL 8 and newer: connectorx reads, multi-row literals write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sqlscore.products import generic, mysql_types
+from sqlscore.products.mysql_read import SETTINGS, read
+from sqlscore.products.mysql_swap import dependents, swap
+from sqlscore.products.mysql_unit import LiteralUnit
+from sqlscore.products.product import Product
+from sqlscore.transports.failures import translated
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine, FromClause, Table
+
+    from sqlscore.types import Column
+
+
+def engine(url: URL) -> Engine:
+    """PyMySQL, in UTC and strict, seeing what others have committed; another driver if named."""
+    if url.drivername in ("mysql", "mariadb"):
+        url = url.set(drivername=f"{url.drivername}+pymysql")
+    if "charset" not in url.query:
+        url = url.update_query_dict({"charset": "utf8mb4"})
+    made = sa.create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    sa.event.listen(made, "connect", _set_up)
+    return made
+
+
+def _set_up(driver: Any, _record: object) -> None:
+    cursor = driver.cursor()
+    cursor.execute(SETTINGS)
+    cursor.close()
+
+
+def describe(connection: Connection, relation: FromClause) -> tuple[Column, ...]:
+    """The columns of a table, view or subquery; `declared` with its collation.
+
+    A subquery is described from its first rows where no temporary table may be made.
+    """
+    with translated(f"describing {relation.description}"):
+        try:
+            return mysql_types.described(connection, relation)
+        except sa.exc.DBAPIError as error:
+            if isinstance(relation, sa.Table) or not _no_right(error):
+                raise
+    return generic.describe(connection, relation)
+
+
+def _no_right(error: sa.exc.DBAPIError) -> bool:
+    """Whether no temporary table may be made: by this account, in this database, or in none."""
+    return error.orig is not None and error.orig.args[:1] in ((1142,), (1044,), (1227,), (1046,))
+
+
+def unit(engine: Engine, connection: Connection | None = None) -> LiteralUnit:
+    """A unit that writes multi-row literals, over whatever driver."""
+    return LiteralUnit(engine, connection)
+
+
+def unfit(connection: Connection, table: Table) -> str | None:
+    """A table whose engine has no transactions cannot take a range's rows and its mark as one."""
+    found = connection.execute(
+        sa.text("""
+            SELECT t.table_type, t.engine, e.transactions
+              FROM information_schema.tables t
+              LEFT JOIN information_schema.engines e ON e.engine = t.engine
+             WHERE t.table_schema = COALESCE(:schema, DATABASE()) AND t.table_name = :name
+        """),
+        {"schema": table.schema, "name": table.name},
+    ).one_or_none()
+    if found is None:  # a temporary table, which no other connection sees either
+        return None
+    kind, engine_name, transactions = found
+    if "VIEW" in kind:
+        return "it is a view, not a table"
+    if transactions == "YES":
+        return None
+    return (
+        f"its storage engine {engine_name} has no transactions, so a killed run would leave half "
+        "a range. Run: ALTER TABLE … ENGINE = InnoDB"
+    )
+
+
+MYSQL = Product(
+    name="MySQL",
+    dialect="mysql",
+    schemas=False,
+    identifier_limit=64,  # characters, so as many bytes are never too many
+    column_limit=1000,  # InnoDB takes 1017, but so many doubles do not fit its page
+    nan=False,
+    infinity=False,
+    arrays=False,
+    transactional_ddl=False,
+    row_values=False,  # compared right, but no index serves it
+    keyset_walk=True,
+    shared=True,
+    engine=engine,
+    describe=describe,
+    carried=mysql_types.carried,
+    project=mysql_types.project,
+    literal=mysql_types.literal,
+    declare=mysql_types.declare,
+    read=read,
+    unit=unit,
+    readers_block_commit=generic.readers_block_commit,
+    unfit=unfit,
+    dependents=dependents,
+    swap=swap,
+)
