@@ -11,6 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from onnx import TensorProto
 
 from sqlscore.columns import DTYPES
 from sqlscore.nodes import attributes
@@ -74,8 +75,8 @@ def free_sizes(model: ModelProto) -> list[int]:
     sizes = {int(d) for tensor in model.graph.initializer for d in tensor.dims}
     for node in model.graph.node:
         for value in attributes(node).values():
-            if isinstance(value, list):
-                sizes.add(len(value))
+            sizes.update(value.dims if isinstance(value, TensorProto) else ())
+            sizes.add(len(value) if isinstance(value, list) else 0)
         sizes.add(max(attributes(node).get("nodes_featureids") or [0]) + 1)
     return [3, *sorted(size for size in sizes if 1 <= size <= 4096 and size != 3)]
 
@@ -173,8 +174,8 @@ def _values(
     if len(numbers):
         near = random.random(count) < 0.5
         drawn[near] = random.choice(numbers, size=int(near.sum()))
-    values: np.ndarray = drawn.astype(dtype)
-    return values
+    near_or_far: np.ndarray = drawn.astype(dtype)
+    return near_or_far
 
 
 def _numbers(element: str, count: int, near: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -182,7 +183,9 @@ def _numbers(element: str, count: int, near: np.ndarray, random: np.random.Gener
         # small and not negative: whole numbers are often positions in a table
         return random.integers(0, 2 if element == "bool" else 10, size=count).astype(np.float64)
     if not len(near):
-        return random.normal(size=count) * random.choice([0.1, 1.0, 10.0], size=count)
+        scales = random.choice(np.array([0.1, 1.0, 10.0]), size=count)
+        spread: np.ndarray = random.normal(size=count) * scales
+        return spread
     low, high = float(near.min()), float(near.max())
     margin = 0.1 * (high - low) + 1.0
     return random.uniform(low - margin, high + margin, size=count)
