@@ -5,6 +5,7 @@ Nothing is written here, so a dry run ends here too.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -46,13 +47,14 @@ class Engines:
         """All three in one."""
         return cls(registry=engine, source=engine, target=engine)
 
-    def elsewhere(self) -> dict[str, str | None]:
-        """Where the source and the models are, if not in the target's database; no passwords."""
-        found = {"source_db": self.source, "registry_db": self.registry}
-        return {
-            name: None if engine is self.target else engine.url.render_as_string()
-            for name, engine in found.items()
-        }
+    def placed(self, job: Job) -> Job:
+        """The job with the databases of its source and models, where they are not the target's."""
+        return dataclasses.replace(
+            job, source_db=self._other(self.source), registry_db=self._other(self.registry)
+        )
+
+    def _other(self, engine: sa.Engine) -> str | None:
+        return None if engine is self.target else engine.url.render_as_string(hide_password=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

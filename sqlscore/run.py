@@ -71,7 +71,7 @@ def start(
     a `SqlscoreError` of another kind for what fails, with the run as its attribute ``run``.
     """
     slices.check(job)
-    job = dataclasses.replace(job, **engines.elsewhere())
+    job = engines.placed(job)
     work = Work.on(engines)
     place = sink.place(engines.target, work.product, job.target)
     before = _unfinished(work, job)
@@ -97,8 +97,7 @@ def resume(
         raise JobConflict(f"run {found.id} is {found.status}: there is nothing to go on with")
     with _leased(work, found.target, found.id) as held:
         plan = work.ask(lambda unit: work.records.plan(unit, found.id))
-        job = dataclasses.replace(plan.job, **engines.elsewhere())
-        return _Task(work, held, on_progress).go_on(found, job)
+        return _Task(work, held, on_progress).go_on(found, engines.placed(plan.job))
 
 
 def _unfinished(work: Work, job: Job) -> Run | None:
