@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -62,16 +63,16 @@ def owned(*, schemas: bool) -> Tables:
     """The owned tables of a product with schemas, or without."""
     metadata = sa.MetaData(schema="sqlscore" if schemas else None)
 
-    def table(name: str, *columns: sa.Column[object]) -> sa.Table:
+    def table(name: str, *columns: sa.Column[Any]) -> sa.Table:
         full = name if schemas else f"sqlscore_{name}"
         return sa.Table(full, metadata, *columns, mysql_engine="InnoDB", mysql_charset="utf8mb4")
 
-    def key(name: str, type_: sa.types.TypeEngine[object]) -> sa.Column[object]:
+    def key(name: str, type_: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
         return sa.Column(name, type_, primary_key=True, autoincrement=False)
 
     def column(
-        name: str, type_: sa.types.TypeEngine[object], *, nullable: bool = False
-    ) -> sa.Column[object]:
+        name: str, type_: sa.types.TypeEngine[Any], *, nullable: bool = False
+    ) -> sa.Column[Any]:
         return sa.Column(name, type_, nullable=nullable)
 
     return Tables(
