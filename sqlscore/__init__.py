@@ -37,6 +37,8 @@ __all__ = [
     "load",
 ]
 
+__version__ = "0.1.0"  # as in pyproject.toml: a checkout that is not installed has it too
+
 #: public name -> the module that has it: imported when it is first used, and not before
 _HOMES = {
     "Database": "sqlscore.database",
@@ -56,10 +58,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("sqlscore")
     if name not in _HOMES:
         raise AttributeError(f"module 'sqlscore' has no attribute {name!r}")
     from importlib import import_module
@@ -70,7 +68,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "__version__"})
+    return sorted({*globals(), *__all__})
 
 
 accessor.register()
