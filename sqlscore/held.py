@@ -33,7 +33,7 @@ def held(column: pa.Array, feature: Feature, one: Input, dtype: np.dtype[Any]) -
     elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         array = _from_json(column, feature, dtype)
     elif pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        array = np.frombuffer(b"".join(column.to_pylist()), dtype.newbyteorder("<"))
+        array = _from_bytes(column, feature, dtype.newbyteorder("<"))
     else:
         raise _no_tensor(feature, column.type)
     return _shaped(array.astype(dtype, copy=False), len(column), feature, one)
@@ -63,12 +63,25 @@ def _flattened(column: pa.Array, feature: Feature) -> pa.Array:
 
 def _from_json(column: pa.Array, feature: Feature, dtype: np.dtype[Any]) -> np.ndarray:
     try:
-        return np.array(json.loads(f"[{','.join(column.to_pylist())}]"), dtype).reshape(-1)
+        rows = json.loads(f"[{','.join(column.to_pylist())}]")
+        if len(rows) != len(column):
+            raise ValueError("a text holds more than one array")
+        return np.array(rows, dtype).reshape(-1)
     except (ValueError, TypeError) as error:
         raise SignatureError(
             f"the feature {feature.name!r} has text that is no JSON array of numbers, "
             "or arrays of different lengths"
         ) from error
+
+
+def _from_bytes(column: pa.Array, feature: Feature, dtype: np.dtype[Any]) -> np.ndarray:
+    lengths = pc.unique(pc.binary_length(column)).to_pylist()
+    if len(lengths) > 1 or any(length % dtype.itemsize for length in lengths):
+        raise SignatureError(
+            f"the feature {feature.name!r} has binary values that are not all equally many "
+            f"{dtype.name} values of {dtype.itemsize} bytes"
+        )
+    return np.frombuffer(b"".join(column.to_pylist()), dtype)
 
 
 def _shaped(array: np.ndarray, rows: int, feature: Feature, one: Input) -> np.ndarray:
