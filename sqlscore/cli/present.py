@@ -40,6 +40,19 @@ def say(text: str = "", *, style: str | None = None) -> None:
     console().print(escape(text), style=style)
 
 
+def heading(text: str) -> None:
+    """A line that begins a part, with an empty one above."""
+    console().print(f"\n[bold cyan]{escape(text)}[/]")
+
+
+def typed(prompt: str, text: str) -> None:
+    """What a user would type, each line of it behind its prompt."""
+    first, *others = text.split("\n")
+    indent = " " * len(prompt)
+    for before, line in ((prompt, first), *((indent, other) for other in others)):
+        console().print(f"[dim]{before}[/] [green]{escape(line)}[/]", soft_wrap=True)
+
+
 def note(text: str) -> None:
     """A line on stderr: what is going on, apart from the result."""
     console(stderr=True).print(escape(text), style="dim")
@@ -81,7 +94,7 @@ def table(
         )
     for row in rows:
         shown.add_row(*(escape(text(value)) for value in row))
-    console().print(shown)
+    _put(shown)
 
 
 def arrow_table(rows: Any) -> None:
@@ -105,7 +118,19 @@ def fields(pairs: Mapping[str, object]) -> None:
     for name, value in pairs.items():
         if value is not None and value != "":
             shown.add_row(escape(name), escape(text(value)))
-    console().print(shown)
+    _put(shown)
+
+
+def _put(shown: Table) -> None:
+    """A table on stdout; where that is no terminal, without the spaces at the lines' ends."""
+    out = console()
+    if out.is_terminal:
+        out.print(shown)
+        return
+    with out.capture() as captured:
+        out.print(shown)
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    sys.stdout.write("\n".join(lines) + "\n\n")
 
 
 def text(value: object) -> str:

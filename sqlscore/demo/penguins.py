@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 FOLDER = Path(__file__).parent
+DATA = FOLDER / "penguins.csv"
 MODEL = FOLDER / "penguins.onnx"
 NUMBERS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
 TEXTS = ["island", "sex"]
@@ -33,7 +34,7 @@ _TYPES = {
 def rows() -> pa.Table:
     """All 344 rows; 2 lack every measure and 11 the sex, as NULL."""
     options = pacsv.ConvertOptions(column_types=_TYPES, strings_can_be_null=True)
-    return pacsv.read_csv(FOLDER / "penguins.csv", convert_options=options)
+    return pacsv.read_csv(DATA, convert_options=options)
 
 
 def held_out(ids: pa.ChunkedArray) -> pa.ChunkedArray:

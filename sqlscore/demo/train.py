@@ -38,7 +38,13 @@ def trained() -> onnx.ModelProto:
     pipeline.fit(seen.select([*NUMBERS, *TEXTS]).to_pandas(), seen[LABEL].to_pylist())
     floats = [(name, FloatTensorType([None, 1])) for name in NUMBERS]
     strings = [(name, StringTensorType([None, 1])) for name in TEXTS]
-    model: onnx.ModelProto = to_onnx(pipeline, initial_types=[*floats, *strings], target_opset=17)
+    model: onnx.ModelProto = to_onnx(
+        pipeline,
+        initial_types=[*floats, *strings],
+        final_types=[("guess", None), ("probability", None)],
+        options={"zipmap": False},
+        target_opset=17,
+    )
     model.doc_string = "Palmer penguins: species from island, measures and sex"
     return model
 

@@ -1,0 +1,170 @@
+"""What the demo does: rows in a table, a model added, bound, scored, looked at, checked."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from sqlscore.database import connect
+from sqlscore.demo.penguins import DATA, MODEL, rows
+from sqlscore.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlscore.database import Database
+
+_LOOK = """\
+SELECT p.id, p.sex, p.body_mass_g, p.species, g.guess, g.probability_Gentoo
+FROM penguins AS p JOIN guesses AS g ON g.id = p.id
+WHERE p.id IN (1, 4, 165, 276, 306) ORDER BY p.id"""
+
+_CHECK = """\
+SELECT count(*) AS held_out, count(g.guess) AS guessed,
+  sum(CASE WHEN g.guess = p.species THEN 1 ELSE 0 END) AS right_ones
+FROM penguins AS p JOIN guesses AS g ON g.id = p.id WHERE p.id % 4 = 0"""
+
+_FIRST = "SELECT id, island, bill_length_mm, body_mass_g, sex, species FROM penguins WHERE id < 6"
+
+_COUNT = "SELECT count(*) AS table_rows, count(guess) AS guesses FROM guesses"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accuracy:
+    """How the guesses compare with the known species, on rows that the training never saw."""
+
+    held_out: int  #: rows
+    guessed: int  #: rows with a guess; the others have a NULL that the model cannot take
+    right: int
+
+    @property
+    def share(self) -> float:
+        """The right guesses of all guesses."""
+        return self.right / self.guessed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One step of the story."""
+
+    title: str
+    shell: str | None = None  #: the command that does the same
+    python: str | None = None  #: and the line of Python
+    sql: str | None = None  #: or the query
+    result: Any  #: Version, Bound, Run, Accuracy or `pyarrow.Table`
+
+
+def told(folder: Path, url: str | None = None) -> Iterator[Step]:
+    """Go through the story; its files are in `folder`, its tables in the database of `url`.
+
+    Without a URL the database is the SQLite file ``penguins.db`` in the folder. A second time over
+    the same tables gives the same. Raises DatabaseError where a table ``penguins`` is there that
+    is not the demo's.
+    """
+    for file in (MODEL, DATA):
+        shutil.copyfile(file, folder / file.name)
+    with connect(url or f"sqlite:///{folder.absolute() / 'penguins.db'}") as db:
+        _fill(db.engine)
+        yield Step(
+            title="344 penguins in a table, some with NULLs",
+            sql=_FIRST,
+            result=_queried(db.engine, _FIRST),
+        )
+        yield from _scored(db, folder / MODEL.name)
+        yield from _checked(db)
+
+
+def _scored(db: Database, model: Path) -> Iterator[Step]:
+    yield Step(
+        title="Add a model: it is checked, and kept in the database",
+        shell="sqlscore model add penguins penguins.onnx --alias production",
+        python='db.models.add("penguins", "penguins.onnx", alias="production")',
+        result=db.models.add("penguins", model, alias="production"),
+    )
+    yield Step(
+        title="See which column would feed what, before anything is scored",
+        shell="sqlscore model show penguins --for penguins",
+        python='db.bind("penguins", source="penguins")',
+        result=db.bind("penguins", source="penguins"),
+    )
+    yield Step(
+        title="Score: rows in, predictions out",
+        shell="sqlscore score penguins@production --source penguins --target guesses",
+        python='db.score("penguins@production", source="penguins", target="guesses")',
+        result=db.score("penguins@production", source="penguins", target="guesses"),
+    )
+    yield Step(
+        title="The predictions are a table like any other",
+        sql=_LOOK,
+        result=_queried(db.engine, _LOOK),
+    )
+
+
+def _checked(db: Database) -> Iterator[Step]:
+    (checked,) = _queried(db.engine, _CHECK).to_pylist()
+    yield Step(
+        title="Right? Against the known species of rows held out of training",
+        sql=_CHECK,
+        result=Accuracy(
+            held_out=checked["held_out"], guessed=checked["guessed"], right=checked["right_ones"]
+        ),
+    )
+    yield Step(
+        title="Again, and what NULL means is yours to say: no row is doubled",
+        shell="sqlscore score penguins@production --source penguins --target guesses "
+        "--null sex=unknown",
+        python='db.score("penguins@production", source="penguins", target="guesses", '
+        'nulls={"sex": "unknown"})',
+        result=db.score(
+            "penguins@production", source="penguins", target="guesses", nulls={"sex": "unknown"}
+        ),
+    )
+    yield Step(
+        title="344 rows, and now a guess for each", sql=_COUNT, result=_queried(db.engine, _COUNT)
+    )
+
+
+def _fill(engine: sa.Engine) -> None:
+    """Make the table and put the rows in, unless they are there."""
+    metadata = sa.MetaData()
+    given = rows()
+    columns = [sa.Column(field.name, _TYPES[field.type]) for field in given.schema]
+    table = sa.Table(
+        "penguins", metadata, *columns, sa.PrimaryKeyConstraint("id"), mysql_charset="utf8mb4"
+    )
+    if sa.inspect(engine).has_table("penguins"):
+        return _check(engine, table, given.num_rows)
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        connection.execute(sa.insert(table), given.to_pylist())
+    return None
+
+
+_TYPES = {
+    pa.int64(): sa.BigInteger(),
+    pa.float64(): sa.Double(),
+    pa.string(): sa.String(20),
+}
+
+
+def _check(engine: sa.Engine, table: sa.Table, expected: int) -> None:
+    found = {column["name"] for column in sa.inspect(engine).get_columns("penguins")}
+    with engine.connect() as connection:
+        count = connection.scalar(sa.select(sa.func.count()).select_from(table))
+    if found != set(table.columns.keys()) or count != expected:
+        raise DatabaseError(
+            "this database has a table 'penguins' that is not the demo's, and the demo will not "
+            "touch it. Give the demo another database, or none"
+        )
+
+
+def _queried(engine: sa.Engine, query: str) -> pa.Table:
+    with engine.connect() as connection:
+        found = connection.execute(sa.text(query))
+        records = [dict(row) for row in found.mappings()]
+    return pa.Table.from_pylist(records)
