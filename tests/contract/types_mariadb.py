@@ -47,9 +47,10 @@ CASES = (
     _number("decimal(65,30)", pa.string(), _LONG, f"-{_LONG}"),
     _number("decimal(5,0) unsigned", pa.string(), "99999"),
     _number("year", pa.int16(), "1901", "2155", "0"),
-    _number("bit(1)", pa.uint64(), "b'0'", "b'1'"),
-    _number("bit(10)", pa.uint64(), "b'1000000001'"),
-    _number("bit(64)", pa.uint64(), "18446744073709551615"),
+    # no numbers to the driver, which gives bytes
+    TypeCase(declared="bit(1)", values=("b'0'", "b'1'"), carried=pa.uint64()),
+    TypeCase(declared="bit(10)", values=("b'1000000001'",), carried=pa.uint64()),
+    TypeCase(declared="bit(64)", values=("18446744073709551615",), carried=pa.uint64()),
     _text("char(5)", "'ab'", "''"),
     _text("varchar(20)", "''", "'trailing  '", "'NULL'", "'O''Neill'", "'100%%'", "':x'"),
     _text("varchar(20) character set latin1", "'café'"),

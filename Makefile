@@ -1,0 +1,46 @@
+# Each target does all of its own set-up. What must be there: Python 3.11 or newer, and make.
+PYTHON ?= python3
+WORKERS ?= 2
+ARGS ?=
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+# In CI a database that cannot run is a failure; at home its tests are skipped, with the reason.
+ifeq ($(CI),true)
+export SQLSCORE_REQUIRE ?= postgres,mariadb
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench soak servers clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## the whole story on an embedded database, in under a minute
+	$(BIN)/sqlscore demo $(ARGS)
+
+test: $(INSTALLED) servers check ## check, then all tests; ARGS="--database sqlite -k upsert" chooses
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: $(INSTALLED) ## ruff, mypy and the layers of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(INSTALLED) servers ## rows a second and memory, beside what people write today
+	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(INSTALLED) servers ## the long runs: every database, killed again and again
+	$(BIN)/python -m pytest -m soak $(ARGS)
+
+servers: # PostgreSQL and MariaDB from Debian's packages, where they are missing and may be installed
+	@tests/setup_servers.sh
+
+clean: ## delete all that these targets made here
+	rm -rf .venv .servers dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml tests/setup_venv.sh
+	tests/setup_venv.sh $(PYTHON)
+	touch $@
