@@ -8,8 +8,10 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError, MissingExtra
 from sqlscore.products import generic
+from sqlscore.products.duckdb import DUCKDB
 from sqlscore.products.mysql import MYSQL
 from sqlscore.products.postgres import POSTGRES
+from sqlscore.products.sqlite import SQLITE
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
 
 #: SQLAlchemy's name of a dialect -> product
 PRODUCTS: dict[str, Product] = {
+    "duckdb": DUCKDB,
     "mysql": MYSQL,
     "mariadb": MYSQL,
     "postgresql": POSTGRES,
+    "sqlite": SQLITE,
 }
 
 #: dialect -> the extra that brings its driver

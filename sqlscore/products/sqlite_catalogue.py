@@ -135,9 +135,13 @@ def swap(unit: Unit, staged: Table, table: Table) -> None:
             master.c.sql.is_not(None),  # those of primary keys and UNIQUE have none
         )
     )
-    quote = sa.create_mock_engine("sqlite://", lambda *_: None).dialect.identifier_preparer
     unit.execute(sa.schema.DropTable(table))
-    unit.execute(sa.DDL("ALTER TABLE %(old)s RENAME TO %(new)s", context={
-        "old": quote.format_table(staged), "new": quote.quote(table.name)}))  # fmt: skip
+    names = {"old": ".".join(map(_quoted, filter(None, (staged.schema, staged.name))))}
+    names["new"] = _quoted(table.name)
+    unit.execute(sa.DDL("ALTER TABLE %(old)s RENAME TO %(new)s", context=names))
     for (text,) in indexes:
         unit.execute(sa.text(text.replace(":", r"\:")))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,238 @@
+"""DuckDB: one process, whose connections are cursors of one instance.
+
+Reading and writing go on at the same time, each on a connection of its own. A second process is
+kept out by the file's lock.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool
+
+from sqlscore.errors import DatabaseError
+from sqlscore.products import duckdb_types
+from sqlscore.products.product import Declared, Product
+from sqlscore.transports.failures import translated
+from sqlscore.transports.fit import fitted
+from sqlscore.types import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, Select, Table
+
+    from sqlscore.products.product import Unit
+
+
+def engine(url: URL) -> Engine:
+    """An engine in UTC; one in memory has one database, which all its connections share."""
+    import duckdb
+
+    if url.database in (None, "", ":memory:"):
+        # a name makes it one database: connections without one have a private database each
+        url = url.set(database=f":memory:sqlscore_{secrets.token_hex(8)}")
+    made = sa.create_engine(url, poolclass=QueuePool)
+    kept: list[Any] = []  # keeps a database in memory alive while the pool is empty
+
+    @sa.event.listens_for(made, "do_connect")
+    def connect(dialect: sa.Dialect, _record: object, args: Any, options: Any) -> Any:
+        try:
+            return dialect.connect(*args, **options)
+        except duckdb.IOException as error:
+            raise _not_opened(error, url) from error
+
+    @sa.event.listens_for(made, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.execute("SET TimeZone = 'UTC'")
+        if not kept:
+            kept.append(connection.cursor().cursor())
+
+    return made
+
+
+def _not_opened(error: Exception, url: URL) -> DatabaseError:
+    words = str(error).splitlines()[0]
+    if "lock" not in words:
+        return DatabaseError(f"DuckDB cannot open {url.database}: {words}")
+    holder = re.search(r"\(PID \d+\)", words)
+    return DatabaseError(
+        f"the DuckDB file {url.database} is held by another process"
+        f"{' ' + holder[0] if holder else ''}. DuckDB lets one process write at a time: "
+        "close the file there, or wait until that process ends, and start again"
+    )
+
+
+def describe(connection: Connection, relation: FromClause) -> tuple[Column, ...]:
+    """The columns as DuckDB's own DESCRIBE has them, for tables, views and queries alike.
+
+    `pa.null()` for a type that Arrow has no word for (STRUCT, MAP, UNION, INTERVAL, BIT …).
+    """
+    query = sa.select(sa.text("*")).select_from(relation)
+    text = query.compile(connection, compile_kwargs={"literal_binds": True})
+    with translated(f"describing {relation.description}"):
+        rows = connection.exec_driver_sql(f"DESCRIBE {text}").all()
+    nullable = _nullable(connection, relation) if isinstance(relation, sa.Table) else {}
+    return tuple(
+        Column(
+            name=row[0],
+            type=duckdb_types.arrow_type(row[1]),
+            declared=row[1],
+            nullable=nullable.get(row[0], True),
+        )
+        for row in rows
+    )
+
+
+def _nullable(connection: Connection, table: Table) -> dict[str, bool]:
+    name = connection.dialect.identifier_preparer.format_table(table)
+    with translated(f"describing {table.fullname}"):
+        rows = connection.exec_driver_sql(f"DESCRIBE {name}").all()
+    return {row[0]: row[2] == "YES" for row in rows}
+
+
+def read(
+    engine: Engine,
+    query: Select[Any],
+    schema: pa.Schema,
+    *,
+    batch_rows: int,
+    connection: Connection | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """`products.product.Read` by DuckDB's own Arrow stream, which holds a few batches at a time."""
+    from sqlscore.transports.duckdb_arrow import ERRORS, raw, read_arrow
+
+    text = str(query.compile(engine, compile_kwargs={"literal_binds": True}))
+    types = dict(zip(schema.names, schema.types, strict=True))
+    with ExitStack() as stack:
+        stack.enter_context(translated(f"reading from {engine.url.database}", *ERRORS))
+        if connection is not None:
+            over = raw(connection)
+        else:
+            pooled = stack.enter_context(engine.connect())
+            over = stack.enter_context(closing(raw(pooled).cursor()))
+            over.execute("SET TimeZone = 'UTC'")
+        batches = stack.enter_context(closing(read_arrow(over, text, batch_rows=batch_rows)))  # type: ignore[type-var]
+        for batch in batches:
+            named = batch.rename_columns(schema.names)
+            yield pa.RecordBatch.from_arrays(
+                fitted(named, types, "the source").columns, schema=schema
+            )
+
+
+def literal(value: Any, column: Column) -> ColumnElement[Any]:
+    """The value as text, cast to the column's type: an index serves a comparison with it."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        hexed = sa.literal_column(f"'{bytes(value).hex()}'")
+        return sa.func.unhex(hexed)
+    text = str(value).replace("'", "''")
+    if "\x00" in text:
+        parts = " || chr(0) || ".join(f"'{part}'" for part in text.split("\x00"))
+        return sa.literal_column(f"({parts})")
+    return sa.cast(sa.literal_column(f"'{text}'"), Declared(column.declared or "VARCHAR"))
+
+
+def unit(engine: Engine, connection: Connection | None) -> Unit:
+    """A unit that writes registered batches."""
+    from sqlscore.products.duckdb_unit import DuckdbUnit
+
+    return DuckdbUnit(engine, connection)
+
+
+def readers_block_commit(_engine: Engine) -> bool:
+    """No: each reader keeps its own snapshot."""
+    return False
+
+
+def unfit(connection: Connection, table: Table) -> str | None:
+    """A view takes no rows."""
+    with translated(f"looking at {table.fullname}"):
+        found = connection.execute(_about(table, "duckdb_views", "view_name", "sql")).first()
+    return "it is a view" if found is not None else None
+
+
+def _about(table: Table, catalogue: str, column: str, wanted: str) -> sa.Select[tuple[Any]]:
+    """Ask a catalogue function for the `wanted` of the rows whose `column` names the table."""
+    rows = sa.func.__getattr__(catalogue)().table_valued(
+        wanted, column, "schema_name", "database_name", name="rows"
+    )
+    return sa.select(rows.c[wanted]).where(
+        rows.c.database_name == sa.func.current_database(),
+        rows.c.schema_name == (table.schema or sa.func.current_schema()),
+        rows.c[column] == table.name,
+    )
+
+
+def dependents(connection: Connection, table: Table) -> tuple[str, ...]:
+    """Views whose text names the table, and tables with a foreign key that points to it.
+
+    Views are bound anew at each use, and a table with a foreign key cannot be dropped; a name in
+    a text counts too, since refilling is always right.
+    """
+    named = re.compile(rf"(?<!\w){re.escape(table.name)}(?!\w)", re.IGNORECASE)
+    views = "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal"
+    keys = (
+        "SELECT DISTINCT table_name, referenced_table FROM duckdb_constraints() "
+        "WHERE constraint_type = 'FOREIGN KEY'"
+    )
+    with translated(f"looking for what depends on {table.fullname}"):
+        found = [
+            f"view {name}"
+            for name, text in connection.exec_driver_sql(views)
+            if named.search(text.replace('""', '"'))
+        ]
+        found += [
+            f"foreign key of {name}"
+            for name, referenced in connection.exec_driver_sql(keys)
+            if referenced.casefold() == table.name.casefold() != name.casefold()
+        ]
+    return tuple(sorted(found))
+
+
+def swap(unit: Unit, staged: Table, table: Table) -> None:
+    """Drop the table, give the staged one its name, make the table's indexes anew."""
+    indexes = unit.fetch(_about(table, "duckdb_indexes", "table_name", "sql"))
+    unit.execute(sa.schema.DropTable(table))
+    names = {"old": ".".join(map(_quoted, filter(None, (staged.schema, staged.name))))}
+    names["new"] = _quoted(table.name)
+    unit.execute(sa.DDL("ALTER TABLE %(old)s RENAME TO %(new)s", context=names))
+    for (text,) in indexes:
+        unit.execute(sa.text(text.replace(":", r"\:")))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+DUCKDB = Product(
+    name="DuckDB",
+    dialect="duckdb",
+    schemas=True,
+    identifier_limit=200,  # DuckDB has none; people and error messages do
+    column_limit=4000,
+    nan=True,
+    infinity=True,
+    arrays=True,
+    transactional_ddl=True,
+    row_values=True,
+    keyset_walk=False,
+    shared=False,
+    server=False,
+    engine=engine,
+    describe=describe,
+    carried=duckdb_types.carried,
+    project=duckdb_types.project,
+    literal=literal,
+    declare=duckdb_types.declare,
+    read=read,
+    unit=unit,
+    readers_block_commit=readers_block_commit,
+    unfit=unfit,
+    dependents=dependents,
+    swap=swap,
+)

@@ -1,0 +1,60 @@
+"""DuckDB's own Arrow: a query's rows as batches, on a cursor of the instance that is open."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+#: what DuckDB raises at once, and what its stream raises in the middle
+ERRORS: tuple[type[BaseException], ...] = (duckdb.Error, pa.ArrowException, OSError, RuntimeError)
+
+
+def raw(connection: Connection) -> duckdb.DuckDBPyConnection:
+    """DuckDB's own connection beneath SQLAlchemy's; it shares the transaction and temporary tables.
+
+    A `cursor()` of it is another connection to the same instance, which works at the same time.
+    """
+    # duckdb-engine's wrapper passes on every attribute but `cursor`, `close` and `connection`
+    execute = connection.connection.driver_connection.execute  # type: ignore[union-attr]
+    own: duckdb.DuckDBPyConnection = execute.__self__
+    return own
+
+
+def read_arrow(
+    connection: duckdb.DuckDBPyConnection, query: str, *, batch_rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Stream a query's rows as batches; closing the iterator early interrupts the query."""
+    reader = _reader(connection.sql(query), batch_rows)
+    try:
+        yield from reader
+    except GeneratorExit:
+        connection.interrupt()
+        raise
+    finally:
+        reader.close()
+
+
+def _reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> Any:
+    # `sql` streams; `execute` materialises the whole result first
+    read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    return read(batch_rows)
+
+
+@contextmanager
+def registered(
+    connection: duckdb.DuckDBPyConnection, name: str, batch: pa.RecordBatch
+) -> Iterator[None]:
+    """The batch as a view of that name on this connection, without a copy."""
+    connection.register(name, pa.Table.from_batches([batch]))
+    try:
+        yield
+    finally:
+        connection.unregister(name)
