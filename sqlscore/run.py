@@ -257,7 +257,7 @@ class _Task:
 
         def read(range_: KeyRange) -> Generator[pa.RecordBatch]:
             yield from sources.read(
-                prepared.source, projection, batch_rows=_batch_rows(projection),
+                prepared.source, projection, batch_rows=batch_rows(projection),
                 key=prepared.key, range_=range_, where=where,
             )  # fmt: skip
 
@@ -325,6 +325,6 @@ class _Writer:
         self._committed(rows)
 
 
-def _batch_rows(projection: sources.Projection) -> int:
+def batch_rows(projection: sources.Projection) -> int:
     """Rows of a batch as it is read: fewer where rows are wide, so that memory stays bounded."""
     return max(256, min(_BATCH_ROWS, _BATCH_BYTES // (8 * len(projection.columns) or 1)))
