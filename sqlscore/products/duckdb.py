@@ -128,8 +128,7 @@ def read(
 def literal(value: Any, column: Column) -> ColumnElement[Any]:
     """The value as text, cast to the column's type: an index serves a comparison with it."""
     if isinstance(value, bytes | bytearray | memoryview):
-        hexed = sa.literal_column(f"'{bytes(value).hex()}'")
-        return sa.func.unhex(hexed)
+        return sa.literal_column(f"unhex('{bytes(value).hex()}')")
     text = str(value).replace("'", "''")
     if "\x00" in text:
         parts = " || chr(0) || ".join(f"'{part}'" for part in text.split("\x00"))
@@ -198,11 +197,14 @@ def swap(unit: Unit, staged: Table, table: Table) -> None:
     """Drop the table, give the staged one its name, make the table's indexes anew."""
     indexes = unit.fetch(_about(table, "duckdb_indexes", "table_name", "sql"))
     unit.execute(sa.schema.DropTable(table))
-    names = {"old": ".".join(map(_quoted, filter(None, (staged.schema, staged.name))))}
-    names["new"] = _quoted(table.name)
-    unit.execute(sa.DDL("ALTER TABLE %(old)s RENAME TO %(new)s", context=names))
+    old = ".".join(_quoted(part) for part in (staged.schema, staged.name) if part)
+    unit.execute(_verbatim(f"ALTER TABLE {old} RENAME TO {_quoted(table.name)}"))
     for (text,) in indexes:
-        unit.execute(sa.text(text.replace(":", r"\:")))
+        unit.execute(_verbatim(text))
+
+
+def _verbatim(statement: str) -> sa.TextClause:
+    return sa.text(statement.replace(":", r"\:"))  # a colon in a name starts no parameter
 
 
 def _quoted(name: str) -> str:

@@ -62,19 +62,22 @@ class DuckdbUnit(Transaction):
             if not batch.num_rows:
                 continue
             fitting = fitted(batch, types, target.table.fullname)
-            text = _statement(target, fitting.schema.names, how, self.engine.dialect)
-            with self.translated(f"writing to table {target.table.fullname}"):
-                connection = raw(self.connection)
-                if text:
-                    numbered = fitting.rename_columns([f"c{i}" for i in range(fitting.num_columns)])
-                    with registered(connection, _GIVEN, numbered):
-                        connection.execute(text)
+            statements = _statements(target, fitting.schema, how)
+            numbered = fitting.rename_columns([f"c{i}" for i in range(fitting.num_columns)])
+            connection = raw(self.connection)
+            with (
+                self.translated(f"writing to table {target.table.fullname}"),
+                registered(connection, _GIVEN, numbered),
+            ):
+                for statement in statements:
+                    connection.execute(str(statement.compile(dialect=self.engine.dialect)))
             rows += fitting.num_rows
         return rows
 
 
-def _statement(target: Target, names: Sequence[str], how: Write, dialect: sa.Dialect) -> str | None:
-    """The statement that writes the registered rows, whose columns are numbered."""
+def _statements(target: Target, schema: pa.Schema, how: Write) -> list[sa.Insert | sa.Update]:
+    """What writes the registered rows, whose columns are numbered, in its order."""
+    names = schema.names
     declared = {c.name: c.declared for c in target.columns}
     table = sa.table(target.table.name, *map(sa.column, names), schema=target.table.schema)
     given = sa.table(_GIVEN, *(sa.column(f"c{i}") for i in range(len(names))))
@@ -82,22 +85,21 @@ def _statement(target: Target, names: Sequence[str], how: Write, dialect: sa.Dia
         name: sa.cast(given.c[f"c{i}"], Declared(declared[name] or "VARCHAR"))
         for i, name in enumerate(names)
     }
-    changed = [name for name in names if name not in target.key]
-    statement: sa.Insert | sa.Update
+    changed = {name: value[name] for name in names if name not in target.key}
+    same = sa.and_(*(table.c[k] == value[k] for k in target.key))
+    update = [sa.update(table).where(same).values(changed)] if changed else []
+    rows = sa.select(*value.values()).select_from(given)
+    insert = postgresql.insert(table)
     if how is Write.UPDATE:
-        if not changed:
-            return None
-        same = sa.and_(*(table.c[k] == value[k] for k in target.key))
-        statement = sa.update(table).where(same).values({n: value[n] for n in changed})
-    else:
-        insert = postgresql.insert(table).from_select(list(names), sa.select(*value.values()))
-        statement = insert
-        if how is Write.UPSERT:
-            new = {name: insert.excluded[name] for name in changed}
-            key = list(target.key)
-            statement = (
-                insert.on_conflict_do_update(index_elements=key, set_=new)
-                if new
-                else insert.on_conflict_do_nothing(index_elements=key)
-            )
-    return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+        return [*update]
+    if how is Write.INSERT:
+        return [insert.from_select(names, rows)]
+    if any(pa.types.is_list(type_) for type_ in schema.types):
+        # ON CONFLICT makes 0.0 of a -0.0 in a list, on the rows that it only inserts too
+        missing = rows.where(~sa.exists().select_from(table).where(same))
+        return [*update, insert.from_select(names, missing)]
+    key = list(target.key)
+    if not changed:
+        return [insert.from_select(names, rows).on_conflict_do_nothing(index_elements=key)]
+    new = {name: insert.excluded[name] for name in changed}
+    return [insert.from_select(names, rows).on_conflict_do_update(index_elements=key, set_=new)]

@@ -74,8 +74,8 @@ def _kinds(
 
 
 def _master(schema: str | None) -> sa.TableClause:
-    columns = (sa.column(n) for n in ("type", "name", "tbl_name", "sql"))
-    return sa.table("sqlite_master", *columns, schema=schema)
+    names = ("type", "name", "tbl_name", "sql")
+    return sa.table("sqlite_master", *map(sa.column, names), schema=schema)
 
 
 def unfit(connection: Connection, table: Table) -> str | None:
@@ -136,11 +136,14 @@ def swap(unit: Unit, staged: Table, table: Table) -> None:
         )
     )
     unit.execute(sa.schema.DropTable(table))
-    names = {"old": ".".join(map(_quoted, filter(None, (staged.schema, staged.name))))}
-    names["new"] = _quoted(table.name)
-    unit.execute(sa.DDL("ALTER TABLE %(old)s RENAME TO %(new)s", context=names))
+    old = ".".join(_quoted(part) for part in (staged.schema, staged.name) if part)
+    unit.execute(_verbatim(f"ALTER TABLE {old} RENAME TO {_quoted(table.name)}"))
     for (text,) in indexes:
-        unit.execute(sa.text(text.replace(":", r"\:")))
+        unit.execute(_verbatim(text))
+
+
+def _verbatim(statement: str) -> sa.TextClause:
+    return sa.text(statement.replace(":", r"\:"))  # a colon in a name starts no parameter
 
 
 def _quoted(name: str) -> str:

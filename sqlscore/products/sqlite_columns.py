@@ -23,6 +23,8 @@ import sqlalchemy as sa
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import ColumnElement
 
 MARK = "\x01"
@@ -165,7 +167,7 @@ def _as_text(x: ColumnElement[Any], wish: Affinity) -> ColumnElement[Any]:
     )
 
 
-_RESTORE = {
+_RESTORE: dict[str, Callable[[str], object]] = {
     "t": lambda text: bytes.fromhex(text).decode("utf-8", "surrogateescape"),
     "b": bytes.fromhex,
     "i": int,

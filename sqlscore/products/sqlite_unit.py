@@ -121,7 +121,7 @@ def _statement(target: Target, names: Sequence[str], how: Write) -> tuple[str, l
     """The statement's text, and which column each of its parameters takes."""
     table = sa.table(target.table.name, *map(sa.column, names), schema=target.table.schema)
     # numbered: a column's name may hold what no parameter's name can
-    given = {name: sa.bindparam(f"p_{i}") for i, name in enumerate(names)}
+    given: dict[str, Any] = {name: sa.bindparam(f"p_{i}") for i, name in enumerate(names)}
     changed = [name for name in names if name not in target.key]
     statement: sa.Insert | sa.Update
     if how is Write.UPDATE:
@@ -138,5 +138,5 @@ def _statement(target: Target, names: Sequence[str], how: Write) -> tuple[str, l
                 if new
                 else statement.on_conflict_do_nothing(index_elements=list(target.key))
             )
-    compiled = statement.compile(dialect=sqlite.dialect())  # type: ignore[no-untyped-call]
+    compiled = statement.compile(dialect=sqlite.dialect())
     return str(compiled), [int(p.removeprefix("p_")) for p in compiled.positiontup or ()]
