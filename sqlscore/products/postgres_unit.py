@@ -44,6 +44,8 @@ class CopyUnit(DbapiUnit):
         return carried(column)
 
     def _write(self, target: Target, batches: Sequence[pa.RecordBatch], how: Write) -> None:
+        if how is Write.UPDATE and not set(batches[0].schema.names) - set(target.key):
+            return  # nothing but the key: there is nothing to change
         straight = all(_same(c, batches[0].schema) for c in target.columns)
         if straight and how is Write.INSERT:
             self._copy(target.table, batches)

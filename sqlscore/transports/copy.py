@@ -7,8 +7,6 @@ table's column is (`fit.fitted`).
 from __future__ import annotations
 
 import importlib.util
-import io
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection, Copy
 
-_BLOCK = 16 << 20  # no csv row may be longer than a block
+_MOST_BYTES = 16 << 20  # gathered before they are parsed
 
 
 def installed() -> bool:
@@ -79,22 +77,35 @@ def copy_out(
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)") as copy,
-        closing(_Stream(copy)) as stream,
     ):
-        if not stream.begin():
-            return
-        for batch in _parsed(stream, schema):
-            for start in range(0, batch.num_rows, batch_rows):
-                yield narrowed(batch.slice(start, batch_rows), schema)
+        for lines in _gathered(copy, batch_rows):
+            yield narrowed(_parsed(lines, schema), schema)
 
 
-def _parsed(stream: _Stream, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _gathered(copy: Copy, most_rows: int) -> Iterator[bytes]:
+    """Whole rows, joined: the protocol has every row in a message of its own."""
+    rows: list[bytes] = []
+    length = 0
+    for row in copy:
+        rows.append(bytes(row))
+        length += len(row)
+        if len(rows) == most_rows or length >= _MOST_BYTES:
+            yield b"".join(rows)
+            rows, length = [], 0
+    if rows:
+        yield b"".join(rows)
+
+
+def _parsed(lines: bytes, schema: pa.Schema) -> pa.RecordBatch:
     # COPY writes NULL as nothing and the empty text as "": quotes tell them apart. An empty line
-    # is a NULL in a single column.
+    # is a NULL in a single column. Without threads of pyarrow's own, so that a reader that is
+    # closed early leaves nobody behind who waits for the connection.
     names = [str(i) for i in range(len(schema))]  # names may repeat, positions do not
-    reader = csv.open_csv(
-        pa.PythonFile(stream, mode="r"),
-        read_options=csv.ReadOptions(column_names=names, block_size=_BLOCK, use_threads=False),
+    rows = csv.read_csv(
+        pa.BufferReader(lines),
+        read_options=csv.ReadOptions(
+            column_names=names, block_size=len(lines) + 1, use_threads=False
+        ),
         parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         convert_options=csv.ConvertOptions(
             column_types=dict(zip(names, schema.types, strict=True)),
@@ -105,34 +116,4 @@ def _parsed(stream: _Stream, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
             false_values=["f"],
         ),
     )
-    yield from reader
-
-
-class _Stream(io.RawIOBase):
-    """What COPY sends, as a file that pyarrow reads."""
-
-    def __init__(self, copy: Copy) -> None:
-        self._blocks = iter(copy)
-        self._rest = b""
-
-    def begin(self) -> bool:
-        """Wait for the first bytes; False where there is no row at all."""
-        self._rest = bytes(next(self._blocks, b""))
-        return bool(self._rest)
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        parts = [self._rest]
-        length = len(self._rest)
-        while size < 0 or length < size:
-            block = next(self._blocks, None)
-            if block is None:
-                break
-            parts.append(bytes(block))
-            length += len(block)
-        whole = b"".join(parts)
-        size = len(whole) if size < 0 else size
-        self._rest = whole[size:]
-        return whole[:size]
+    return rows.combine_chunks().to_batches()[0]

@@ -29,6 +29,7 @@ _ROW_CONTENTS = (
     re.compile(r"(?<=string )['\"].*['\"](?= to )"),  # DuckDB: conversion
     re.compile(r"(?<=value )[-+.\w]+(?= (?:can't be cast|is out of range))"),  # DuckDB: conversion
 )
+_COPIED = re.compile(r"^COPY .*, line \d+, column ([^:\n]+)", re.MULTILINE)
 
 
 def database_error(error: BaseException, doing: str, url: URL | None = None) -> DatabaseError:
@@ -40,7 +41,9 @@ def database_error(error: BaseException, doing: str, url: URL | None = None) -> 
     if password:
         words = words.replace(str(password), "***")
     number = f" ({code})" if code else ""
-    failure = DatabaseError(f"{doing} failed{number}: {words}")
+    column = _column(original)
+    place = f" (column {column!r})" if column else ""
+    failure = DatabaseError(f"{doing} failed{number}: {words}{place}")
     failure.code = code
     return failure
 
@@ -65,6 +68,14 @@ def _code(error: BaseException) -> str | None:
             return value
     first = error.args[0] if error.args else None
     return str(first) if isinstance(first, int) else None
+
+
+def _column(error: BaseException) -> str | None:
+    """The column that PostgreSQL names beside its message; None where there is none."""
+    diagnosis = getattr(error, "diag", None)
+    named: str | None = getattr(diagnosis, "column_name", None)
+    copied = _COPIED.search(getattr(diagnosis, "context", None) or "")
+    return named or (copied[1] if copied else None)
 
 
 def _words(error: BaseException) -> str:

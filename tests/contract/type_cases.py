@@ -21,6 +21,7 @@ class TypeCase:
     declared: str  #: the type as DDL has it, e.g. ``numeric(10,2)``
     values: tuple[str, ...]  #: SQL expressions, each of one value; NULL is added by the test
     carried: pa.DataType  #: what `Product.carried` must say of such a column
+    compare: str = "{}"  #: how a value is compared in the database; {} is the column
     number: bool = False  #: it may feed a float64 feature: the test compares with the database
 
 

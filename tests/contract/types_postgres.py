@@ -6,13 +6,17 @@ import pyarrow as pa
 
 from tests.contract.type_cases import TypeCase
 
+_AS_TEXT = "{}::text"  # tells -0 from 0, and json, xml and point have no other equality
+
 
 def _text(declared: str, *values: str) -> TypeCase:
-    return TypeCase(declared=declared, values=values, carried=pa.string())
+    return TypeCase(declared=declared, values=values, carried=pa.string(), compare=_AS_TEXT)
 
 
 def _number(declared: str, carried: pa.DataType, *values: str) -> TypeCase:
-    return TypeCase(declared=declared, values=values, carried=carried, number=True)
+    return TypeCase(
+        declared=declared, values=values, carried=carried, compare=_AS_TEXT, number=True
+    )
 
 
 CASES = (
@@ -33,7 +37,15 @@ CASES = (
     ),
     _number("numeric", pa.string(), "1e-20", "12345678901234567890.5", "'NaN'", "'Infinity'"),
     _number("numeric(10,2)", pa.string(), "-0.10", "99999999.99", "'NaN'"),
-    _text("text", "''", "'NULL'", "E'\\\\N'", "E'a\\tb\\nc\\r\"d\\',;\\\\'", "'žluť 🐎'", "repeat('x', 70000)"),
+    _text(
+        "text",
+        "''",
+        "'NULL'",
+        "E'\\\\N'",
+        "E'a\\tb\\nc\\r\"d\\',;\\\\'",
+        "'žluť 🐎'",
+        "repeat('x', 70000)",
+    ),
     _text("varchar(20)", "''", "'trailing  '"),
     _text("char(5)", "'ab'", "''"),
     _text('"char"', "'x'"),
@@ -44,11 +56,7 @@ CASES = (
         values=("''", "'\\x00ff5c'::bytea", "convert_to('\\N', 'UTF8')"),
         carried=pa.binary(),
     ),
-    TypeCase(
-        declared="date",
-        values=("'2024-02-29'", "'0001-01-01'", "'9999-12-31'", "'infinity'", "'0044-03-15 BC'"),
-        carried=pa.string(),
-    ),
+    _text("date", "'2024-02-29'", "'0001-01-01'", "'9999-12-31'", "'infinity'", "'0044-03-15 BC'"),
     _text("time", "'24:00'", "'12:00:00.000001'"),
     _text("timetz", "'12:00+05:30'", "'23:59:59.999999-11'"),
     _text(
@@ -62,7 +70,7 @@ CASES = (
     _text("timestamptz", "'2024-03-31 02:30+01'", "'infinity'", "'0001-01-01 00:00+00'"),
     _text("interval", "'1 mon -2 days 03:04:05.6'", "'-1 year'"),
     _text("uuid", "'00112233-4455-6677-8899-aabbccddeeff'"),
-    _text("json", "'{\"a\":  1, \"a\": null}'", "'null'"),
+    _text("json", '\'{"a":  1, "a": null}\'', "'null'"),
     _text("jsonb", "'{\"a\": [1, 2.50]}'", "'null'"),
     _text("money", "'-12.34'", "'92233720368547758.07'"),
     _text("inet", "'192.168.0.1/24'", "'::1'"),
