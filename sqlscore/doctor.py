@@ -200,17 +200,14 @@ def _may_make(database: Database, subject: str, schema: str | None) -> Check:
         sa.MetaData(schema=schema),
         sa.Column("id", sa.BigInteger(), primary_key=True, autoincrement=False),
     )
-    with (
-        translated("making a table", url=database.engine.url),
-        database.engine.connect() as connection,
-    ):
+    make = sa.schema.CreateTable(table)
+    with database.product.unit(database.engine, None) as unit:
         if schema is not None:
-            connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
-        table.create(connection)
-        if database.product.transactional_ddl:
-            connection.rollback()
-        else:
-            table.drop(connection)
+            unit.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+        unit.execute(make)
+        # leaving without a commit takes it back, where the product can take back DDL at all
+    with translated("dropping it again", url=database.engine.url), database.engine.begin() as c:
+        table.drop(c, checkfirst=True)
     return Check(subject=subject, state=State.GOOD, found="not there yet; they can be made")
 
 

@@ -143,7 +143,7 @@ def show_counts(run: Run) -> None:
         if (count := getattr(tally, kind))
     ]
     if lines:
-        present.table(["", "name", "rows", "were"], lines, right=["rows"])
+        present.table(["where", "name", "rows", "what"], lines, right=["rows"])
 
 
 def show_run(run: Run) -> None:

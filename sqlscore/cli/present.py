@@ -87,6 +87,7 @@ def table(
         header_style="bold" if terminal else "",
         box=box.SIMPLE_HEAD if terminal else None,
         pad_edge=False,
+        show_edge=False,
     )
     for name in columns:
         shown.add_column(
@@ -95,6 +96,7 @@ def table(
     for row in rows:
         shown.add_row(*(escape(text(value)) for value in row))
     _put(shown)
+    say()
 
 
 def arrow_table(rows: Any) -> None:
@@ -122,7 +124,7 @@ def fields(pairs: Mapping[str, object]) -> None:
 
 
 def _put(shown: Table) -> None:
-    """A table on stdout; where that is no terminal, without the spaces at the lines' ends."""
+    """Rows on stdout; where that is no terminal, without the spaces at the lines' ends."""
     out = console()
     if out.is_terminal:
         out.print(shown)
@@ -130,7 +132,7 @@ def _put(shown: Table) -> None:
     with out.capture() as captured:
         out.print(shown)
     lines = [line.rstrip() for line in captured.get().splitlines()]
-    sys.stdout.write("\n".join(lines) + "\n\n")
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 def text(value: object) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Name = Annotated[
     list[str],
-    typer.Argument(metavar="MODEL...", help="churn, churn:3 or churn@production; several at once."),
+    typer.Argument(metavar="MODEL", help="churn, churn:3 or churn@production; one or more."),
 ]
 Source = Annotated[str, typer.Option(help="A table, a view or a SELECT.", metavar="RELATION")]
 Target = Annotated[
@@ -24,7 +24,14 @@ Key = Annotated[
     list[str] | None,
     typer.Option(metavar="COLUMNS", help="What identifies a row (default: the primary key)."),
 ]
-How = Annotated[Mode, typer.Option("--mode", help="What becomes of rows that are there.")]
+How = Annotated[
+    Mode,
+    typer.Option(
+        "--mode",
+        metavar="MODE",
+        help="upsert, append, update or replace: what rows that are there become.",
+    ),
+]
 Columns = Annotated[
     list[str] | None, typer.Option(metavar="COLUMNS", help="Columns to pass to the target.")
 ]
@@ -78,7 +85,7 @@ def score(
 
     The same command after a kill goes on where it stopped; the target holds every key exactly once.
 
-    Example: sqlscore score churn --source customers --target churn_scores --key id
+    Example: sqlscore score churn --source customers --target churn_scores
     """
     if target is None and not dry_run and limit is None:
         raise typer.BadParameter(

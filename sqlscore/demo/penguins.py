@@ -8,10 +8,14 @@ is the row's place in their file. The model beside it was trained by `train.py`.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
+import sqlalchemy as sa
+
+from sqlscore.errors import DatabaseError
 
 FOLDER = Path(__file__).parent
 DATA = FOLDER / "penguins.csv"
@@ -41,3 +45,40 @@ def held_out(ids: pa.ChunkedArray) -> pa.ChunkedArray:
     """Whether each row was kept from the model when it was trained."""
     whole = pc.multiply(pc.divide(ids, EVERY), EVERY)
     return pc.equal(whole, ids)
+
+
+def fill(engine: sa.Engine) -> None:
+    """Make the table ``penguins`` and put the rows in, unless they are there.
+
+    Raises DatabaseError where there is a table of that name that is not the demo's.
+    """
+    metadata = sa.MetaData()
+    given = rows()
+    columns = [sa.Column(field.name, _SQL_TYPES[field.type]) for field in given.schema]
+    table = sa.Table(
+        "penguins", metadata, *columns, sa.PrimaryKeyConstraint("id"), mysql_charset="utf8mb4"
+    )
+    if sa.inspect(engine).has_table("penguins"):
+        return _check(engine, table, given.num_rows)
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        connection.execute(sa.insert(table), given.to_pylist())
+    return None
+
+
+_SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {
+    pa.int64(): sa.BigInteger(),
+    pa.float64(): sa.Double(),
+    pa.string(): sa.Text(),
+}
+
+
+def _check(engine: sa.Engine, table: sa.Table, expected: int) -> None:
+    found = {column["name"] for column in sa.inspect(engine).get_columns("penguins")}
+    with engine.connect() as connection:
+        count = connection.scalar(sa.select(sa.func.count()).select_from(table))
+    if found != set(table.columns.keys()) or count != expected:
+        raise DatabaseError(
+            "this database has a table 'penguins' that is not the demo's, and the demo will not "
+            "touch it. Give the demo another database, or none"
+        )

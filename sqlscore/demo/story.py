@@ -10,8 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from sqlscore.database import connect
-from sqlscore.demo.penguins import DATA, MODEL, rows
-from sqlscore.errors import DatabaseError
+from sqlscore.demo.penguins import DATA, MODEL, fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +28,9 @@ SELECT count(*) AS held_out, count(g.guess) AS guessed,
   sum(CASE WHEN g.guess = p.species THEN 1 ELSE 0 END) AS right_ones
 FROM penguins AS p JOIN guesses AS g ON g.id = p.id WHERE p.id % 4 = 0"""
 
-_FIRST = "SELECT id, island, bill_length_mm, body_mass_g, sex, species FROM penguins WHERE id < 6"
+_FIRST = """\
+SELECT id, island, bill_length_mm, body_mass_g, sex, species FROM penguins
+WHERE id < 6 ORDER BY id"""
 
 _COUNT = "SELECT count(*) AS table_rows, count(guess) AS guesses FROM guesses"
 
@@ -69,7 +70,7 @@ def told(folder: Path, url: str | None = None) -> Iterator[Step]:
     for file in (MODEL, DATA):
         shutil.copyfile(file, folder / file.name)
     with connect(url or f"sqlite:///{folder.absolute() / 'penguins.db'}") as db:
-        _fill(db.engine)
+        fill(db.engine)
         yield Step(
             title="344 penguins in a table, some with NULLs",
             sql=_FIRST,
@@ -116,10 +117,10 @@ def _checked(db: Database) -> Iterator[Step]:
     )
     yield Step(
         title="Again, and what NULL means is yours to say: no row is doubled",
-        shell="sqlscore score penguins@production --source penguins --target guesses "
-        "--null sex=unknown",
-        python='db.score("penguins@production", source="penguins", target="guesses", '
-        'nulls={"sex": "unknown"})',
+        shell="sqlscore score penguins@production --source penguins --target guesses \\\n"
+        "    --null sex=unknown",
+        python='db.score("penguins@production", source="penguins", target="guesses",\n'
+        '         nulls={"sex": "unknown"})',
         result=db.score(
             "penguins@production", source="penguins", target="guesses", nulls={"sex": "unknown"}
         ),
@@ -127,40 +128,6 @@ def _checked(db: Database) -> Iterator[Step]:
     yield Step(
         title="344 rows, and now a guess for each", sql=_COUNT, result=_queried(db.engine, _COUNT)
     )
-
-
-def _fill(engine: sa.Engine) -> None:
-    """Make the table and put the rows in, unless they are there."""
-    metadata = sa.MetaData()
-    given = rows()
-    columns = [sa.Column(field.name, _TYPES[field.type]) for field in given.schema]
-    table = sa.Table(
-        "penguins", metadata, *columns, sa.PrimaryKeyConstraint("id"), mysql_charset="utf8mb4"
-    )
-    if sa.inspect(engine).has_table("penguins"):
-        return _check(engine, table, given.num_rows)
-    with engine.begin() as connection:
-        metadata.create_all(connection)
-        connection.execute(sa.insert(table), given.to_pylist())
-    return None
-
-
-_TYPES = {
-    pa.int64(): sa.BigInteger(),
-    pa.float64(): sa.Double(),
-    pa.string(): sa.String(20),
-}
-
-
-def _check(engine: sa.Engine, table: sa.Table, expected: int) -> None:
-    found = {column["name"] for column in sa.inspect(engine).get_columns("penguins")}
-    with engine.connect() as connection:
-        count = connection.scalar(sa.select(sa.func.count()).select_from(table))
-    if found != set(table.columns.keys()) or count != expected:
-        raise DatabaseError(
-            "this database has a table 'penguins' that is not the demo's, and the demo will not "
-            "touch it. Give the demo another database, or none"
-        )
 
 
 def _queried(engine: sa.Engine, query: str) -> pa.Table:
