@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sqlscore.errors import SignatureError
 
@@ -83,7 +84,9 @@ def _text_name(name: Any) -> str:
 
 
 def _pandas_column(series: Any, name: str) -> pa.Array:
-    if len(series) and series.dtype == object:
+    if type(series.dtype).__name__ == "SparseDtype":  # Arrow does not know it
+        series = series.sparse.to_dense()
+    if series.dtype == object:
         # Arrow takes arrays of one dimension only as elements; lists of lists it takes as they are
         series = series.map(lambda v: v.tolist() if getattr(v, "ndim", 0) > 1 else v)
     try:
@@ -126,7 +129,7 @@ def _of_batch(batch: pa.RecordBatch) -> Rows:
     return Rows(
         names=tuple(batch.schema.names),
         count=batch.num_rows,
-        column=batch.column,
+        column=lambda place: _whole(batch.column(place)),
         back=_one_batch,
     )
 
@@ -137,11 +140,17 @@ def _one_batch(table: pa.Table) -> pa.RecordBatch:
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """One array of a column's pieces."""
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    """One array of a column's pieces, in a form that Arrow can compute with."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if pa.types.is_run_end_encoded(column.type):
+        column = pc.run_end_decode(column)
+    usual = _USUAL.get(column.type)
+    return column if usual is None else column.cast(usual)
 
+
+#: views, which have few functions yet -> the older type of the same values
+_USUAL = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
 
 _KINDS: tuple[tuple[str, str, Callable[[Any], Rows]], ...] = (
     ("pandas", "DataFrame", _of_pandas),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from sqlscore import graph as graphs
 from sqlscore.binding import match_features
+from sqlscore.bridge import workers
 from sqlscore.frames import rows_of
 from sqlscore.nulls import NullPolicy
 from sqlscore.predictor import Predictor
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from sqlscore.signature import Signature
     from sqlscore.versions import Version
 
-_AT_ONCE = 65_536  #: rows converted at a time, so that a large frame is not held twice
+_AT_ONCE = 65_536  #: rows that one thread scores at a time
 
 
 def load(
@@ -45,8 +47,7 @@ def load(
     predictions (``{"score": "probabilities[churned]"}``); `drop` leaves outputs out. Raises
     ModelError for what is no model, SignatureError for names that do not fit it.
     """
-    graph = graphs.read(source)
-    return Model(graph, graphs.signature_of(graph, features=features, outputs=outputs, drop=drop))
+    return Model(graphs.read(source), features=features, outputs=outputs, drop=drop)
 
 
 def stored(registry: Registry, version: Version | str) -> Model:
@@ -55,11 +56,15 @@ def stored(registry: Registry, version: Version | str) -> Model:
     Its bytes are checked against its sha256. Raises RegistryError.
     """
     found = registry.get(version) if isinstance(version, str) else version
-    graph = registry.graph(found)
-    signature = graphs.signature_of(
-        graph, features=found.features, outputs=found.outputs, drop=found.drop
+    return Model(
+        registry.graph(found),
+        features=found.features,
+        outputs=found.outputs,
+        drop=found.drop,
+        name=found.name,
+        version=found.version,
+        proof=found.proof,
     )
-    return Model(graph, signature, name=found.name, version=found.version, proof=found.proof)
 
 
 class Model:
@@ -68,15 +73,19 @@ class Model:
     def __init__(
         self,
         graph: Graph,
-        signature: Signature,
         *,
+        features: Sequence[str] | None = None,
+        outputs: Mapping[str, str] | None = None,
+        drop: Sequence[str] = (),
         name: str | None = None,
         version: int | None = None,
         proof: Proof | None = None,
     ) -> None:
         """Made by `load` and by a registry; `name` and `version` are None without a registry."""
         self.graph = graph
-        self.signature = signature
+        #: what the caller named and dropped, as `load` and `Registry.add` take it
+        self.options: dict[str, Any] = {"features": features, "outputs": outputs, "drop": drop}
+        self.signature: Signature = graphs.signature_of(graph, **self.options)
         self.name = name
         self.version = version
         self._proof = proof
@@ -93,12 +102,9 @@ class Model:
             f"sha256 {self.sha256[:12]}…>"
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        kept = ("graph", "signature", "name", "version")
-        return {name: getattr(self, name) for name in kept} | {"proof": self._proof}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]  # what __init__ takes is what was kept
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = {**self.options, "name": self.name, "version": self.version, "proof": self._proof}
+        return _made, (self.graph.stored, self.graph.sha256, kept)
 
     @property
     def sha256(self) -> str:
@@ -171,11 +177,7 @@ class Model:
         columns = match_features(self.signature, given.names, map=map, positional=True)
         batch = given.chosen(columns, [feature.name for feature in self.signature.features])
         predictor = self.predictor(provider, nulls, constants)
-        predicted = [
-            predictor(batch.slice(start, _AT_ONCE)).batch
-            for start in range(0, max(batch.num_rows, 1), _AT_ONCE)
-        ]
-        return given.back(pa.Table.from_batches(predicted))
+        return given.back(pa.Table.from_batches(_predicted(predictor, batch)))
 
     def _predict_tensors(self, feeds: Mapping[str, np.ndarray], provider: str) -> dict[str, Any]:
         with self._lock:
@@ -190,3 +192,17 @@ class Model:
             unused={value.name for value in self.graph.proto.graph.input},
             rowwise=self.proof.rowwise,
         )
+
+
+def _made(stored: bytes, sha256: str, kept: Mapping[str, Any]) -> Model:
+    """The model that was pickled: its sessions are loaded anew where they are needed."""
+    return Model(graphs.Graph(stored=stored, sha256=sha256), **kept)
+
+
+def _predicted(predictor: Predictor, batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+    """The predictions of a batch, in parts that threads score side by side."""
+    parts = [batch.slice(at, _AT_ONCE) for at in range(0, max(batch.num_rows, 1), _AT_ONCE)]
+    if len(parts) == 1:
+        return [predictor(batch).batch]
+    with ThreadPoolExecutor(min(len(parts), workers())) as pool:
+        return [predicted.batch for predicted in pool.map(predictor, parts)]

@@ -25,7 +25,10 @@ def describe(signature: Signature) -> str:
         _table(("prediction", "type", "output"), map(_prediction, signature.predictions)),
     ]
     if constants:
-        rows = ((one.name, f"{one.element}{_size(one.shape)}") for one in constants)
+        rows = (
+            (one.name, f"{one.element}[{', '.join(str(d or '?') for d in one.shape)}]")
+            for one in constants
+        )
         tables.insert(1, _table(("constant", "type"), rows))
     if not signature.named:
         tables.append(
