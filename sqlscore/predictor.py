@@ -1,7 +1,7 @@
 """Batches of features in, batches of predictions out: tensors, session and columns together.
 
 A row's predictions are the same bits whatever batch it comes in: rows run in slices, and a slice
-of one row is run as two, since a batch of a single row takes other kernels.
+that is too short for that is padded (see `kernels.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pyarrow as pa
 from sqlscore.columns import DTYPES, typed, values
 from sqlscore.counts import Counts, Tally
 from sqlscore.errors import ModelError, SignatureError, nearest
+from sqlscore.kernels import MOST_ROWS, is_steady, rows_to_run
 from sqlscore.nonfinite import tally_features, tally_predictions, unusual
 from sqlscore.nulls import NullPolicy, NullRule, filled
 from sqlscore.session import Session
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from sqlscore.signature import Signature
 
 __all__ = ["Counts", "NullPolicy", "Predicted", "Predictor"]
-
-SLICE = 8192  #: rows a run: larger ones fall out of the processor's cache
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +68,7 @@ class Predictor:
         self._outputs = list(dict.fromkeys(p.output for p in signature.predictions))
         self._unused = [one for one in self._session.inputs if one.name not in self._inputs]
         self._rowwise = rowwise
+        self._steady = is_steady(model)
         self._empty = _empty(signature)
 
     @property
@@ -146,7 +146,7 @@ class Predictor:
 
     def _run(self, arrays: Sequence[np.ndarray], rows: int) -> tuple[dict[str, Any], set[str]]:
         """The outputs of all rows, and the inputs that were not finite somewhere."""
-        step = 1 if self._rowwise else SLICE
+        step = 1 if self._rowwise else MOST_ROWS
         whole: dict[str, np.ndarray] = {}
         suspects: set[str] = set()
         for start in range(0, rows, step):
@@ -162,10 +162,10 @@ class Predictor:
         return whole, suspects
 
     def _slice(self, feeds: dict[str, np.ndarray], rows: int) -> dict[str, np.ndarray]:
-        run = rows
-        if rows == 1 and not self._rowwise:
-            run = 2
-            feeds = {name: np.concatenate([tensor, tensor]) for name, tensor in feeds.items()}
+        run = rows if self._rowwise else rows_to_run(rows, steady=self._steady)
+        if run > rows:
+            last = np.minimum(np.arange(run), rows - 1)  # the last row again and again
+            feeds = {name: tensor[last] for name, tensor in feeds.items()}
         feeds.update(self._constants)
         feeds.update({one.name: _zeros(one, run) for one in self._unused})
         found = self._session.run(feeds, self._outputs)
