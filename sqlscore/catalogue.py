@@ -75,31 +75,3 @@ def find_column(name: str, columns: Sequence[Column], *, where: str) -> Column:
     raise DatabaseError(
         f"{where} has no column {name!r}.{nearest(name, names)} It has: {', '.join(names)}"
     )
-
-
-def primary_key(connection: sa.Connection, table: sa.Table) -> Sequence[str]:
-    """The primary key's columns in their order; none for a view, or a table without one."""
-    inspector = sa.inspect(connection)
-    try:
-        return inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]
-    except sa.exc.NoSuchTableError:  # a view
-        return ()
-
-
-def unique_keys(connection: sa.Connection, table: sa.Table) -> list[set[str]]:
-    """The sets of columns that the catalogue says are unique: primary key, constraints, indexes."""
-    inspector = sa.inspect(connection)
-    try:
-        found = [set(primary_key(connection, table))]
-        found += [
-            set(u["column_names"])
-            for u in inspector.get_unique_constraints(table.name, table.schema)
-        ]
-        found += [
-            {name for name in index["column_names"] if name}
-            for index in inspector.get_indexes(table.name, table.schema)
-            if index["unique"] and not index.get("dialect_options", {}).get("postgresql_where")
-        ]
-    except (sa.exc.NoSuchTableError, NotImplementedError):
-        return []
-    return [columns for columns in found if columns]

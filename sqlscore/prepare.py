@@ -287,7 +287,7 @@ def _target(
     if job.mode is Mode.REPLACE and made:
         return sink.beside(found, found.table.name, wanted)
     needs_key = job.mode in (Mode.UPSERT, Mode.APPEND)
-    return sink.check(engines.target, found, wanted, needs_key=needs_key)
+    return sink.check(engines.target, product, found, wanted, needs_key=needs_key)
 
 
 def preview(prepared: Prepared, limit: int) -> Iterator[pa.RecordBatch]:

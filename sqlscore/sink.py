@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from sqlscore.catalogue import find_column, find_table, unique_keys
+from sqlscore.catalogue import find_column, find_table
 from sqlscore.errors import DatabaseError
 from sqlscore.products.product import Declared, Target
 from sqlscore.transports.failures import translated
@@ -122,7 +122,9 @@ def place(engine: sa.Engine, product: Product, name: str) -> str:
     return f"{schema}.{table}" if schema else table
 
 
-def check(engine: sa.Engine, found: Target, wanted: Wanted, *, needs_key: bool) -> Target:
+def check(
+    engine: sa.Engine, product: Product, found: Target, wanted: Wanted, *, needs_key: bool
+) -> Target:
     """The found table as the target of a run: it has every wanted column, of a type that fits.
 
     With `needs_key` it must also hold the key unique, by its catalogue. Raises `DatabaseError`
@@ -146,7 +148,8 @@ def check(engine: sa.Engine, found: Target, wanted: Wanted, *, needs_key: bool) 
         raise DatabaseError(_lacking(engine, found, lacking))
     key = tuple(find_column(c.name, found.columns, where=name).name for c in wanted.key)
     with translated("looking at the target's keys"), engine.connect() as connection:
-        if needs_key and set(key) not in unique_keys(connection, found.table):
+        keys = product.keys(connection, found.table)
+        if needs_key and set(key) not in map(set, (keys.primary, *keys.unique)):
             raise DatabaseError(
                 f"the target {name!r} does not hold ({', '.join(key)}) unique, so a row could be "
                 "there twice. Add a primary key or a unique index on exactly these columns"

@@ -15,7 +15,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlglot import exp
 
-from sqlscore.catalogue import find_column, find_table, no_table, primary_key, unique_keys
+from sqlscore.catalogue import find_column, find_table, no_table
 from sqlscore.errors import DatabaseError
 from sqlscore.ranges import KeyRange, cut, of, within
 from sqlscore.selects import base_name, is_repeatable, is_select, parsed, passed, textual
@@ -117,7 +117,7 @@ def select_key(source: Source, key: Sequence[str]) -> tuple[Column, ...]:
     names: Sequence[str] = ()
     if source.table is not None:
         with translated("looking for the key"), source.engine.connect() as connection:
-            names = primary_key(connection, source.table)
+            names = source.product.keys(connection, source.table).primary
     if not names:
         raise DatabaseError(
             f"the source {source.name!r} has no primary key that the catalogue knows. Say which "
@@ -132,7 +132,7 @@ def prove_key(source: Source, key: Sequence[Column]) -> None:
     Raises `DatabaseError` with the numbers; the values themselves are not shown.
     """
     with translated("proving the key"), source.engine.connect() as connection:
-        if _proved_by_catalogue(connection, source.base, key):
+        if _proved_by_catalogue(connection, source, key):
             return
         columns = of(source.relation, key)
         missing = sa.or_(*(column.is_(None) for column in columns))
@@ -154,15 +154,15 @@ def prove_key(source: Source, key: Sequence[Column]) -> None:
         )
 
 
-def _proved_by_catalogue(
-    connection: sa.Connection, base: Base | None, key: Sequence[Column]
-) -> bool:
+def _proved_by_catalogue(connection: sa.Connection, source: Source, key: Sequence[Column]) -> bool:
+    base = source.base
     if base is None or not all(column.name in base.names for column in key):
         return False
     wanted = {base.names[column.name].casefold() for column in key}
     nullable = {column.name.casefold() for column in base.columns if column.nullable}
-    keys = unique_keys(connection, base.table)
-    return not wanted & nullable and wanted in [{n.casefold() for n in names} for names in keys]
+    keys = source.product.keys(connection, base.table)
+    known = [{name.casefold() for name in names} for names in (keys.primary, *keys.unique)]
+    return not wanted & nullable and wanted in known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,7 @@ from sqlalchemy.pool import QueuePool
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products import duckdb_types
-from sqlscore.products.product import Declared, Product
+from sqlscore.products.product import Declared, Keys, Product
 from sqlscore.transports.failures import translated
 from sqlscore.transports.fit import fitted
 from sqlscore.types import Column
@@ -49,11 +49,17 @@ def engine(url: URL) -> Engine:
 
     @sa.event.listens_for(made, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        connection.execute("SET TimeZone = 'UTC'")
+        _set(connection)
         if not kept:
             kept.append(connection.cursor().cursor())
 
     return made
+
+
+def _set(connection: Any) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    # a name that is no table must be an error, never a variable of some Python function
+    connection.execute("SET python_enable_replacements = false")
 
 
 def _not_opened(error: Exception, url: URL) -> DatabaseError:
@@ -89,6 +95,24 @@ def describe(connection: Connection, relation: FromClause) -> tuple[Column, ...]
     )
 
 
+def keys(connection: Connection, table: Table) -> Keys:
+    """The primary key and the unique constraints."""
+    with translated(f"looking for the keys of {table.fullname}"):
+        found = connection.execute(
+            _about(
+                table,
+                "duckdb_constraints",
+                "table_name",
+                "constraint_type",
+                "constraint_column_names",
+            )
+        ).all()
+    return Keys(
+        primary=next((tuple(columns) for kind, columns in found if kind == "PRIMARY KEY"), ()),
+        unique=tuple(tuple(columns) for kind, columns in found if kind == "UNIQUE"),
+    )
+
+
 def _nullable(connection: Connection, table: Table) -> dict[str, bool]:
     name = connection.dialect.identifier_preparer.format_table(table)
     with translated(f"describing {table.fullname}"):
@@ -116,7 +140,7 @@ def read(
         else:
             pooled = stack.enter_context(engine.connect())
             over = stack.enter_context(closing(raw(pooled).cursor()))
-            over.execute("SET TimeZone = 'UTC'")
+            _set(over)
         batches = stack.enter_context(closing(read_arrow(over, text, batch_rows=batch_rows)))  # type: ignore[type-var]
         for batch in batches:
             named = batch.rename_columns(schema.names)
@@ -155,12 +179,12 @@ def unfit(connection: Connection, table: Table) -> str | None:
     return "it is a view" if found is not None else None
 
 
-def _about(table: Table, catalogue: str, column: str, wanted: str) -> sa.Select[tuple[Any]]:
+def _about(table: Table, catalogue: str, column: str, *wanted: str) -> sa.Select[Any]:
     """Ask a catalogue function for the `wanted` of the rows whose `column` names the table."""
     rows = sa.func.__getattr__(catalogue)().table_valued(
-        wanted, column, "schema_name", "database_name", name="rows"
+        *wanted, column, "schema_name", "database_name", name="rows"
     )
-    return sa.select(rows.c[wanted]).where(
+    return sa.select(*(rows.c[name] for name in wanted)).where(
         rows.c.database_name == sa.func.current_database(),
         rows.c.schema_name == (table.schema or sa.func.current_schema()),
         rows.c[column] == table.name,
@@ -227,6 +251,7 @@ DUCKDB = Product(
     server=False,
     engine=engine,
     describe=describe,
+    keys=keys,
     carried=duckdb_types.carried,
     project=duckdb_types.project,
     literal=literal,

@@ -12,13 +12,14 @@ import sqlalchemy as sa
 
 from sqlscore.products.arrow_types import arrow_type, carried, sql_type
 from sqlscore.products.dbapi_unit import DbapiUnit
-from sqlscore.products.product import Product
+from sqlscore.products.product import Keys, Product
 from sqlscore.transports.dbapi import read_rows
 from sqlscore.transports.failures import translated
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, Table
+    from sqlalchemy.engine.interfaces import ReflectedIndex
 
     from sqlscore.products.product import Unit
 
@@ -79,6 +80,34 @@ def _inferred(values: tuple[Any, ...]) -> pa.DataType:
         return pa.infer_type(values)
     except pa.ArrowException:
         return pa.string()
+
+
+def keys(connection: Connection, table: Table) -> Keys:
+    """The keys that the inspector tells of; an index on a part of the rows is none."""
+    inspector = sa.inspect(connection)
+    name, schema = table.name, table.schema
+    with translated(f"looking for the keys of {table.fullname}"):
+        try:
+            primary = inspector.get_pk_constraint(name, schema)["constrained_columns"]
+            constraints = inspector.get_unique_constraints(name, schema)
+            indexes = inspector.get_indexes(name, schema)
+        except (sa.exc.NoSuchTableError, NotImplementedError):  # a view
+            return Keys()
+    unique = [tuple(c["column_names"]) for c in constraints]
+    unique += [_columns(i) for i in indexes if i["unique"] and _columns(i) and not _partial(i)]
+    return Keys(primary=tuple(primary), unique=tuple(unique))
+
+
+def _columns(index: ReflectedIndex) -> tuple[str, ...]:
+    """An index's columns; none where an expression is among them."""
+    names = [name for name in index["column_names"] if name is not None]
+    return tuple(names) if len(names) == len(index["column_names"]) else ()
+
+
+def _partial(index: ReflectedIndex) -> bool:
+    """Whether an index covers some rows only."""
+    options = index.get("dialect_options", {})
+    return any(name.endswith("_where") and value for name, value in options.items())
 
 
 def project(
@@ -161,6 +190,7 @@ def product(dialect: sa.Dialect) -> Product:
         shared=True,
         engine=engine,
         describe=describe,
+        keys=keys,
         carried=carried,
         project=project,
         literal=literal,

@@ -99,6 +99,7 @@ MYSQL = Product(
     shared=True,
     engine=engine,
     describe=describe,
+    keys=generic.keys,
     carried=mysql_types.carried,
     project=mysql_types.project,
     literal=mysql_types.literal,

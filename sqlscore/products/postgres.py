@@ -94,6 +94,7 @@ POSTGRES = Product(
     shared=True,
     engine=engine,
     describe=describe,
+    keys=generic.keys,
     carried=postgres_types.carried,
     project=postgres_types.project,
     literal=postgres_types.literal,

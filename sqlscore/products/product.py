@@ -7,7 +7,6 @@ product replaces the ones where it differs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from sqlalchemy.types import UserDefinedType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     import pyarrow as pa
@@ -41,7 +41,7 @@ class Write(StrEnum):
 
 
 class Declared(UserDefinedType[Any]):
-    """A column type in the product's own words, as its catalogue printed it or `declare` made it."""
+    """A column type in the product's own words, from its catalogue or made by `declare`."""
 
     cache_ok = True
 
@@ -63,6 +63,14 @@ class Target:
     table: Table
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keys:
+    """The sets of columns of which the catalogue says that no two rows agree in all."""
+
+    primary: tuple[str, ...] = ()  #: the primary key, in its order; empty where there is none
+    unique: tuple[tuple[str, ...], ...] = ()  #: unique constraints and whole unique indexes
 
 
 class Read(Protocol):
@@ -142,11 +150,13 @@ class Product:
     engine: Callable[[URL], Engine]
     #: the columns of a table or subquery, from the catalogue or from an empty execution
     describe: Callable[[Connection, FromClause], tuple[Column, ...]]
+    #: the keys of a table; none for a view
+    keys: Callable[[Connection, Table], Keys]
     #: what a column is in a batch when it passes through: text where only text keeps the value
     carried: Callable[[Column], pa.DataType]
     #: the expression to SELECT so that `read` gives a column as the given Arrow type
     project: Callable[[ColumnElement[Any], Column, pa.DataType], ColumnElement[Any]]
-    #: a key's bound as an expression that is safe as text, comparable with the column, index-friendly
+    #: a key's bound as an expression: safe as text, compared with the column by an index
     literal: Callable[[Any, Column], ColumnElement[Any]]
     #: the product's own words for a column that holds an Arrow type
     declare: Callable[[pa.DataType], str]

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 
 from sqlscore.errors import DatabaseError
-from sqlscore.products import sqlite_columns
+from sqlscore.products import generic, sqlite_columns
 from sqlscore.products.product import Product
 from sqlscore.products.sqlite_catalogue import dependents, describe, swap, unfit
 from sqlscore.products.sqlite_unit import SqliteUnit, told_when_locked
@@ -101,7 +101,7 @@ def _read_file(
                 yield batch
         return
     except adbc.ReaderFailed as error:
-        if started:
+        if started or "locked" in str(error):
             raise _failure(error, path, wire) from error
     # Nothing came yet. Row by row may see what ADBC cannot (functions and collations that the
     # engine's connections have), and else knows better what is wrong.
@@ -198,6 +198,7 @@ SQLITE = Product(
     server=False,
     engine=engine,
     describe=describe,
+    keys=generic.keys,
     carried=sqlite_columns.carried,
     project=sqlite_columns.project,
     literal=literal,
