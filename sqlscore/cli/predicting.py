@@ -119,7 +119,7 @@ class _Work:
 
         from sqlscore.cli import files
 
-        with files.opened(self._path, self._types, nulls=self._na, text=True) as rows:
+        with files.opened(self._path, self._types, nulls=self._na, text=False) as rows:
             batch = next(rows.batches, pa.RecordBatch.from_pylist([], schema=rows.schema))
             return pa.Table.from_batches([self._predicted(batch.slice(0, limit))])
 
