@@ -167,7 +167,14 @@ class Registry:
 
     def graph(self, version: Version) -> Graph:
         """The model's graph, with its bytes checked against the sha256 of the version."""
-        found = self._read(lambda rows: rows.stored(version.sha256), f"loading {version}") or b""
+
+        def look(rows: ModelRows) -> bytes:
+            stored = rows.stored(version.sha256)
+            if not stored:
+                rows.version(version.name, version.version)  # says so where it was removed
+            return stored
+
+        found = self._read(look, f"loading {version}") or b""
         if hashlib.sha256(found).hexdigest() != version.sha256:
             raise RegistryError(
                 f"the stored bytes of model {version.name!r}, version {version.version}, are not "
