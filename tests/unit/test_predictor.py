@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
@@ -13,6 +14,9 @@ from sqlscore.errors import ModelError, SignatureError
 from sqlscore.graph import read, rewrite, signature_of
 from sqlscore.predictor import Counts, NullPolicy, Predictor
 from tests.fixtures import models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROWS = 4 * 4080 + 1  # four slices and a row
 
@@ -48,13 +52,12 @@ def elementwise(element: str) -> bytes:
 
 
 def bits(array: np.ndarray) -> list[object]:
-    kinds = {4: np.int32, 8: np.int64}
     if array.dtype.kind == "f":
-        array = np.ascontiguousarray(array).view(kinds[array.dtype.itemsize])
-    return array.tolist()
+        array = np.ascontiguousarray(array).view(f"i{array.dtype.itemsize}")
+    return list(array.tolist())
 
 
-BLOCKS = {
+BLOCKS: dict[str, Callable[[], bytes]] = {
     "logistic": models.logistic,
     "logistic, labels in text": lambda: models.logistic(zipmap=False, labels=("n", "y", "z")),
     "mlp": models.mlp,
@@ -73,8 +76,8 @@ def test_the_same_bits_whatever_the_batch(name):
     values = models.columns(ROWS, 4)
     predict = predictor(given)
     outputs = list(dict.fromkeys(one.output for one in predict.signature.predictions))
-    one = predict.signature.inputs[0]
-    feeds = {one.name: values.astype("f4" if one.element == "float" else "f8")}
+    block = predict.signature.inputs[0]
+    feeds = {block.name: values.astype("f4" if block.element == "float" else "f8")}
     expected = reference(given, feeds, outputs)
     batch = models.batch_of(values)
     whole = predict(batch).batch
@@ -96,7 +99,7 @@ def test_text_columns_give_the_same_bits_whatever_the_batch():
     predict = predictor(given)
     feeds = {
         name: np.array(batch.column(name).to_pylist(), dtype).reshape(-1, 1)
-        for name, dtype in [("age", "f4"), ("spend", "f4"), ("city", object), ("plan", object)]
+        for name, dtype in zip(batch.schema.names, ("f4", "f4", "O", "O"), strict=True)
     }
     expected = reference(given, feeds, ["output_label", "output_probability"])
     whole = predict(batch).batch
