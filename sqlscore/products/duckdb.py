@@ -17,7 +17,8 @@ from sqlalchemy.pool import QueuePool
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products import duckdb_types
-from sqlscore.products.product import Declared, Keys, Product
+from sqlscore.products.duckdb_catalogue import dependents, keys, swap, unfit
+from sqlscore.products.product import Declared, Product
 from sqlscore.transports.failures import translated
 from sqlscore.transports.fit import fitted
 from sqlscore.types import Column
@@ -95,24 +96,6 @@ def describe(connection: Connection, relation: FromClause) -> tuple[Column, ...]
     )
 
 
-def keys(connection: Connection, table: Table) -> Keys:
-    """The primary key and the unique constraints."""
-    with translated(f"looking for the keys of {table.fullname}"):
-        found = connection.execute(
-            _about(
-                table,
-                "duckdb_constraints",
-                "table_name",
-                "constraint_type",
-                "constraint_column_names",
-            )
-        ).all()
-    return Keys(
-        primary=next((tuple(columns) for kind, columns in found if kind == "PRIMARY KEY"), ()),
-        unique=tuple(tuple(columns) for kind, columns in found if kind == "UNIQUE"),
-    )
-
-
 def _nullable(connection: Connection, table: Table) -> dict[str, bool]:
     name = connection.dialect.identifier_preparer.format_table(table)
     with translated(f"describing {table.fullname}"):
@@ -172,74 +155,11 @@ def readers_block_commit(_engine: Engine) -> bool:
     return False
 
 
-def unfit(connection: Connection, table: Table) -> str | None:
-    """A view takes no rows."""
-    with translated(f"looking at {table.fullname}"):
-        found = connection.execute(_about(table, "duckdb_views", "view_name", "sql")).first()
-    return "it is a view" if found is not None else None
-
-
-def _about(table: Table, catalogue: str, column: str, *wanted: str) -> sa.Select[Any]:
-    """Ask a catalogue function for the `wanted` of the rows whose `column` names the table."""
-    rows = sa.func.__getattr__(catalogue)().table_valued(
-        *wanted, column, "schema_name", "database_name", name="rows"
-    )
-    return sa.select(*(rows.c[name] for name in wanted)).where(
-        rows.c.database_name == sa.func.current_database(),
-        rows.c.schema_name == (table.schema or sa.func.current_schema()),
-        rows.c[column] == table.name,
-    )
-
-
-def dependents(connection: Connection, table: Table) -> tuple[str, ...]:
-    """Views whose text names the table, and tables with a foreign key that points to it.
-
-    Views are bound anew at each use, and a table with a foreign key cannot be dropped; a name in
-    a text counts too, since refilling is always right.
-    """
-    named = re.compile(rf"(?<!\w){re.escape(table.name)}(?!\w)", re.IGNORECASE)
-    views = "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal"
-    keys = (
-        "SELECT DISTINCT table_name, referenced_table FROM duckdb_constraints() "
-        "WHERE constraint_type = 'FOREIGN KEY'"
-    )
-    with translated(f"looking for what depends on {table.fullname}"):
-        found = [
-            f"view {name}"
-            for name, text in connection.exec_driver_sql(views)
-            if named.search(text.replace('""', '"'))
-        ]
-        found += [
-            f"foreign key of {name}"
-            for name, referenced in connection.exec_driver_sql(keys)
-            if referenced.casefold() == table.name.casefold() != name.casefold()
-        ]
-    return tuple(sorted(found))
-
-
-def swap(unit: Unit, staged: Table, table: Table) -> None:
-    """Drop the table, give the staged one its name, make the table's indexes anew."""
-    indexes = unit.fetch(_about(table, "duckdb_indexes", "table_name", "sql"))
-    unit.execute(sa.schema.DropTable(table))
-    old = ".".join(_quoted(part) for part in (staged.schema, staged.name) if part)
-    unit.execute(_verbatim(f"ALTER TABLE {old} RENAME TO {_quoted(table.name)}"))
-    for (text,) in indexes:
-        unit.execute(_verbatim(text))
-
-
-def _verbatim(statement: str) -> sa.TextClause:
-    return sa.text(statement.replace(":", r"\:"))  # a colon in a name starts no parameter
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 DUCKDB = Product(
     name="DuckDB",
     dialect="duckdb",
     schemas=True,
-    identifier_limit=200,  # DuckDB has none; people and error messages do
+    identifier_limit=63,  # DuckDB has none, its SQLAlchemy dialect has PostgreSQL's
     column_limit=4000,
     nan=True,
     infinity=True,

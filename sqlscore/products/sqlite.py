@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.base import SQLiteIdentifierPreparer
 from sqlalchemy.pool import StaticPool
 
 from sqlscore.errors import DatabaseError
@@ -23,7 +24,6 @@ from sqlscore.products.sqlite_unit import SqliteUnit, told_when_locked
 from sqlscore.transports import adbc
 from sqlscore.transports.dbapi import fall_back, read_rows
 from sqlscore.transports.failures import translated
-from sqlscore.transports.fit import fitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,9 +35,27 @@ if TYPE_CHECKING:
 
 _WAIT = 30  # seconds that our own connections wait for a lock
 
+#: words of SQLite's own (lang_keywords.html) that SQLAlchemy does not quote
+_WORDS_OF_SQLITE = frozenset(
+    {"abort", "action", "after", "always", "current", "do", "exclude", "fail", "filter", "first"}
+    | {"following", "generated", "groups", "last", "materialized", "no", "nothing", "nulls"}
+    | {"others", "over", "partition", "preceding", "range", "recursive", "regexp", "release"}
+    | {"returning", "rollback", "row", "rows", "savepoint", "temp", "ties", "trigger", "unbounded"}
+    | {"view", "virtual", "window", "with", "without"}
+)
+
 
 def engine(url: URL) -> Engine:
     """An engine that waits for locks; one in memory has one connection, which its threads share."""
+    made = _connecting(url)
+    # SQLAlchemy does not know all of SQLite's words, and would not quote a table named by one
+    made.dialect.identifier_preparer.reserved_words = (
+        SQLiteIdentifierPreparer.reserved_words | _WORDS_OF_SQLITE
+    )
+    return made
+
+
+def _connecting(url: URL) -> Engine:
     if url.database in (None, "", ":memory:") or "mode=memory" in str(url.database):
         options = {"check_same_thread": False, "timeout": _WAIT}
         return sa.create_engine(url, poolclass=StaticPool, connect_args=options)
@@ -53,8 +71,7 @@ def read(
     connection: Connection | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """`products.product.Read`: a file by ADBC, all else by rows over SQLAlchemy."""
-    wire = pa.schema([(f.name, sqlite_columns.wire(f.type)) for f in schema])
-    types = dict(zip(schema.names, schema.types, strict=True))
+    wire = sqlite_columns.sent(schema)
     path = None if connection is not None else _file(engine)
     with told_when_locked():
         batches = (
@@ -64,7 +81,7 @@ def read(
         )
         with closing(batches):  # type: ignore[type-var]
             for batch in batches:
-                yield fitted(batch, types, "the source") if batch.schema != schema else batch
+                yield sqlite_columns.received(batch, schema)
 
 
 def _file(engine: Engine) -> str | None:
@@ -113,11 +130,7 @@ def _failure(error: adbc.ReaderFailed, path: str, wire: pa.Schema) -> DatabaseEr
     _, found, rest = words.partition("Type mismatch in column ")
     if found:
         number = int(rest.partition(":")[0])
-        return DatabaseError(
-            f"column {wire.names[number]!r} holds a value of another kind than its type says "
-            f"({rest.partition(':')[2].strip()}): SQLite lets any value lie in any column. "
-            "Cast it in the source, or leave it out"
-        )
+        return sqlite_columns.another_kind(wire.names[number], rest.partition(":")[2].strip())
     failure = DatabaseError(f"reading from {path} failed: {words}")
     failure.code = "SQLITE_BUSY" if "locked" in words else None
     return failure

@@ -56,12 +56,22 @@ def _described(
         raise DatabaseError(f"there is no table or view {name!r}")
     bare = [c.name for c in visible if not c.type]
     kinds = _kinds(connection, relation, bare) if bare else {}
+    expressions = not isinstance(relation, sa.Table) or _is_view(connection, relation)
     return tuple(
         sqlite_columns.column(
-            c.name, c.type, kinds.get(c.name, frozenset()), nullable=not (c.notnull or c.pk)
+            c.name,
+            c.type or (None if expressions else ""),
+            kinds.get(c.name, frozenset()),
+            nullable=not (c.notnull or c.pk),
         )
         for c in visible
     )
+
+
+def _is_view(connection: Connection, table: Table) -> bool:
+    master = _master(table.schema)
+    query = sa.select(master.c.type).where(sa.func.lower(master.c.name) == table.name.lower())
+    return connection.scalar(query.where(master.c.type.in_(("view", "table")))) == "view"
 
 
 def _kinds(

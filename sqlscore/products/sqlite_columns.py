@@ -10,6 +10,7 @@ in it all the same. So:
   U+0001, is carried as U+0001, a letter for its kind, and the value; `restored` makes the value of
   it again, of the same kind. Numbers in a column of NUMERIC affinity (DECIMAL, DATE, BOOLEAN …),
   which SQLite itself makes of the text, are carried without the letter where that is exact.
+  Only the sign of a real zero is lost there: no function of SQL tells it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from sqlscore.errors import DatabaseError
+from sqlscore.transports.fit import fitted
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
@@ -74,11 +77,14 @@ def affinity(declared: str | None) -> Affinity:
 
 
 def column(name: str, declared: str | None, kinds: frozenset[str], *, nullable: bool) -> Column:
-    """The column by its declared type; by the kinds of its first values where none is declared."""
+    """The column by its declared type; by the kinds of its first values where none is declared.
+
+    `declared` is empty for a table's column without a type, None for an expression of a query.
+    """
     return Column(
         name=name,
         type=_sampled(kinds) if not declared else _declared(declared),
-        declared=declared or None,
+        declared=declared,
         nullable=nullable,
     )
 
@@ -103,7 +109,12 @@ def _sampled(kinds: frozenset[str]) -> pa.DataType:
 
 
 def carried(column: Column) -> pa.DataType:
-    """int64, float64 or binary for a column that is one; else text, by this module's rules."""
+    """int64, float64 or binary for a column that is one; else text, by this module's rules.
+
+    A table's column without a declared type is text: what its next value is, no value before tells.
+    """
+    if column.declared == "":
+        return pa.string()
     kept = (pa.types.is_integer, pa.types.is_floating, pa.types.is_binary)
     return column.type if any(fits(column.type) for fits in kept) else pa.string()
 
@@ -129,9 +140,14 @@ def project(
     if to == pa.string():
         return _as_text(expression, affinity(column.declared))
     if to == pa.binary():
-        other = _kind(expression).not_in(("blob", "null"))
-        # ADBC would take a text for binary: make it a number, which no reader takes for binary
-        return sa.case((other, sa.literal_column("1")), else_=expression)
+        # as hexadecimal text, since ADBC makes bytes of anything in a binary column
+        hexed = sa.func.hex(expression, type_=sa.String())
+        other = sa.literal_column("'no binary'", sa.String())
+        return sa.case(
+            (_kind(expression) == "null", sa.null()),
+            (_kind(expression) == "blob", hexed),
+            else_=other,
+        )
     return expression
 
 
@@ -173,6 +189,41 @@ _RESTORE: dict[str, Callable[[str], object]] = {
     "i": int,
     "r": float,
 }
+
+
+def sent(schema: pa.Schema) -> pa.Schema:
+    """What the readers give for a query whose columns `project` made for `schema`."""
+    wires = ((field.name, wire(field.type)) for field in schema)
+    return pa.schema([(n, pa.string() if t == pa.binary() else t) for n, t in wires])
+
+
+def received(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch of the readers as `schema` has it; `DatabaseError` names what does not fit."""
+    if batch.schema == schema:
+        return batch
+    columns = [
+        _unhexed(column, field.name) if wire(field.type) == pa.binary() else column
+        for column, field in zip(batch.columns, schema, strict=True)
+    ]
+    plain = pa.RecordBatch.from_arrays(columns, names=schema.names)
+    types = dict(zip(schema.names, schema.types, strict=True))
+    return fitted(plain, types, "the source").cast(schema)
+
+
+def _unhexed(column: pa.Array, name: str) -> pa.Array:
+    try:
+        values = [None if v is None else bytes.fromhex(v) for v in column.to_pylist()]
+    except ValueError as error:
+        raise another_kind(name, "not binary") from error
+    return pa.array(values, pa.binary())
+
+
+def another_kind(name: str, how: str) -> DatabaseError:
+    """The error for a value that its column's type does not announce."""
+    return DatabaseError(
+        f"column {name!r} holds a value of another kind than its type says ({how}): SQLite lets "
+        "any value lie in any column. Cast it in the source, or leave it out"
+    )
 
 
 def restored(text: str | None) -> object:

@@ -82,7 +82,7 @@ class SqliteUnit(Transaction):
                 continue
             types = {name: _taken(batch, name, wish) for name, wish in wishes.items()}
             fitting = fitted(batch, types, target.table.fullname)
-            text, order = _statement(target, fitting.schema.names, how)
+            text, order = _statement(target, fitting.schema.names, how, self.engine.dialect)
             values = [_values(column) for column in fitting.columns]
             with self.translated(f"writing to table {target.table.fullname}"):
                 if text:
@@ -111,13 +111,22 @@ def _taken(batch: pa.RecordBatch, name: str, wish: Affinity) -> pa.DataType:
 
 
 def _values(column: pa.Array) -> list[Any]:
+    """The column as Python values; NULL is None, or NaN in a float column: SQLite stores NULL."""
+    if pa.types.is_floating(column.type) or (
+        pa.types.is_integer(column.type) and not column.null_count
+    ):
+        # three times as fast as to_pylist
+        plain: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+        return plain
     values: list[Any] = column.to_pylist()
     if pa.types.is_string(column.type) and pc.any(pc.starts_with(column, MARK)).as_py():
         return [restored(v) for v in values]
     return values
 
 
-def _statement(target: Target, names: Sequence[str], how: Write) -> tuple[str, list[int]]:
+def _statement(
+    target: Target, names: Sequence[str], how: Write, dialect: sa.Dialect
+) -> tuple[str, list[int]]:
     """The statement's text, and which column each of its parameters takes."""
     table = sa.table(target.table.name, *map(sa.column, names), schema=target.table.schema)
     # numbered: a column's name may hold what no parameter's name can
@@ -138,5 +147,5 @@ def _statement(target: Target, names: Sequence[str], how: Write) -> tuple[str, l
                 if new
                 else statement.on_conflict_do_nothing(index_elements=list(target.key))
             )
-    compiled = statement.compile(dialect=sqlite.dialect())
+    compiled = statement.compile(dialect=dialect)
     return str(compiled), [int(p.removeprefix("p_")) for p in compiled.positiontup or ()]

@@ -18,7 +18,7 @@ import json
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -64,13 +64,14 @@ def read_file(
         "batch_rows": batch_rows,
         "busy_ms": busy_ms,
     }
-    with ExitStack() as stack:
-        worker = _take()
-        broken = stack.enter_context(ExitStack())
-        broken.callback(worker.end)
+    worker = _take()
+    try:
         yield from worker.read(request)
-        broken.pop_all()
-        _give_back(worker)
+    finally:
+        if worker.ready:
+            _give_back(worker)
+        else:  # closed early, or broken: what it would send on is for nobody
+            worker.end()
 
 
 def _kind(type_: pa.DataType) -> str:
@@ -79,6 +80,8 @@ def _kind(type_: pa.DataType) -> str:
 
 class _Worker:
     """One reading process."""
+
+    ready = True  #: it has answered all that it was asked
 
     def __init__(self) -> None:
         # -P: the folder of the script, which has modules of any name, is not searched by imports
@@ -94,11 +97,13 @@ class _Worker:
 
     def read(self, request: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         to, answer = self._pipes
+        self.ready = False
         try:
             to.write(json.dumps(request).encode() + b"\n")
             to.flush()
             yield from pa.ipc.open_stream(answer)
             outcome = json.loads(answer.readline())
+            self.ready = True
         except (OSError, ValueError, pa.ArrowException) as error:
             raise ReaderFailed(f"the reading process ended in the middle: {error}") from error
         if "error" in outcome:

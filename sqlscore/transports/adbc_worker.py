@@ -47,14 +47,24 @@ def _batches(request: dict[str, Any], schema: pa.Schema) -> Iterator[pa.RecordBa
         rows = str(max(2, int(request["batch_rows"])))
         cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": rows})
         cursor.execute(request["query"])
-        first = True
-        for batch in cursor.fetch_record_batch():
-            if first and batch.schema.types != schema.types:
-                raise ValueError("a value is of another kind than its column")
-            # the first row is the one that fixes the types, made up by `adbc.py`
-            kept = batch.slice(1) if first else batch
-            yield pa.RecordBatch.from_arrays(kept.columns, schema=schema)
-            first = False
+        reader = cursor.fetch_record_batch()
+        if reader.schema.types != schema.types:
+            raise ValueError("a value is of another kind than its column")
+        yield from _without_first(reader, schema)
+
+
+def _without_first(
+    batches: Iterator[pa.RecordBatch], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """All rows but the first, which `adbc.py` made up to fix the types; batches stay full."""
+    before: pa.RecordBatch | None = None
+    for read in batches:
+        batch = pa.RecordBatch.from_arrays(read.columns, schema=schema)
+        if before is not None:
+            yield pa.concat_batches([before, batch.slice(0, 1)])
+        before = batch.slice(1)
+    if before is not None and before.num_rows:
+        yield before
 
 
 if __name__ == "__main__":

@@ -49,5 +49,6 @@ CASES = (
     _case("DATE", pa.string(), "'2024-02-29'", "20240229", "2460369.5", "'not a date'"),
     _case("DATETIME", pa.string(), "'2024-02-29 12:34:56.789'", "1709210096", "x'00'"),
     _case("JSON", pa.string(), "'{\"a\":  [1, null]}'", "5", "1.50"),
+    _case("", pa.string(), *_INT64, *_DOUBLES, *_TEXTS, *_BLOBS),
     _case("some words", pa.string(), *_INT64, *_DOUBLES, *_TEXTS, *_BLOBS),
 )
