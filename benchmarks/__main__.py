@@ -1,0 +1,111 @@
+"""``python -m benchmarks``: measure, and print the tables as Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import models, places, report, rows, suite
+from benchmarks.places import Place
+from benchmarks.processes import cores
+from tests.fixtures.servers import Unavailable
+
+
+@dataclass(kw_only=True, slots=True)
+class Results:
+    """All that was found."""
+
+    places: list[Place] = field(default_factory=list)
+    speed: list[suite.Case] = field(default_factory=list)
+    flights: list[suite.Case] = field(default_factory=list)
+    memory: dict[str, dict[int, int]] = field(default_factory=dict)
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    asked = _arguments().parse_args()
+    settings = suite.Settings(
+        rows=asked.rows, todays_rows=asked.todays_rows, repeat=asked.repeat, cores=cores()
+    )
+    results = Results()
+    with tempfile.TemporaryDirectory(prefix="sqlscore-bench-") as name:
+        folder = Path(name)
+        trained = suite.trained(asked.model or list(models.NAMES), folder)
+        for database in asked.database or places.NAMES:
+            try:
+                measure(database, folder, trained, settings, set(asked.only or _PARTS), results)
+            except Unavailable as reason:
+                suite.tell(f"{database} is left out: {reason}")
+    print(_text(results, settings))
+    if asked.json:
+        Path(asked.json).write_text(_json(results, settings))
+
+
+def measure(
+    database: str,
+    folder: Path,
+    trained: list[models.Model],
+    settings: suite.Settings,
+    only: set[str],
+    results: Results,
+) -> None:
+    """Measure one database, and note what was found."""
+    with ExitStack() as stack:
+        place = stack.enter_context(places.opened(database, folder))
+        results.places.append(place)
+        if only & {"speed", "memory"}:
+            suite.tell(f"{database}: loading {settings.rows:,} rows")
+            rows.load(place.url, settings.rows)
+            suite.keep_models(place, trained)
+        if "speed" in only:
+            results.speed += [suite.speed(place, m, settings, settings.rows) for m in trained]
+        if "flights" in only:
+            results.flights.append(suite.real(place, folder, settings))
+        if "memory" in only:
+            counts = [settings.rows * times for times in (1, 2, 4)]
+            results.memory[database] = suite.memory(place, trained[0], counts)
+
+
+def _text(results: Results, settings: suite.Settings) -> str:
+    parts = [report.machine(settings.cores, results.places)]
+    for title, cases in (("Table to table", results.speed), ("Flights", results.flights)):
+        if cases:
+            parts += [f"## {title}, thousand rows/s", report.speed(cases)]
+            parts += [f"## {title}, seconds", report.processor(cases)]
+    if results.memory:
+        parts += ["## Peak memory of the process", report.memory(results.memory)]
+    return "\n\n".join(parts)
+
+
+def _json(results: Results, settings: suite.Settings) -> str:
+    whole = {"settings": dataclasses.asdict(settings), **dataclasses.asdict(results)}
+    for place in whole["places"]:
+        del place["url"]
+    return json.dumps(whole, indent=1)
+
+
+_PARTS = ("speed", "flights", "memory")
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the table (%(default)s)")
+    parser.add_argument(
+        "--todays-rows", type=int, default=200_000,
+        help="as many of them by what people write today: it is slow and even (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--database", action="append", choices=places.NAMES, help="repeatable")
+    parser.add_argument("--model", action="append", choices=models.NAMES, help="repeatable")
+    parser.add_argument("--only", action="append", choices=_PARTS, help="repeatable")
+    parser.add_argument("--repeat", type=int, default=3, help="medians of so many (%(default)s)")
+    parser.add_argument("--json", metavar="FILE", help="write everything there too")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Make one measurement in a process of its own: the question on standard input, JSON on output."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from benchmarks.measures import MEASURES, Asked, Found, Meter
+from benchmarks.models import Model
+from benchmarks.processes import peak_bytes, tree
+
+_LOOK = 0.05  # seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a measurement's process found, and the most memory that it and its helpers held."""
+
+    parts: dict[str, Found]
+    peak_bytes: int
+    helpers_bytes: int
+
+
+def ask(asked: Asked) -> Answer:
+    """Make a measurement in a new process; `RuntimeError` with its words where it fails."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.alone"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(dataclasses.asdict(asked)))
+    process.stdin.close()
+    process.stdin = None
+    helpers = _watch(process)
+    said, _ = process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"{asked.what} of {asked.model.name} failed")
+    answer = json.loads(said)
+    return Answer(
+        parts={name: Found(**found) for name, found in answer["parts"].items()},
+        peak_bytes=answer["peak_bytes"],
+        helpers_bytes=helpers,
+    )
+
+
+def _watch(process: subprocess.Popen[str]) -> int:
+    """Wait for the end, and see what memory the process's own children held."""
+    peaks: dict[int, int] = {}
+    while process.poll() is None:
+        for pid in tree(process.pid):
+            peaks[pid] = max(peaks.get(pid, 0), peak_bytes(pid))
+        time.sleep(_LOOK)
+    return sum(peak for pid, peak in peaks.items() if pid != process.pid)
+
+
+def main() -> None:
+    """Answer the one question."""
+    given = json.load(sys.stdin)
+    model = given.pop("model")
+    for name in ("features", "text"):
+        model[name] = tuple(model[name])
+    asked = Asked(**given, model=Model(**model))
+    meter = Meter(asked=asked)
+    MEASURES[asked.what](asked, meter)
+    parts = {name: dataclasses.asdict(found) for name, found in meter.parts.items()}
+    json.dump({"parts": parts, "peak_bytes": peak_bytes(os.getpid())}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

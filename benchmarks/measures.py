@@ -1,0 +1,209 @@
+"""What is measured, each alone in a process of its own: today's way, a run, and a run's stages."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+import sqlscore
+from benchmarks.processes import processor_seconds
+from sqlscore import bridge, sink
+from sqlscore import source as sources
+from sqlscore.jobs import Job
+from sqlscore.prepare import Engines, Prepared, Scorer, prepare
+from sqlscore.products.product import Write
+from sqlscore.records import Plan, new_id
+from sqlscore.run import RANGE_ROWS, batch_rows
+from sqlscore.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from benchmarks.models import Model
+    from sqlscore.counts import Counts
+
+    Scored = tuple[pa.RecordBatch, Counts]
+
+TARGET = "predictions"
+
+#: what a database is told before a measurement, so that it does not pay for the one before
+_CALM = {"postgresql": "CHECKPOINT"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """One measurement to be made."""
+
+    what: str  #: a key of `MEASURES`
+    url: str
+    server: int | None  #: the process of the database's server
+    model: Model
+    rows: int
+
+
+@dataclass(kw_only=True, slots=True)
+class Found:
+    """What one measurement, or one part of it, took."""
+
+    rows: int = 0
+    seconds: float = 0.0
+    processor_seconds: float = 0.0  #: of this process, its helpers, and the server
+
+
+@dataclass(kw_only=True, slots=True)
+class Meter:
+    """Measures parts by name."""
+
+    asked: Asked
+    parts: dict[str, Found] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, part: str) -> Iterator[Found]:
+        """Measure a block; the block says how many rows it did."""
+        found = Found()
+        used, began = self._used(), time.perf_counter()
+        yield found
+        found.seconds = time.perf_counter() - began
+        found.processor_seconds = self._used() - used
+        self.parts[part] = found
+
+    def _used(self) -> float:
+        server = self.asked.server
+        own = processor_seconds(os.getpid())
+        return own + (0.0 if server is None else processor_seconds(server))
+
+
+def add_model(database: sqlscore.Database, model: Model) -> None:
+    """Keep the model in the database, as users do."""
+    features = None if model.text else list(model.features)
+    database.models.add(model.name, model.onnx, features=features)
+
+
+def run(asked: Asked, meter: Meter) -> None:
+    """sqlscore, table to table, as a user calls it."""
+    with sqlscore.connect(asked.url) as database:
+        _clear(database.engine)
+        with meter.measure("run") as found:
+            done = database.score(
+                asked.model.name, source=asked.model.source, target=TARGET, key=asked.model.key,
+                nulls=asked.model.nulls,
+            )  # fmt: skip
+            found.rows = done.rows
+
+
+def today(asked: Asked, meter: Meter) -> None:
+    """What people write today, with ONNX Runtime."""
+    _today(asked, meter, own=False)
+
+
+def framework(asked: Asked, meter: Meter) -> None:
+    """What people write today, with the framework's own predict."""
+    _today(asked, meter, own=True)
+
+
+def _today(asked: Asked, meter: Meter, *, own: bool) -> None:
+    from benchmarks import today as todays
+
+    prepared = _prepared(asked)
+    _make_target(prepared)
+    names = [column.name for column in prepared.wanted.columns]
+    prepared.source.engine.dispose()
+    with meter.measure("framework" if own else "today") as found:
+        found.rows = todays.run(asked.url, asked.model, TARGET, names, asked.rows, own)
+
+
+def stages(asked: Asked, meter: Meter) -> None:
+    """Reading, scoring and writing alone, one after the other."""
+    prepared = _prepared(asked)
+    product = prepared.source.product
+    held = list(_read(prepared))
+    with meter.measure("read") as found:
+        found.rows = sum(batch.num_rows for batch in _read(prepared))
+    scorer = Scorer(prepared, product)
+    with meter.measure("score") as found, ThreadPoolExecutor(bridge.workers()) as pool:
+        scored = list(pool.map(scorer, held))
+        found.rows = sum(batch.num_rows for batch, _ in scored)
+    del held
+    _make_target(prepared)
+    _write(prepared, scored, meter)
+
+
+def _read(prepared: Prepared) -> Iterator[pa.RecordBatch]:
+    projection = prepared.layout.projection
+    return sources.read(prepared.source, projection, batch_rows=batch_rows(projection))
+
+
+def _write(prepared: Prepared, scored: list[Scored], meter: Meter) -> None:
+    """Write as a run does: a unit a range, with its mark."""
+    engine = prepared.source.engine
+    work, run = Work.on(Engines.one(engine)), new_id()
+    key, source = prepared.key, prepared.source
+    ranges = sources.ranges_of(source, key, rows=RANGE_ROWS)
+    with work.unit() as unit:
+        plan = Plan(job=prepared.job, versions=(), sha256=(), features=(), written=())
+        work.records.begin(unit, run, TARGET, plan)
+        work.records.store_ranges(unit, run, ranges, plan)
+        unit.commit()
+    grouped = _grouped(scored, RANGE_ROWS)
+    _calm(engine)
+    with meter.measure("write") as found:
+        for range_, results in zip(ranges, grouped, strict=False):
+            batches = [batch for batch, _ in results]
+            with work.unit() as unit:
+                rows = unit.write(prepared.target, batches, Write.UPSERT)
+                work.records.mark(unit, run, range_, rows, results[0][1])
+                unit.commit()
+            found.rows += rows
+    with work.unit() as unit:
+        work.records.done(unit, run)
+        unit.commit()
+
+
+def _grouped(scored: list[Scored], rows: int) -> list[list[Scored]]:
+    groups: list[list[Scored]] = [[]]
+    for one in scored:
+        if sum(batch.num_rows for batch, _ in groups[-1]) >= rows:
+            groups.append([])
+        groups[-1].append(one)
+    return groups
+
+
+def _prepared(asked: Asked) -> Prepared:
+    engine = sqlscore.connect(asked.url).engine
+    _clear(engine)
+    job = Job(
+        models=(asked.model.name,), source=asked.model.source, target=TARGET,
+        key=(asked.model.key,), nulls=asked.model.nulls,
+    )  # fmt: skip
+    return prepare(job, Engines.one(engine))
+
+
+def _make_target(prepared: Prepared) -> None:
+    with prepared.source.product.unit(prepared.source.engine, None) as unit:
+        sink.make(unit, prepared.target)
+        unit.commit()
+
+
+def _clear(engine: sa.Engine) -> None:
+    """Begin without a target."""
+    with engine.begin() as connection:
+        connection.execute(sa.schema.DropTable(sa.Table(TARGET, sa.MetaData()), if_exists=True))
+    _calm(engine)
+
+
+def _calm(engine: sa.Engine) -> None:
+    statement = _CALM.get(engine.dialect.name)
+    if statement:
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql(statement)
+
+
+MEASURES = {"run": run, "stages": stages, "today": today, "framework": framework}

@@ -1,0 +1,60 @@
+"""What processes used, from Linux's /proc: processor seconds and peak memory, with their children.
+
+Memory is the high-water mark of a process since its program began (VmHWM). The `ru_maxrss` that
+resource usage gives would do for a program alone, but begins with what its parent held.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def tree(pid: int) -> Iterator[int]:
+    """A process and all that descend from it now."""
+    yield pid
+    for thread in _found(f"/proc/{pid}/task"):
+        for child in _text(f"/proc/{pid}/task/{thread}/children").split():
+            yield from tree(int(child))
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process, its children that ended and those that live have used so far."""
+    return sum(_own_seconds(one) for one in tree(pid))
+
+
+def _own_seconds(pid: int) -> float:
+    # user and system time of the process, and of the children that it has waited for
+    fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICK if fields else 0.0
+
+
+def peak_bytes(pid: int) -> int:
+    """The most memory that a process has held; 0 where it has ended."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", _text(f"/proc/{pid}/status"))
+    return int(found[1]) * 1024 if found else 0
+
+
+def _text(path: str) -> str:
+    with suppress(OSError):  # it ended meanwhile
+        return Path(path).read_text()
+    return ""
+
+
+def _found(folder: str) -> list[str]:
+    with suppress(OSError):
+        return os.listdir(folder)
+    return []

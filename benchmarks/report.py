@@ -1,0 +1,96 @@
+"""The tables, as Markdown."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from benchmarks.places import Place
+    from benchmarks.suite import Case
+
+_PACKAGES = ("onnxruntime", "pyarrow", "connectorx", "pgpq", "psycopg", "PyMySQL", "duckdb",
+             "adbc-driver-sqlite", "SQLAlchemy", "pandas", "scikit-learn", "lightgbm")  # fmt: skip
+_MEGA = 1_000_000
+
+#: heading -> what stands under it
+_COLUMNS = {
+    "database": lambda case: case.database,
+    "model": lambda case: case.model,
+    "today": lambda case: _thousands(case.rate("today")),
+    "today, framework": lambda case: _thousands(case.rate("framework")),
+    "**sqlscore**": lambda case: f"**{_thousands(case.rate('run'))}**",
+    "times today": lambda case: f"{case.times('today'):.1f}",
+    "times framework": lambda case: f"{case.times('framework'):.1f}",
+    "read": lambda case: _thousands(case.rate("read")),
+    "score": lambda case: _thousands(case.rate("score")),
+    "write": lambda case: _thousands(case.rate("write")),
+    "limit": lambda case: _thousands(case.limit),
+    "share": lambda case: f"{case.share:.2f}",
+    "peak MB": lambda case: f"{case.peak_bytes / _MEGA:.0f}",
+}
+
+
+def speed(cases: Sequence[Case]) -> str:
+    """Thousand rows a second, the ratios, and the share of the limit."""
+    return _table(list(_COLUMNS), ([cell(case) for cell in _COLUMNS.values()] for case in cases))
+
+
+def processor(cases: Sequence[Case]) -> str:
+    """Wall-clock and processor seconds of the stages alone and of the run."""
+    parts = ("read", "score", "write", "run")
+    heads = ["database", "model", *(f"{part}: wall / processor s" for part in parts)]
+    return _table(
+        heads,
+        ([case.database, case.model, *(_seconds(case, part) for part in parts)] for case in cases),
+    )
+
+
+def _seconds(case: Case, part: str) -> str:
+    found = case.parts[part]
+    return f"{found.seconds:.2f} / {found.processor_seconds:.2f}"
+
+
+def memory(found: dict[str, dict[int, int]]) -> str:
+    """Peak megabytes by database and rows."""
+    counts = sorted({count for by_count in found.values() for count in by_count})
+    return _table(
+        ["database", *(f"{count:,} rows" for count in counts)],
+        (
+            [name, *(f"{by_count[count] / _MEGA:.0f} MB" for count in counts)]
+            for name, by_count in found.items()
+        ),
+    )
+
+
+def machine(cores: int, places: Iterable[Place]) -> str:
+    """What it ran on."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    lines = [
+        f"- {cores} cores ({_processor()}), {total:.0f} GiB of memory",
+        f"- {platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "- " + ", ".join(f"{place.name} {place.version}" for place in places),
+        "- " + ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
+    ]
+    return "\n".join(lines)
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown processor"
+
+
+def _thousands(rate: float) -> str:
+    return f"{rate / 1000:,.0f}"
+
+
+def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    marks = ["---" if i < 1 else "--:" for i in range(len(heads))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (heads, marks, *lines))

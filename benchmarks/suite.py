@@ -1,0 +1,144 @@
+"""The order of measurements, and their medians."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import sqlscore
+from benchmarks import flights, models, rows
+from benchmarks.alone import Answer, ask
+from benchmarks.measures import Asked, Found, add_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.models import Model
+    from benchmarks.places import Place
+
+_STAGES = ("read", "score", "write")
+
+
+@dataclass(kw_only=True, slots=True)
+class Case:
+    """One model on one database: everything that was found out about it."""
+
+    database: str
+    model: str
+    cores: int
+    parts: dict[str, Found] = field(default_factory=dict)  #: medians
+    peak_bytes: int = 0  #: of the run's process and its helpers
+
+    def rate(self, part: str) -> float:
+        """Rows a second."""
+        found = self.parts[part]
+        return found.rows / found.seconds
+
+    @property
+    def limit(self) -> float:
+        """Rows a second that the machine allows: the slowest stage alone, or all its cores busy."""
+        per_row = [
+            (self.parts[stage].seconds, self.parts[stage].processor_seconds) for stage in _STAGES
+        ]
+        count = self.parts["read"].rows
+        slowest = max(seconds for seconds, _ in per_row)
+        return count / max(slowest, sum(used for _, used in per_row) / self.cores)
+
+    @property
+    def share(self) -> float:
+        """The part of the limit that a run reaches."""
+        return self.rate("run") / self.limit
+
+    def times(self, part: str) -> float:
+        """How many times as fast as another way a run is."""
+        return self.rate("run") / self.rate(part)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How much to measure."""
+
+    rows: int
+    todays_rows: int  #: of what people write today, which is slow and even
+    repeat: int
+    cores: int
+
+
+def speed(place: Place, model: Model, settings: Settings, count: int) -> Case:
+    """Measure a model on a database that has its rows and the model, in turns."""
+    answers: dict[str, list[Answer]] = {}
+    turns = ["stages", "run", "today", "framework"]
+    for turn in range(settings.repeat):
+        for what in turns[turn % 4 :] + turns[: turn % 4]:
+            many = min(count, settings.todays_rows) if what in ("today", "framework") else count
+            if what in ("stages", "run") or turn == 0:
+                answers.setdefault(what, []).append(_ask(place, model, what, many))
+    case = Case(database=place.name, model=model.name, cores=settings.cores)
+    for several in answers.values():
+        for part in several[0].parts:
+            case.parts[part] = _median([answer.parts[part] for answer in several])
+    case.peak_bytes = max(_peak(answer) for answer in answers["run"])
+    return case
+
+
+def memory(place: Place, model: Model, counts: list[int]) -> dict[int, int]:
+    """The peak of a run's process in bytes by the number of rows; the table grows by doubling."""
+    found = {}
+    have = counts[0]
+    for count in counts:
+        while have < count:
+            rows.double(place.url, have)
+            have *= 2
+        found[count] = _peak(_ask(place, model, "run", count))
+    return found
+
+
+def keep_models(place: Place, several: list[Model]) -> None:
+    """Keep the models in the database."""
+    with ExitStack() as stack:
+        database = stack.enter_context(sqlscore.connect(place.url))
+        for model in several:
+            add_model(database, model)
+
+
+def real(place: Place, folder: Path, settings: Settings) -> Case:
+    """The second benchmark: the flights."""
+    model = flights.train(folder)
+    flights.load(place.url)
+    keep_models(place, [model])
+    return speed(place, model, settings, flights.count())
+
+
+def trained(names: list[str], folder: Path) -> list[Model]:
+    """The models of those names."""
+    return [models.train(name, folder) for name in names]
+
+
+def _ask(place: Place, model: Model, what: str, count: int) -> Answer:
+    answer = ask(Asked(what=what, url=place.url, server=place.server, model=model, rows=count))
+    for part, found in answer.parts.items():
+        tell(
+            f"{place.name} {model.name} {part}: {found.rows / found.seconds:,.0f} rows/s, "
+            f"{found.processor_seconds:.2f} processor seconds in {found.seconds:.2f} s"
+        )
+    return answer
+
+
+def _peak(answer: Answer) -> int:
+    return answer.peak_bytes + answer.helpers_bytes
+
+
+def _median(several: list[Found]) -> Found:
+    return Found(
+        rows=several[0].rows,
+        seconds=statistics.median(found.seconds for found in several),
+        processor_seconds=statistics.median(found.processor_seconds for found in several),
+    )
+
+
+def tell(words: str) -> None:
+    """Say on standard error how it goes; the tables have standard output."""
+    print(words, file=sys.stderr, flush=True)
