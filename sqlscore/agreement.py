@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlscore.signature import Output, Signature
 
@@ -45,9 +45,11 @@ def within(
     """The largest difference of two results of the same rows, in units in the last place (ulp).
 
     Raises Disagreement, with what it means, where labels or NaN differ or values are more than
-    `ulp` apart; None allows for rounding, to the square root of the type's precision. An ulp is
-    that of the larger value, or of the typical value in its column where that is larger: what is
-    left when large terms cancel has the rounding of the terms.
+    `ulp` apart. An ulp is that of the larger value, or of the typical value in its column where
+    that is larger: what is left when large terms cancel has the rounding of the terms.
+
+    None allows for rounding, to the square root of the type's precision, in ulp of the output's
+    largest value: a small probability may be 1 minus a large one, and have the rounding of that.
     """
     worst = 0.0
     for name, one in expected.items():
@@ -61,7 +63,7 @@ def within(
             if not np.array_equal(one, other):
                 raise Disagreement(f"{meaning}: the output {name!r} differs")
             continue
-        apart = _ulp(one, other)
+        apart = _ulp(one, other, _typical if ulp is not None else np.max)
         allowed = ulp if ulp is not None else float(np.finfo(one.dtype).eps) ** -0.5
         if apart > allowed:
             raise Disagreement(
@@ -72,7 +74,8 @@ def within(
     return worst
 
 
-def _ulp(one: np.ndarray, other: np.ndarray) -> float:
+def _ulp(one: np.ndarray, other: np.ndarray, least: Callable[[np.ndarray], Any]) -> float:
+    """The largest difference; a unit is at least that of what `least` makes of the values."""
     if not one.size:
         return 0.0
     a, b = one.astype(np.float64), other.astype(np.float64)
@@ -80,7 +83,7 @@ def _ulp(one: np.ndarray, other: np.ndarray) -> float:
     if np.any(~same & ~(np.isfinite(a) & np.isfinite(b))):
         return float("inf")
     finite = np.where(np.isfinite(a) & np.isfinite(b), np.fmax(np.abs(a), np.abs(b)), 0.0)
-    size = np.fmax(finite, _typical(finite)).astype(one.dtype)
+    size = np.fmax(finite, least(finite)).astype(one.dtype)
     apart = np.abs(np.where(same, 0.0, a) - np.where(same, 0.0, b))
     return float(np.max(apart / np.spacing(size).astype(np.float64)))
 

@@ -45,7 +45,7 @@ class Proof:
     rewritten: bool  #: the rewrite runs; else the original bytes
     rows: int  #: rows that were compared
     largest_ulp: float  #: of what must be the same: rewrite and original, a row in two batches
-    alone_ulp: float  #: how far a row that runs alone is from itself in a batch
+    alone_ulp: float  #: how far a row alone is from itself in a batch, in ulp of the largest value
     reason: str | None  #: why it runs row by row; None where it does not
     onnxruntime: str  #: version that the proof was made with
 

@@ -56,6 +56,23 @@ def test_a_linear_model_may_differ_alone_by_rounding_and_still_runs_in_batches()
     assert proof.alone_ulp > 4
 
 
+def test_a_tiny_probability_may_have_the_rounding_of_one():
+    # 1 - p, where p is nearly 1: half of its bits are rounding, and a row alone rounds otherwise
+    weights = (np.random.default_rng(1).normal(size=100) / 3).round(4).tolist()
+    body = f"""
+        z = ai.onnx.ml.LinearRegressor <coefficients = {weights}, targets = 1> (x)
+        p = Sigmoid(z)
+        one = Constant <value = float[1] {{1.0}}> ()
+        q = Sub(one, p)
+    """
+    _, proof = proved(models.written(f"g (float[N,100] x) => (float[N,1] q) {{ {body} }}"))
+    assert not proof.rowwise
+    one, other = floats([1.0, 1e-7, 2e-7]), floats([1.0, 1.6e-7, 2e-7])
+    assert within(None, one, other, "differs") < 1
+    with pytest.raises(Disagreement):
+        within(4, one, other, "differs")
+
+
 MIXING = {
     "mean over the batch": "m = ReduceMean <axes=[0]> (x) y = Sub(x, m)",
     "softmax over the batch": "y = Softmax <axis=0> (x)",
