@@ -2,8 +2,8 @@
 
 A run takes the lease before it does anything, and every unit that it commits checks the lease's
 token first, in the same transaction, so a run that lost its lease cannot commit. A lease whose
-owner is dead is taken over: at once where the owner was a process of this host that is gone,
-else when its heartbeat is older than `EXPIRY`.
+owner is dead is taken over: at once where the owner was a process of this host that is gone, or
+this process itself, which knows what it holds; else when its heartbeat is older than `EXPIRY`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 #: a lease without a heartbeat for so long is given up
 EXPIRY = timedelta(seconds=60)
 _HEARTBEAT = 10.0  # seconds
+_ours: set[str] = set()  # tokens that this process holds; a row of ours beside them was left behind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,15 +112,22 @@ def acquire(engine: sa.Engine, product: Product, tables: Tables, *, target: str,
                       leases.c.heartbeat).where(leases.c.target == target)
         )  # fmt: skip
         if held:
-            _refuse_if_held(target, *held[0])
-            mine = sa.and_(leases.c.target == target, leases.c.token == held[0][2])
-            unit.execute(sa.update(leases).where(mine).values(values))
+            _refuse_if_held(target, *held[0], server=product.server)
+            _, _, token, _, heartbeat = held[0]
+            unit.execute(
+                sa.update(leases)
+                # a heartbeat that waited for a long unit to commit says that its run is alive
+                .where(leases.c.target == target, leases.c.token == token,
+                       leases.c.heartbeat == heartbeat)
+                .values(values)
+            )  # fmt: skip
         else:
             _insert(unit, leases, {"target": target, **values})
-        unit.commit()
-    # two that took over a dead run's lease at once: the row says which of them has it
-    with product.unit(engine, None) as unit:
-        lease.check(unit)
+        # two that took over a dead run's lease at once: the row says which of them has it
+        mine = sa.select(leases.c.token).where(leases.c.token == lease.token)
+        if not unit.fetch(mine):
+            raise _taken(target)
+        _ours.add(lease.token)
         unit.commit()
     return lease
 
@@ -128,18 +136,25 @@ def _insert(unit: Unit, leases: sa.Table, values: dict[str, object]) -> None:
     try:
         unit.execute(sa.insert(leases).values(values))
     except DatabaseError as error:
-        raise JobConflict(
-            f"another run took the lease on {values['target']!r} in this very moment; see "
-            "'sqlscore run list'"
-        ) from error
+        if not isinstance(error.__cause__, sa.exc.IntegrityError):
+            raise
+        raise _taken(values["target"]) from error
+
+
+def _taken(target: object) -> JobConflict:
+    return JobConflict(
+        f"another run took the lease on {target!r} in this very moment; see 'sqlscore run list'"
+    )
 
 
 def _refuse_if_held(
-    target: str, run: str, name: str, _token: str, since: datetime, heartbeat: datetime
-) -> None:
-    running = alive(name)
+    target: str, run: str, name: str, token: str, since: datetime, heartbeat: datetime, *,
+    server: bool,
+) -> None:  # fmt: skip
+    running = token in _ours if name == owner() else alive(name)
     expired = now() - heartbeat > EXPIRY
-    if running or (running is None and not expired):
+    # on an embedded database nothing renews the lease of a process that lives, but its units
+    if (running and not server) or (running is not False and not expired):
         host, pid, _ = name.rsplit(":", 2)
         raise JobConflict(
             f"the target {target!r} is held by run {run} on {host} (process {pid}) since "
@@ -155,9 +170,15 @@ def kept(engine: sa.Engine, product: Product, lease: Lease) -> Iterator[None]:
     On an embedded database no thread writes beside the run: the owner's process tells whether it
     is alive, and each unit renews the lease.
     """
-    if not product.server:
-        yield
-        return
+    try:
+        with _renewed(engine, product, lease) if product.server else nullcontext():
+            yield
+    finally:
+        _ours.discard(lease.token)
+
+
+@contextmanager
+def _renewed(engine: sa.Engine, product: Product, lease: Lease) -> Iterator[None]:
     ended = threading.Event()
 
     def renew() -> None:
