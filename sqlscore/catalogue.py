@@ -27,7 +27,7 @@ def find_table(connection: sa.Connection, product: Product, text: str) -> sa.Tab
     inspector = sa.inspect(connection)
     for schema, name in _readings(text, product):
         if inspector.has_table(name, schema=schema):
-            return sa.Table(name, sa.MetaData(), schema=schema)
+            return sa.Table(_spelled(inspector, schema, name), sa.MetaData(), schema=schema)
     for schema, name in _readings(text, product):
         alike = [n for n in _names(inspector, schema) if n.casefold() == name.casefold()]
         if len(alike) == 1:
@@ -47,6 +47,13 @@ def _readings(text: str, product: Product) -> list[tuple[str | None, str]]:
         schema = ".".join(part.name for part in table.parts[:-1])
         readings.append((schema or None, table.name))
     return readings
+
+
+def _spelled(inspector: sa.Inspector, schema: str | None, name: str) -> str:
+    """A table's name as the catalogue has it, on products that find it in any case."""
+    names = _names(inspector, schema)
+    alike = [n for n in names if n.casefold() == name.casefold()]
+    return alike[0] if name not in names and len(alike) == 1 else name
 
 
 def _names(inspector: sa.Inspector, schema: str | None) -> list[str]:

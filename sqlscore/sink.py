@@ -63,6 +63,15 @@ def existing(engine: sa.Engine, product: Product, name: str) -> Target:
     return found
 
 
+def named(engine: sa.Engine, product: Product, name: str) -> sa.Table:
+    """The table of that name, whether it is there or yet to be made."""
+    found = find(engine, product, name)
+    if found is not None:
+        return found.table
+    table, schema = _named(product, name)
+    return sa.Table(table, sa.MetaData(), schema=schema)
+
+
 def design(product: Product, name: str, wanted: Wanted) -> Target:
     """A table that is yet to be made, with the wanted columns and the key as its primary key."""
     columns = wanted.columns
@@ -114,12 +123,18 @@ def beside(target: Target, name: str, wanted: Wanted) -> Target:
 
 
 def place(engine: sa.Engine, product: Product, name: str) -> str:
-    """One text for one table, however it is typed: what a lease is taken on."""
+    """One text for one table, however it is typed: what a lease is taken on, and `find` finds."""
     found = find(engine, product, name)
     if found is not None:
-        return found.table.fullname
-    table, schema = _named(product, name)
-    return f"{schema}.{table}" if schema else table
+        table, schema = found.table.name, found.table.schema
+    else:
+        table, schema = _named(product, name)
+    with translated("asking for the schema", url=engine.url), engine.connect() as connection:
+        here = sa.inspect(connection).default_schema_name
+    if schema is None or schema == here:
+        return table
+    plain = schema.isidentifier() and table.isidentifier()
+    return exp.table_(table, db=schema, quoted=not plain).sql(dialect=product.dialect)
 
 
 def check(

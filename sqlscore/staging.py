@@ -100,8 +100,7 @@ def drop(work: Work, plan: Plan, place: str) -> None:
     """Drop what a run staged, if it is there, each table in a unit of its own."""
     owned = [table(work.product, plan.staging).table] if plan.staging else []
     if plan.staged:
-        target = sink.existing(work.engines.target, work.product, place).table
-        owned.append(staged_table(plan, target))
+        owned.append(staged_table(plan, sink.named(work.engines.target, work.product, place)))
     for name in owned:
         with work.unit() as unit:
             unit.execute(sa.schema.DropTable(name, if_exists=True))
