@@ -38,12 +38,11 @@ class Status(StrEnum):
     SWAPPING = "swapping"  #: the staged table is taking the target's place (non-transactional DDL)
     CLEANING = "cleaning"  #: the target is whole; what was staged is being dropped
     DONE = "done"
-    FAILED = "failed"  #: it ended with an error, and can be resumed
+    FAILED = "failed"  #: it ended with an error; it can be resumed if its ranges are stored
     ABANDONED = "abandoned"  #: given up; another run may do its work anew
 
 
-#: a run of these is gone on with by the next command of the same job
-UNFINISHED = (Status.RUNNING, Status.SWAPPING, Status.CLEANING, Status.FAILED)
+_ENDED = (Status.DONE, Status.ABANDONED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +66,16 @@ class Run:
     finished_at: datetime | None
     error: str | None
     resumed: bool = False  #: this call went on with a run that was there
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the next command of the same job has something to do about it."""
+        return self.status not in _ENDED
+
+    @property
+    def planned(self) -> bool:
+        """Whether its ranges are stored, so that it can be gone on with; else it begins anew."""
+        return self.ranges > 0
 
     @property
     def seconds(self) -> float | None:
@@ -160,7 +169,8 @@ class Records:
     def fail(self, unit: Unit, run: str, error: str) -> None:
         """Note what ended a run; one that was past its ranges stays where it was."""
         self.set(unit, run, error=error[:2000], finished_at=now())
-        running = sa.and_(self._runs.c.id == run, self._runs.c.status == Status.RUNNING)
+        at_work = self._runs.c.status.in_((Status.PLANNING, Status.RUNNING))
+        running = sa.and_(self._runs.c.id == run, at_work)
         unit.execute(sa.update(self._runs).where(running).values(status=Status.FAILED))
 
     def watermark(self, unit: Unit, job: str) -> str | None:

@@ -22,7 +22,7 @@ from sqlscore.jobs import Job, Mode
 from sqlscore.predictor import Counts
 from sqlscore.prepare import Engines, Prepared, Scorer, prepare, written
 from sqlscore.products.product import Write
-from sqlscore.records import UNFINISHED, Plan, Run, Status, new_id
+from sqlscore.records import Plan, Run, Status, new_id
 from sqlscore.tables import now
 from sqlscore.work import Work
 
@@ -75,16 +75,19 @@ def start(
     work = Work.on(engines)
     place = sink.place(engines.target, work.product, job.target)
     before = _unfinished(work, job)
-    run = new_id() if before is None or restart or before.status is Status.PLANNING else before.id
+    fresh = new_id()
+    run = before.id if before is not None and before.planned and not restart else fresh
     with _leased(work, place, run) as held:
         before = _unfinished(work, job)
         if abandon:
             return _abandon(work, held, job, before)
-        if before is not None and (restart or before.status is Status.PLANNING):
+        if before is not None and (restart or not before.planned):
             _give_up(work, held, before)
             before = None
+        if before is not None and before.id != run:
+            raise JobConflict(f"job {job.identity!r} was begun by another process just now")
         task = _Task(work, held, on_progress)
-        return task.new(job, run, place) if before is None else task.go_on(before, job)
+        return task.new(job, fresh, place) if before is None else task.go_on(before, job)
 
 
 def resume(
@@ -93,8 +96,13 @@ def resume(
     """Go on with one unfinished run, by its id, exactly as it began."""
     work = Work.on(engines)
     found = work.ask(lambda unit: work.records.one(unit, run))
-    if found.status not in UNFINISHED:
+    if not found.unfinished:
         raise JobConflict(f"run {found.id} is {found.status}: there is nothing to go on with")
+    if not found.planned:
+        raise JobConflict(
+            f"run {found.id} ended before its ranges were stored, and has written nothing: start "
+            "its job again"
+        )
     with _leased(work, found.target, found.id) as held:
         plan = work.ask(lambda unit: work.records.plan(unit, found.id))
         return _Task(work, held, on_progress).go_on(found, engines.placed(plan.job))
@@ -102,7 +110,7 @@ def resume(
 
 def _unfinished(work: Work, job: Job) -> Run | None:
     last = work.ask(lambda unit: work.records.last(unit, job=job.identity))
-    return last if last and last.status in (*UNFINISHED, Status.PLANNING) else None
+    return last if last and last.unfinished else None
 
 
 @contextmanager
