@@ -236,11 +236,15 @@ class Models(Mapping[str, Model]):
         drop: Sequence[str] = (),
         alias: str | None = None,
     ) -> Version:
-        """Keep a model as the next version of a name; see `Registry.add`."""
+        """Keep a model as the next version of a name; see `Registry.add`.
+
+        A `Model` brings the options that it was loaded with; those given here win.
+        """
+        given: dict[str, Any] = {"features": features, "outputs": outputs, "drop": drop}
+        if isinstance(model, Model):
+            given = {option: value or model.options[option] for option, value in given.items()}
         source = model.graph if isinstance(model, Model) else model
-        return self._registry.add(
-            name, source, features=features, outputs=outputs, drop=drop, alias=alias
-        )
+        return self._registry.add(name, source, alias=alias, **given)
 
     def __getitem__(self, spec: str) -> Model:
         return stored(self._registry, spec)

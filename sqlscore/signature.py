@@ -79,3 +79,9 @@ class Signature:
     outputs: tuple[Output, ...]
     predictions: tuple[Prediction, ...]
     named: bool = True
+
+    def __str__(self) -> str:
+        """A table for people: each feature and what it feeds, each prediction and what it is."""
+        from sqlscore.show import describe
+
+        return describe(self)
