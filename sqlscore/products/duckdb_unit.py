@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import Connection
-
     from sqlscore.products.product import Target
 
 _GIVEN = "sqlscore_given"
@@ -42,10 +40,6 @@ class DuckdbUnit(Transaction):
         self._connection = self._given
         self._transaction = self._given.get_transaction()
         return self
-
-    def _connected(self) -> Connection:
-        # duckdb-engine's wrapper claims autocommit, and begins transactions all the same
-        return self._given or self._stack.enter_context(self.engine.connect())
 
     def commit(self) -> None:
         """Make all of it permanent; only when this returns is it."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -138,6 +139,10 @@ def _take() -> _Worker:
 def _give_back(worker: _Worker) -> None:
     with _lock:
         _idle.append(worker)
+
+
+if hasattr(os, "register_at_fork"):  # a forked process shares the pipes, and must not use them
+    os.register_at_fork(after_in_child=_idle.clear)
 
 
 @atexit.register

@@ -8,6 +8,7 @@ or with the error that ended the stream. It ends when standard input does.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -68,4 +69,7 @@ def _without_first(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:  # the process that asked is gone
+        os._exit(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -56,5 +56,9 @@ def registered(
     connection.register(name, pa.Table.from_batches([batch]))
     try:
         yield
-    finally:
-        connection.unregister(name)
+    except BaseException:
+        # in an aborted transaction even this fails, and would hide what went wrong
+        with suppress(duckdb.Error):
+            connection.unregister(name)
+        raise
+    connection.unregister(name)
