@@ -7,6 +7,7 @@ gone when the check is.
 from __future__ import annotations
 
 import platform
+import re
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
@@ -163,10 +164,19 @@ def _database(url: str) -> Iterator[Check]:
 def _reached(database: Database) -> Check:
     engine = database.engine
     with translated("connecting", url=engine.url), engine.connect() as connection:
-        server = connection.dialect.server_version_info or ()
-    number = ".".join(map(str, server))
+        number = _server_version(connection)
     found = f"{database.product.name} {number} at {database.url}, by {engine.driver}"
     return Check(subject="database", state=State.GOOD, found=found)
+
+
+def _server_version(connection: sa.Connection) -> str:
+    """What the server says of itself, in short; SQLAlchemy's guess where it does not say."""
+    try:
+        said = str(connection.scalar(sa.text("SELECT version()")))
+    except sa.exc.SQLAlchemyError:  # SQLite has no such function
+        said = ".".join(map(str, connection.dialect.server_version_info or ()))
+    number = re.search(r"\d+(\.\d+)+", said)
+    return number[0] if number else "of unknown version"
 
 
 def _looked(subject: str, look: Callable[[Database, str], Check], database: Database) -> Check:

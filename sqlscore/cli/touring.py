@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 import time
 from contextlib import ExitStack
@@ -100,9 +101,9 @@ def _go_on(keep: Path | None, db: str | None, seconds: float) -> None:
         present.typed("$", "sqlscore demo --keep penguins")
         return
     if keep is not None:
-        present.typed("$", f"cd {keep}")
+        present.typed("$", f"cd {shlex.quote(str(keep))}")
     url = "sqlite:///penguins.db" if db is None else failures.without(db, failures.passwords([db]))
-    present.typed("$", f"export SQLSCORE_DB={url}")
+    present.typed("$", f"export SQLSCORE_DB={shlex.quote(url)}")
     for command in ("model list", "run list", "model show penguins", "doctor"):
         present.typed("$", f"sqlscore {command}")
 

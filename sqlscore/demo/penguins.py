@@ -16,6 +16,8 @@ import pyarrow.csv as pacsv
 import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
+from sqlscore.products import product_for
+from sqlscore.transports.failures import translated
 
 FOLDER = Path(__file__).parent
 DATA = FOLDER / "penguins.csv"
@@ -54,15 +56,22 @@ def fill(engine: sa.Engine) -> None:
     """
     metadata = sa.MetaData()
     given = rows()
-    columns = [sa.Column(field.name, _SQL_TYPES[field.type]) for field in given.schema]
-    table = sa.Table(
-        "penguins", metadata, *columns, sa.PrimaryKeyConstraint("id"), mysql_charset="utf8mb4"
-    )
-    if sa.inspect(engine).has_table("penguins"):
-        return _check(engine, table, given.num_rows)
-    with engine.begin() as connection:
-        metadata.create_all(connection)
-        connection.execute(sa.insert(table), given.to_pylist())
+    columns = [
+        sa.Column(
+            field.name,
+            _SQL_TYPES[field.type],
+            primary_key=field.name == "id",
+            autoincrement=False,
+        )
+        for field in given.schema
+    ]
+    table = sa.Table("penguins", metadata, *columns, mysql_charset="utf8mb4")
+    with translated("making the demo's table", url=engine.url):
+        if sa.inspect(engine).has_table("penguins"):
+            return _check(engine, table, given.num_rows)
+        with engine.begin() as connection:
+            metadata.create_all(connection)
+            connection.execute(sa.insert(table), given.to_pylist())
     return None
 
 
@@ -74,10 +83,10 @@ _SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {
 
 
 def _check(engine: sa.Engine, table: sa.Table, expected: int) -> None:
-    found = {column["name"] for column in sa.inspect(engine).get_columns("penguins")}
     with engine.connect() as connection:
+        columns = product_for(engine).describe(connection, sa.table("penguins"))
         count = connection.scalar(sa.select(sa.func.count()).select_from(table))
-    if found != set(table.columns.keys()) or count != expected:
+    if [c.name for c in columns] != table.columns.keys() or count != expected:
         raise DatabaseError(
             "this database has a table 'penguins' that is not the demo's, and the demo will not "
             "touch it. Give the demo another database, or none"

@@ -113,7 +113,8 @@ def assert_predicted(records: list[dict[str, Any]]) -> None:
         guess, probabilities = expected.get(record["id"], (None, np.full(3, np.nan)))
         assert record["guess"] == guess
         found = [np.nan if record[n] is None else record[n] for n in GUESS[1:]]
-        np.testing.assert_allclose(found, probabilities, rtol=3e-7)
+        # MariaDB prints a FLOAT with six digits, whatever it holds
+        np.testing.assert_allclose(found, probabilities, rtol=1e-5)
 
 
 # ---- without a database
@@ -476,7 +477,7 @@ def _started(*arguments: str, db: str) -> subprocess.Popen[str]:
 
 def _large(sqlite: Database, run: Callable[..., Ended]) -> int:
     """A table of rows that take a while; the number of rows."""
-    rows = 1_500_000
+    rows = 500_000
     with sqlite.engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         connection.exec_driver_sql(
@@ -501,7 +502,7 @@ def test_a_stopped_run_is_gone_on_with(
     while not any(one["rows"] for one in on_db("run", "list", "--json").document):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.05)
     process.send_signal(how)
     _, said = process.communicate(timeout=60)
     assert process.returncode == (130 if how is signal.SIGINT else -signal.SIGKILL)
