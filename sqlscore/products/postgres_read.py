@@ -81,12 +81,13 @@ def _ended(engine: Engine, name: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        cancel = sa.text(
-            "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity "
+        # Not by cancelling: a process that waits to send rows hears of that only when it has.
+        end = sa.text(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity "
             "WHERE application_name = :name AND pid <> pg_catalog.pg_backend_pid()"
         )
         with suppress(sa.exc.SQLAlchemyError), engine.connect() as connection:
-            connection.execute(cancel, {"name": name})
+            connection.execute(end, {"name": name})
         raise
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+# It holds Python's lock while it waits for a batch, so large ones stop every other thread for long.
+_STEP = 8192
+
 _CODE = re.compile(r"SqlState\(E?(\w{5})\)|MySqlError \{ ERROR (\d+)|code: (\d+)")
 _MESSAGE = re.compile(r"message: \"((?:[^\"\\]|\\.)*)\"|MySqlError \{ ([^}]*)\}")
 
@@ -40,17 +43,18 @@ def stream(
     """
     import connectorx
 
+    step = min(batch_rows, _STEP)
     try:
         reader = connectorx.read_sql(
             url,
             sql,
             return_type="arrow_stream",
-            batch_size=batch_rows,
+            batch_size=step,
             pre_execution_query=list(before) or None,
         )
         for batch in reader:
-            for start in range(0, batch.num_rows, batch_rows):
-                yield narrowed(batch.slice(start, batch_rows), schema)
+            for start in range(0, batch.num_rows, step):
+                yield narrowed(batch.slice(start, step), schema)
     except (GeneratorExit, KeyboardInterrupt, SystemExit, SqlscoreError):
         raise
     except BaseException as error:  # its panics are no Exception

@@ -100,9 +100,20 @@ class Transaction:
             self._transaction.commit()
         self._transaction = None
 
+    def _connected(self) -> Connection:
+        """A connection that is in a transaction, also where the engine is set to autocommit."""
+        if self._given is not None:
+            if _autocommits(self._given):
+                raise DatabaseError("the given connection commits each statement by itself")
+            return self._given
+        connection = self._stack.enter_context(self.engine.connect())
+        if _autocommits(connection):
+            connection.execution_options(isolation_level=connection.default_isolation_level)
+        return connection
+
     def __enter__(self) -> Self:
         with self.translated(f"connecting to {self.engine.url.render_as_string()}"):
-            self._connection = self._given or self._stack.enter_context(self.engine.connect())
+            self._connection = self._connected()
             begin = self._connection
             nested = begin.in_transaction()
             self._transaction = begin.begin_nested() if nested else begin.begin()
@@ -120,3 +131,9 @@ class Transaction:
         with unless_told, self.translated("the rollback"), self._stack:
             if transaction is not None and transaction.is_active:
                 transaction.rollback()
+
+
+def _autocommits(connection: Connection) -> bool:
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        return True
+    return getattr(connection.connection.driver_connection, "autocommit", None) is True
