@@ -104,6 +104,7 @@ MYSQL = Product(
     project=mysql_types.project,
     literal=mysql_types.literal,
     declare=mysql_types.declare,
+    declare_key=mysql_types.declare_key,
     read=read,
     unit=unit,
     readers_block_commit=generic.readers_block_commit,

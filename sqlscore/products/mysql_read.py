@@ -10,6 +10,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql.base import MySQLDialect
 
+from sqlscore.errors import DatabaseError
 from sqlscore.transports import connectorx
 from sqlscore.transports.dbapi import driver_errors, fall_back, read_rows
 from sqlscore.transports.failures import translated
@@ -58,10 +59,12 @@ def _alone(
         url = _url(connection)
         connection.close()  # the pool has it while connectorx reads
         mark = f"/* sqlscore {secrets.token_hex(8)} */"
-        stack.enter_context(_ended(engine, _THREADS.c.info.contains(mark)))
         text = _text(query).replace("SELECT", f"SELECT {mark}", 1)
         rows = connectorx.stream(url, text, schema, batch_rows, before=(SETTINGS,))
-        yield from stack.enter_context(closing(rows))
+        stack.enter_context(closing(rows))
+        stack.enter_context(_ended(engine, _THREADS.c.info.contains(mark)))
+        for batch in rows:  # noqa: UP028 - `yield from` would close them before the statement ends
+            yield batch
 
 
 def _over(
@@ -69,9 +72,15 @@ def _over(
 ) -> Generator[pa.RecordBatch, None, None]:
     number = connection.scalar(sa.text("SELECT CONNECTION_ID()"))
     rows = read_rows(engine, query, schema, batch_rows=batch_rows, connection=connection)
-    # The outer one first: the driver reads what is left of a result, unless the server ends it.
-    with closing(rows), _ended(engine, _THREADS.c.id == number):
-        yield from rows
+    try:
+        with _ended(engine, _THREADS.c.id == number):
+            for batch in rows:  # noqa: UP028 - as above
+                yield batch
+    finally:
+        # The driver must read what is left of the result: little, once the server has ended it.
+        with suppress(DatabaseError):
+            for _ in rows:
+                pass
 
 
 _THREADS = sa.table("processlist", sa.column("id"), sa.column("info"), schema="information_schema")
@@ -97,7 +106,9 @@ def _obstacle(connection: Connection) -> str | None:
         return "it is not installed. Run: pip install 'sqlscore[mysql]'"
     if connection.dialect.driver != "pymysql":
         return f"{connection.dialect.driver} does not tell how it connected; pymysql does"
-    if _driver(connection).ssl:
+    # The driver's own word is what it would like, not what it got.
+    status = connection.execute(sa.text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).one_or_none()
+    if status is not None and status[1]:
         return "the connection is encrypted"
     if connection.get_execution_options().get("schema_translate_map"):
         return "the engine translates schema names"

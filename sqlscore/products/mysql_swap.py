@@ -45,10 +45,11 @@ def dependents(connection: Connection, table: Table) -> tuple[str, ...]:
 
 
 def swap(unit: Unit, staged: Table, table: Table) -> None:
-    """Exchange the two tables' names in one atomic step, then drop the old rows.
+    """Put the old table aside and the staged one in its place in one atomic step; drop the old.
 
     Grants stay, since they go by name; the staged table gets the other's indexes first. Every
-    step commits at once. A kill after the exchange leaves the old rows under the staged name.
+    step commits at once. A kill after the renaming leaves no staged table, so that nobody swaps
+    the old rows back, and the old table under the staged one's name with ``_old`` behind it.
     """
     new, old = qualified(staged), qualified(table)
     there = _indexes(unit, new)
@@ -56,8 +57,8 @@ def swap(unit: Unit, staged: Table, table: Table) -> None:
         if index not in there:
             _run(unit, f"ALTER TABLE {new} ADD {index}")
     aside = qualified(sa.Table(f"{staged.name[:60]}_old", sa.MetaData(), schema=table.schema))
-    _run(unit, f"RENAME TABLE {old} TO {aside}, {new} TO {old}, {aside} TO {new}")
-    _run(unit, f"DROP TABLE {new}")
+    _run(unit, f"RENAME TABLE {old} TO {aside}, {new} TO {old}")
+    _run(unit, f"DROP TABLE {aside}")
 
 
 def _indexes(unit: Unit, table: str) -> list[str]:

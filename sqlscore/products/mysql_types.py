@@ -236,6 +236,14 @@ def declare(type_: pa.DataType) -> str:
     return _DECLARE.get(type_, "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
 
 
+def declare_key(type_: pa.DataType) -> str:
+    """The same for a column in a key, which has room for 3,072 bytes in all: text is bounded."""
+    if pa.types.is_binary(type_) or pa.types.is_large_binary(type_):
+        return "varbinary(255)"
+    declared = declare(type_)
+    return declared.replace("longtext", "varchar(190)", 1)
+
+
 def fraction(column: Column) -> int | None:
     """How many digits of a second the column keeps; None where it holds no time of day."""
     declared = (column.declared or "").lower()

@@ -7,8 +7,9 @@ something was.
 
 from __future__ import annotations
 
-import itertools
 import re
+import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import pyarrow.compute as pc
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 
 #: first words of statements that commit what was done before them, unless TEMPORARY follows
 _COMMITTING = re.compile(
-    r"\s*(CREATE|ALTER|DROP|RENAME|TRUNCATE|GRANT|REVOKE|ANALYZE|OPTIMIZE|REPAIR|LOCK|FLUSH"
+    r"(?:\s|/\*(?!!).*?\*/|--\s[^\n]*\n|#[^\n]*\n)*(CREATE|ALTER|DROP|RENAME|TRUNCATE|GRANT|REVOKE|ANALYZE|OPTIMIZE|REPAIR|LOCK|FLUSH"
     r"|BEGIN|START|COMMIT|SET\s+(PASSWORD|(SESSION\s+)?autocommit))\b(?!\s+TEMPORARY)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.DOTALL,
 )
 #: warnings that say nothing of any value: VALUES() is to be retired, a table was (not) there
 _HARMLESS = frozenset({1287, 1681, 1050, 1051, 1592})
@@ -54,7 +55,6 @@ class LiteralUnit(DbapiUnit):
     def __enter__(self) -> Self:
         self._wrote = False
         self._keys: dict[str, bool] = {}
-        self._numbers = itertools.count(1)
         self._room: int | None = None
         return super().__enter__()
 
@@ -103,18 +103,22 @@ class LiteralUnit(DbapiUnit):
         names = batches[0].schema.names
         columns: list[sa.ColumnClause[Any]] = [sa.column(n) for n in names]
         table = sa.table(target.table.name, *columns, schema=target.table.schema)
-        staged = sa.table(f"sqlscore_staged_{next(self._numbers)}", *(sa.column(n) for n in names))
+        name = f"sqlscore_{secrets.token_hex(8)}"
+        staged = sa.table(name, *(sa.column(n) for n in names))
         same = sa.and_(*(table.c[k] == staged.c[k] for k in target.key))
         changed = {table.c[n]: staged.c[n] for n in names if n not in target.key}
-        self._check(EmptyCopy(staged.name, sa.select(*table.c)))
-        self._insert(quoted(staged.name), batches, "")
-        if changed:
-            self._check(sa.update(table).where(same).values(changed))
-        if how is Write.UPSERT:
-            lacking = sa.select(*staged.c).select_from(sa.outerjoin(staged, table, same))
-            lacking = lacking.where(table.c[target.key[0]].is_(None))
-            self._check(sa.insert(table).from_select(names, lacking))
-        self._check(sa.text(f"DROP TEMPORARY TABLE {staged.name}"))
+        self._check(EmptyCopy(name, sa.select(*table.c)))
+        try:
+            self._insert(name, batches, "")
+            if changed:
+                self._check(sa.update(table).where(same).values(changed))
+            if how is Write.UPSERT:
+                lacking = sa.select(*staged.c).select_from(sa.outerjoin(staged, table, same))
+                lacking = lacking.where(table.c[target.key[0]].is_(None))
+                self._check(sa.insert(table).from_select(names, lacking))
+        finally:  # no rollback takes it away, and the pool would hand it on with the session
+            with suppress(sa.exc.SQLAlchemyError):
+                self._check(sa.text(f"DROP TEMPORARY TABLE {name}"))
 
     def _only_key(self, target: Target) -> bool:
         """Whether ON DUPLICATE KEY can only mean the target's key: it is the only unique index."""

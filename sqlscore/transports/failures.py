@@ -61,13 +61,15 @@ def translated(doing: str, *kinds: type[BaseException], url: URL | None = None) 
 
 
 def _code(error: BaseException) -> str | None:
-    """SQLSTATE, SQLite's name of an error, or the product's number; None where there is none."""
+    """MySQL's number, SQLSTATE, or SQLite's name of an error; None where there is none."""
+    first = error.args[0] if error.args else None
+    if isinstance(first, int):  # before its SQLSTATE, which is HY000 for a lock timeout and most
+        return str(first)
     for attribute in ("sqlstate", "pgcode", "sqlite_errorname"):
         value = getattr(error, attribute, None)
         if isinstance(value, str):
             return value
-    first = error.args[0] if error.args else None
-    return str(first) if isinstance(first, int) else None
+    return None
 
 
 def _column(error: BaseException) -> str | None:
