@@ -294,7 +294,7 @@ def test_a_bound_that_is_no_number_is_no_text_of_sql() -> None:
 def test_a_subquery_is_described_with_its_collations(mariadb: Database) -> None:
     _run(mariadb, "CREATE TABLE t (k varchar(9) collate utf8mb4_bin PRIMARY KEY, n int unsigned)")
     query = sa.text("SELECT k, n, n / 3 AS d, '%' AS p FROM t WHERE k LIKE 'a%'")
-    names = [sa.column(n) for n in ("k", "n", "d", "p")]
+    names: list[sa.ColumnClause[Any]] = [sa.column(n) for n in ("k", "n", "d", "p")]
     with mariadb.engine.connect() as connection:
         found = mariadb.product.describe(connection, query.columns(*names).subquery("q"))
     assert [c.name for c in found] == ["k", "n", "d", "p"]
