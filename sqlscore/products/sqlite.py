@@ -107,7 +107,8 @@ def _file(engine: Engine) -> str | None:
 def _read_file(
     engine: Engine, path: str, query: Select[Any], wire: pa.Schema, batch_rows: int
 ) -> Iterator[pa.RecordBatch]:
-    limited = query if query._limit_clause is not None else query.limit(-1)
+    plain = query._limit_clause is not None or not query._order_by_clauses
+    limited = query if plain else query.limit(-1)
     text = str(limited.compile(engine, compile_kwargs={"literal_binds": True}))
     started = False
     try:

@@ -89,6 +89,11 @@ class _Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(_WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        with suppress(ImportError, AttributeError, OSError):  # Linux alone, and not beyond limits
+            import fcntl
+
+            # the least wait for each other; by default a pipe holds 64 KiB
+            fcntl.fcntl(self._pipes[1], fcntl.F_SETPIPE_SZ, 1 << 20)
 
     @property
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
