@@ -168,7 +168,7 @@ def test_a_pool_that_sets_its_own_search_path_is_followed(postgres: Database) ->
         driver.execute('SET search_path = "other one", public')
         driver.autocommit = False
 
-    query = sa.select(sa.column("id")).select_from(sa.table("t"))
+    query: sa.Select[Any] = sa.select(sa.column("id")).select_from(sa.table("t"))
     schema = pa.schema([("id", pa.int64())])
     batches = list(postgres.product.read(engine, query, schema, batch_rows=5))
     engine.dispose()
@@ -228,7 +228,7 @@ def test_a_unit_is_a_transaction_on_an_autocommit_engine_too(postgres: Database)
 
 
 def test_a_stream_that_is_left_is_ended_on_the_server(postgres: Database) -> None:
-    query = sa.select(sa.literal_column("i").label("i")).select_from(
+    query: sa.Select[Any] = sa.select(sa.literal_column("i").label("i")).select_from(
         sa.text("generate_series(1, 100000) i, generate_series(1, 100000) j")
     )
     schema = pa.schema([("i", pa.int64())])

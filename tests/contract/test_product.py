@@ -187,6 +187,8 @@ def test_a_value_that_does_not_fit_is_an_error(
     described = database.product.carried(column_named(target, column))
     if column == "name" and not _keeps_lengths(database):
         pytest.skip("the product keeps no lengths")
+    if column == "small" and described.bit_width > 16 and pa.types.is_integer(values.type):
+        pytest.skip("the product keeps every width")
     if column == "single" and not pa.types.is_float32(described):
         pytest.skip("the product has no 4-byte float")
     with pytest.raises(DatabaseError, match=column) as failure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -93,7 +93,7 @@ def test_a_given_connection_sees_its_temporary_table(database: Database) -> None
 
 @pytest.mark.parametrize("given", [False, True])
 def test_an_error_in_the_middle_is_no_end(database: Database, many: Target, given: bool) -> None:
-    query = sa.select(
+    query: Any = sa.select(
         sa.column("id"), sa.literal_column(FAILING[database.name]).label("y")
     ).select_from(many.table)
     schema = pa.schema([("id", pa.int64()), ("y", pa.float64())])
@@ -116,7 +116,7 @@ def test_an_error_in_the_middle_is_no_end(database: Database, many: Target, give
 
 @pytest.mark.parametrize("given", [False, True])
 def test_an_early_close_ends_the_work(database: Database, many: Target, given: bool) -> None:
-    query = sa.select(sa.literal_column("twice.id").label("id")).select_from(
+    query: sa.Select[Any] = sa.select(sa.literal_column("twice.id").label("id")).select_from(
         sa.text("many twice JOIN many other ON other.id < 500")
     )
     schema = pa.schema([("id", pa.int64())])
@@ -156,7 +156,7 @@ def test_a_subquery_is_described_and_read(database: Database, many: Target) -> N
         columns = {c.name: c for c in product.describe(connection, relation)}
     assert list(columns) == ["id", "doubled", "s"]
     assert columns["doubled"].type == pa.float64()
-    query = sa.select(
+    query: sa.Select[Any] = sa.select(
         *(product.project(sa.column(n), c, product.carried(c)).label(n) for n, c in columns.items())
     )
     query = query.select_from(relation).order_by(sa.column("id"))
