@@ -43,8 +43,8 @@ class Lines:
         present.note(what)
 
     def __call__(self, progress: Progress) -> None:
-        """Print a line when its time has come."""
-        if progress.seconds >= self._next:
+        """Print a line when its time has come; the end has a line of its own."""
+        if progress.seconds >= self._next and progress.rows != progress.total:
             self._next = progress.seconds * 2
             present.note(line(progress.rows, progress.total, progress.seconds))
 
