@@ -86,6 +86,7 @@ def table(
         title_style="bold",
         header_style="bold" if terminal else "",
         box=box.SIMPLE_HEAD if terminal else None,
+        padding=(0, 1, 0, 0) if terminal else (0, 1),
         pad_edge=False,
         show_edge=False,
     )

@@ -35,6 +35,14 @@ def line(rows: int, total: int | None, seconds: float) -> str:
     return f"{rows:,}{of_total} rows, {speed:,.0f} rows/s{end}"
 
 
+def short(rows: int, total: int | None, seconds: float) -> str:
+    """The same for a bar to stand beside it in 80 columns."""
+    speed = rows / seconds if seconds else 0.0
+    of_total = f"/{total:,}" if total else ""
+    left = f", {present.duration((total - rows) / speed)} left" if total and speed else ""
+    return f"{rows:,}{of_total}, {speed:,.0f} rows/s{left}"
+
+
 class Lines:
     """Lines on stderr: one at the start, then ever fewer."""
 
@@ -67,12 +75,12 @@ def _bar(what: str) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[line]}")]
+    columns = [TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[line]}")]
     with Bar(*columns, console=present.console(stderr=True), transient=True) as bar:
         task = bar.add_task(escape(what), total=None, line="")
 
         def update(progress: Progress) -> None:
-            now = line(progress.rows, progress.total, progress.seconds)
+            now = short(progress.rows, progress.total, progress.seconds)
             bar.update(task, completed=progress.rows, total=progress.total, line=now)
 
         yield update

@@ -31,7 +31,8 @@ def list_runs(
     columns = ["run", "status", "models", "target", "rows", "started (UTC)", "took"]
     rows = [
         (
-            run.id, str(run.status), run.models, run.target, f"{run.rows:,}", run.started_at,
+            run.id, str(run.status), run.models, run.target, f"{run.rows:,}",
+            f"{run.started_at:%Y-%m-%d %H:%M}",
             "" if run.seconds is None else present.duration(run.seconds),
         )
         for run in runs
