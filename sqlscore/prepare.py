@@ -174,6 +174,11 @@ def prepare(
     target = sink.find(engines.target, product, job.target)
     if job.mode is Mode.UPDATE:
         _check_update(job, engines, source, target, passed)
+    elif job.mode is not Mode.UPSERT and _same(engines, source, target):
+        raise DatabaseError(
+            f"the target {job.target!r} is the table that the rows come from, and mode {job.mode} "
+            "would replace or double them. Use mode update, or another target"
+        )
     models = _bound(job, engines, source, product, [*key, *passed], versions)
     wanted = sink.Wanted(
         key=tuple(written(column, source.product, product, key=True) for column in key),
@@ -184,6 +189,8 @@ def prepare(
             for p in model.binding.predictions
         ),
     )
+    if target is not None and not (job.mode is Mode.REPLACE and made):
+        wanted = sink.spelled(wanted, target)
     return Prepared(
         job=job, source=source, key=key, passed=passed, models=models, wanted=wanted,
         target=_target(job, engines, product, target, wanted, made=made), exists=target is not None,
@@ -193,13 +200,7 @@ def prepare(
 def _check_update(
     job: Job, engines: Engines, source: Source, target: Target | None, passed: Sequence[Column]
 ) -> None:
-    same = (
-        target is not None
-        and source.table is not None
-        and engines.source.url == engines.target.url
-        and (source.table.name, source.table.schema) == (target.table.name, target.table.schema)
-    )
-    if not same:
+    if source.table is None or not _same(engines, source, target):
         raise DatabaseError(
             f"mode update fills columns of the source table itself, so the target is the source: "
             f"here the source is {job.source!r} and the target {job.target!r}"
@@ -209,6 +210,15 @@ def _check_update(
             "mode update takes neither columns= (they are there already) nor incremental= "
             "(the write itself may move the watermark). Use mode upsert into another table"
         )
+
+
+def _same(engines: Engines, source: Source, target: Target | None) -> bool:
+    """Whether the table that a source's rows come from is the target."""
+    if target is None or source.base is None or engines.source.url != engines.target.url:
+        return False
+    return sink.place(engines.target, source.product, source.base.table.fullname) == sink.place(
+        engines.target, source.product, target.table.fullname
+    )
 
 
 def _bound(

@@ -23,6 +23,7 @@ from sqlscore.ranges import KeyRange, decode, encode
 from sqlscore.tables import now
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
@@ -95,7 +96,7 @@ class Plan:
     total: int | None = None
     staging: str | None = None  #: table that took the rows of a SELECT that can't be asked twice
     staged: str | None = None  #: table that is to take the target's place
-    made: bool = False  #: sqlscore made the target, so it may be swapped
+    made: tuple[str, ...] = ()  #: the target's columns, if sqlscore made it: it may be swapped
     chosen: bool = False  #: the source's columns were named one by one
     watermark: Mapping[str, Any] | None = None  #: column, low and high as stored text, NULLs
 
@@ -107,7 +108,7 @@ class Plan:
     def from_json(cls, text: str) -> Plan:
         """The plan that `to_json` wrote."""
         values = json.loads(text)
-        tuples = ("versions", "sha256", "features", "written")
+        tuples = ("versions", "sha256", "features", "written", "made")
         values |= {name: tuple(values[name]) for name in tuples}
         return cls(**{**values, "job": Job.from_json(values["job"])})
 
@@ -202,6 +203,12 @@ class Records:
         """The stored plan of a run."""
         query = sa.select(self._runs.c.plan).where(self._runs.c.id == run)
         return Plan.from_json(unit.fetch(query)[0][0])
+
+    def plans(self, unit: Unit, target: str, *, limit: int) -> builtins.list[Plan]:
+        """The plans of the newest runs on a target, the newest first."""
+        query = sa.select(self._runs.c.plan).where(self._runs.c.target == target)
+        newest = query.order_by(self._runs.c.started_at.desc(), self._runs.c.id).limit(limit)
+        return [Plan.from_json(text) for (text,) in unit.fetch(newest)]
 
     def last(self, unit: Unit, **where: str) -> Run | None:
         """The newest run with these values in its columns."""

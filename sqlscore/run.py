@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlscore import bridge, lease, sink, slices, staging
 from sqlscore import source as sources
-from sqlscore.errors import JobConflict, SqlscoreError
+from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError
 from sqlscore.finish import finish
 from sqlscore.jobs import Job, Mode
 from sqlscore.predictor import Counts
@@ -45,6 +45,7 @@ _HOW = {
 RANGE_ROWS = 131_072
 _BATCH_BYTES = 4 * 2**20  #: of a batch as it is read, about
 _BATCH_ROWS = 16_384  #: at most
+_LOOK_BACK = 5  #: runs whose plans tell whether sqlscore made a target
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,28 +155,37 @@ class _Task:
     def new(self, job: Job, run: str, place: str) -> Run:
         """Plan a run, store the plan and the ranges, and do it."""
         work, records = self._work, self._work.records
-        last = work.ask(lambda unit: records.last(unit, target=place))
-        made = last is not None and work.ask(lambda unit: records.plan(unit, last.id)).made
-        prepared = prepare(job, work.engines, made=made)
+        made = self._made(place)
+        prepared = prepare(job, work.engines, made=bool(made))
+        written = tuple(column.name for column in prepared.wanted.columns)
+        new = not prepared.exists or (job.mode is Mode.REPLACE and bool(made))
         plan = Plan(
             job=job,
             versions=tuple(str(model.version) for model in prepared.models),
             sha256=tuple(model.version.sha256 for model in prepared.models),
             features=tuple(model.binding.columns for model in prepared.models),
-            written=tuple(column.name for column in prepared.wanted.columns),
+            written=written,
             staging=None if prepared.source.repeatable else f"staging_{run}",
             staged=f"sqlscore_staged_{run}" if job.mode is Mode.REPLACE else None,
-            made=made or not prepared.exists,
+            made=written if new else made,
             chosen=prepared.source.chosen,
         )
         work.tell(self._held, lambda unit: records.begin(unit, run, place, plan))
         with self._failing(run):
             if plan.staging:
-                prepared = self._stage(plan.staging, prepared, made=made)
+                prepared = self._stage(plan.staging, prepared, made=bool(made))
             sources.prove_key(prepared.source, prepared.key)
             self._make(plan, prepared)
             plan = self._cut(run, plan, prepared)
             return self._do(run, plan, prepared)
+
+    def _made(self, place: str) -> tuple[str, ...]:
+        """The target's columns, if sqlscore made it and nobody changed them since; else none."""
+        work = self._work
+        target = sink.find(work.engines.target, work.product, place)
+        names = tuple(column.name for column in target.columns) if target is not None else ()
+        plans = work.ask(lambda unit: work.records.plans(unit, place, limit=_LOOK_BACK))
+        return names if any(plan.made == names for plan in plans) else ()
 
     def go_on(self, before: Run, job: Job) -> Run:
         """Do what is left of a run that was stopped."""
@@ -198,7 +208,9 @@ class _Task:
         source = None
         if plan.staging:
             source = staging.source(work, plan.staging, job.source, chosen=plan.chosen)
-        prepared = prepare(job, work.engines, versions=plan.versions, staged=source, made=plan.made)
+        prepared = prepare(
+            job, work.engines, versions=plan.versions, staged=source, made=bool(plan.made)
+        )
         now_is = (
             tuple(model.version.sha256 for model in prepared.models),
             tuple(dict(model.binding.columns) for model in prepared.models),
@@ -326,11 +338,33 @@ class _Writer:
         rows = sum(batch.num_rows for batch in batches)
 
         def write(unit: Unit) -> None:
-            unit.write(self._target, batches, self._how)
+            with _named_modes(self._how):
+                unit.write(self._target, batches, self._how)
             self._work.records.mark(unit, self._run, range_, rows, counts)
 
         self._work.tell(self._held, write)
         self._committed(rows)
+
+
+#: codes of a key that is there already: SQLSTATE, MariaDB's number, SQLite's names
+_DUPLICATE = {"23505", "1062", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"}
+
+
+@contextmanager
+def _named_modes(how: Write) -> Iterator[None]:
+    """Say which mode takes a key that is there, where append does not."""
+    try:
+        yield
+    except DatabaseError as error:
+        twice = error.code in _DUPLICATE or "duplicate key" in str(error).casefold()
+        if how is not Write.INSERT or not twice:
+            raise
+        told = DatabaseError(
+            f"{error}. Mode append adds rows, and the target has a row with one of these keys: use "
+            "mode upsert to give it the new values, or replace for all rows anew"
+        )
+        told.code = error.code
+        raise told from error
 
 
 def batch_rows(projection: sources.Projection) -> int:

@@ -172,6 +172,23 @@ def check(
     return dataclasses.replace(found, key=key)
 
 
+def spelled(wanted: Wanted, found: Target) -> Wanted:
+    """The wanted columns in the spelling of a table that has them, where it differs in case."""
+
+    def as_there(column: Column) -> Column:
+        try:
+            there = find_column(column.name, found.columns, where=found.table.fullname)
+        except DatabaseError:  # `check` says what is lacking
+            return column
+        return dataclasses.replace(column, name=there.name)
+
+    return Wanted(
+        key=tuple(map(as_there, wanted.key)),
+        passed=tuple(map(as_there, wanted.passed)),
+        predictions=tuple(map(as_there, wanted.predictions)),
+    )
+
+
 def _lacking(engine: sa.Engine, found: Target, lacking: Sequence[Column]) -> str:
     quote = engine.dialect.identifier_preparer
     table = quote.format_table(found.table)
@@ -205,9 +222,9 @@ def make(unit: Unit, target: Target) -> None:
 
 def refill(unit: Unit, staged: sa.Table, target: sa.Table, names: Sequence[str]) -> None:
     """Give the target exactly the staged rows, in one transaction; the table itself stays."""
-    columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in names]
-    into = sa.table(target.name, *columns, schema=target.schema)
-    rows: sa.Select[Any] = sa.Select[Any](*columns).select_from(staged)
+    into = sa.table(target.name, *map(sa.column, names), schema=target.schema)
+    new = sa.table(staged.name, *map(sa.column, names), schema=staged.schema)
+    rows: sa.Select[Any] = sa.select(*new.columns)
     unit.execute(sa.delete(into))
     unit.execute(sa.insert(into).from_select(list(names), rows))
 
