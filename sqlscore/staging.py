@@ -100,7 +100,10 @@ def drop(work: Work, plan: Plan, place: str) -> None:
     """Drop what a run staged, if it is there, each table in a unit of its own."""
     owned = [table(work.product, plan.staging).table] if plan.staging else []
     if plan.staged:
-        owned.append(staged_table(plan, sink.named(work.engines.target, work.product, place)))
+        target = sink.named(work.engines.target, work.product, place)
+        owned.append(staged_table(plan, target))
+        # where DDL commits by itself, a kill in a swap leaves the old rows aside
+        owned.append(sa.Table(f"{plan.staged}_old", sa.MetaData(), schema=target.schema))
     for name in owned:
         with work.unit() as unit:
             unit.execute(sa.schema.DropTable(name, if_exists=True))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from sqlscore.products.product import Unit
 
+LOCK_SECONDS = 3  #: that a swap waits for the readers of the old table, each time it is tried
+
 # A view's text names its tables in full, in backticks; without the right to see it, it is empty
 # and may name any table.
 _DEPENDENTS = sa.text("""
@@ -57,7 +59,12 @@ def swap(unit: Unit, staged: Table, table: Table) -> None:
         if index not in there:
             _run(unit, f"ALTER TABLE {new} ADD {index}")
     aside = qualified(sa.Table(f"{staged.name[:60]}_old", sa.MetaData(), schema=table.schema))
-    _run(unit, f"RENAME TABLE {old} TO {aside}, {new} TO {old}")
+    # everybody who comes after a lock that waits waits too: rather give up, and try again later
+    _run(unit, f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
+    try:
+        _run(unit, f"RENAME TABLE {old} TO {aside}, {new} TO {old}")
+    finally:
+        _run(unit, "SET SESSION lock_wait_timeout = DEFAULT")
     _run(unit, f"DROP TABLE {aside}")
 
 

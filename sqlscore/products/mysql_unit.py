@@ -44,6 +44,8 @@ _COMMITTING = re.compile(
     r"|BEGIN|START|COMMIT|SET\s+(PASSWORD|(SESSION\s+)?autocommit))\b(?!\s+TEMPORARY)",
     re.IGNORECASE | re.DOTALL,
 )
+#: what changes no row: a variable of the session
+_SETTING = re.compile(r"\s*SET\s+SESSION\b", re.IGNORECASE)
 #: warnings that say nothing of any value: VALUES() is to be retired, a table was (not) there
 _HARMLESS = frozenset({1287, 1681, 1050, 1051, 1592})
 _LONGEST = 4 << 20  # of one statement: longer ones gain nothing, and both sides hold them whole
@@ -60,14 +62,15 @@ class LiteralUnit(DbapiUnit):
 
     def execute(self, statement: Executable) -> None:
         """Run one statement; after anything was written no DDL, which would commit that."""
-        commits = _COMMITTING.match(_text_of(statement, self.engine))
+        text = _text_of(statement, self.engine)
+        commits = _COMMITTING.match(text)
         if commits and self._wrote:
             raise DatabaseError(
                 f"{commits[1].upper()} would commit the rows that this unit has written so far. "
                 "Commit them first, or run it in a unit of its own"
             )
         super().execute(statement)
-        self._wrote = self._wrote or not commits
+        self._wrote = self._wrote or not (commits or _SETTING.match(text))
 
     def _column_type(self, column: Column, given: pa.DataType) -> pa.DataType:
         return carried(column)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from sqlscore.products.product import Unit
 
+LOCK_SECONDS = 3  #: that a swap waits for the readers of the old table, each time it is tried
+
 _DEPENDENTS = sa.text("""
     WITH it AS (SELECT CAST(to_regclass(:name) AS oid) AS oid)
     SELECT what FROM (
@@ -152,6 +154,8 @@ def swap(unit: Unit, staged: Table, table: Table) -> None:
     """
     old, new = quoted(table), quoted(staged)
     renames = _constraints(unit, old, new) + _indexes(unit, old, new)
+    # everybody who comes after a lock that waits waits too: rather give up, and try again later
+    _run(unit, f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
     _run(unit, f"LOCK TABLE {old} IN ACCESS EXCLUSIVE MODE")
     for (statement,) in unit.fetch(_PROPERTIES.bindparams(old=old, new=new)):
         _run(unit, statement)
