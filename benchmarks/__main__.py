@@ -9,11 +9,14 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import models, places, report, rows, suite
-from benchmarks.places import Place
 from benchmarks.processes import cores
 from tests.fixtures.servers import Unavailable
+
+if TYPE_CHECKING:
+    from benchmarks.places import Place
 
 
 @dataclass(kw_only=True, slots=True)

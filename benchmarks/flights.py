@@ -128,4 +128,4 @@ def joined() -> pd.DataFrame:
     frame = frame[frame["dep_delay"].notna()]
     frame["late"] = (frame["dep_delay"] > _LATE).astype(int)
     frame["engine"] = frame["engine"].fillna("unknown").astype(object)
-    return frame.astype({name: np.float64 for name in NUMBERS} | dict.fromkeys(TEXT[:3], object))
+    return frame.astype(dict.fromkeys(NUMBERS, np.float64) | dict.fromkeys(TEXT[:3], object))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from benchmarks.places import Place
     from benchmarks.suite import Case
@@ -19,7 +19,7 @@ _PACKAGES = ("onnxruntime", "pyarrow", "connectorx", "pgpq", "psycopg", "PyMySQL
 _MEGA = 1_000_000
 
 #: heading -> what stands under it
-_COLUMNS = {
+_COLUMNS: dict[str, Callable[[Case], str]] = {
     "database": lambda case: case.database,
     "model": lambda case: case.model,
     "today": lambda case: _thousands(case.rate("today")),

@@ -70,12 +70,11 @@ class Settings:
 def speed(place: Place, model: Model, settings: Settings, count: int) -> Case:
     """Measure a model on a database that has its rows and the model, in turns."""
     answers: dict[str, list[Answer]] = {}
-    turns = ["stages", "run", "today", "framework"]
+    turns = ["stages", "run"]
     for turn in range(settings.repeat):
-        for what in turns[turn % 4 :] + turns[: turn % 4]:
-            many = min(count, settings.todays_rows) if what in ("today", "framework") else count
-            if what in ("stages", "run") or turn == 0:
-                answers.setdefault(what, []).append(_ask(place, model, what, many))
+        for what in turns[turn % 2 :] + turns[: turn % 2]:
+            answers.setdefault(what, []).append(_ask(place, model, what, count))
+    answers["today"] = [_ask(place, model, "today", min(count, settings.todays_rows))]
     case = Case(database=place.name, model=model.name, cores=settings.cores)
     for several in answers.values():
         for part in several[0].parts:

@@ -27,15 +27,20 @@ if TYPE_CHECKING:
 _PIECE = 50_000
 
 
-def run(url: str, model: Model, target: str, names: Sequence[str], rows: int, own: bool) -> int:
+def predictor(model: Model, *, own: bool) -> Predict:
+    """The loaded model: ONNX Runtime, or with `own` the framework that trained it."""
+    return (_framework if own else _runtime)(model)
+
+
+def run(
+    url: str, model: Model, target: str, names: Sequence[str], rows: int, predict: Predict
+) -> int:
     """Score the first rows into a table that is there; how many.
 
-    `names` are the target's columns, the key first; `own` lets the framework predict instead of
-    ONNX Runtime.
+    `names` are the target's columns, the key first.
     """
     engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:").replace(
         "mysql:", "mysql+pymysql:"))  # fmt: skip
-    predict = (_framework if own else _runtime)(model)
     done = 0
     with ExitStack() as stack:
         writing = stack.enter_context(engine.connect())

@@ -1,0 +1,122 @@
+"""The benchmarks run: a few thousand rows through every measurement, and nothing is timed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from benchmarks import models, places, report, rows, suite
+from benchmarks.measures import MEASURES, TARGET, Asked, Found, Meter
+from benchmarks.processes import cores, peak_bytes, processor_seconds
+from benchmarks.suite import Case
+from sqlscore.products import engine_for
+
+if TYPE_CHECKING:
+    from benchmarks.places import Place
+
+pytest.importorskip("sklearn")
+pytest.importorskip("lightgbm")
+pytest.importorskip("onnxmltools")
+
+ROWS = 3000
+
+
+@pytest.fixture(params=["sqlite", "duckdb"])
+def place(request, tmp_path):
+    if request.param == "duckdb":
+        pytest.importorskip("duckdb_engine")
+    with places.opened(request.param, tmp_path) as place:
+        rows.load(place.url, ROWS)
+        yield place
+
+
+def predictions(place: Place) -> list[tuple[object, ...]]:
+    engine = engine_for(place.url)
+    with engine.connect() as connection:
+        found = connection.execute(sa.text(f"SELECT * FROM {TARGET} ORDER BY id")).all()
+    engine.dispose()
+    return [tuple(row) for row in found]
+
+
+@pytest.mark.filterwarnings("default")  # of the libraries that people use today
+def test_what_is_compared_gives_the_same_predictions(place, tmp_path):
+    model = models.train("onehot", tmp_path)
+    suite.keep_models(place, [model])
+    settings = suite.Settings(rows=ROWS, todays_rows=ROWS, repeat=1, cores=cores())
+
+    case = suite.speed(place, model, settings, ROWS)
+
+    assert {part: found.rows for part, found in case.parts.items()} == dict.fromkeys(
+        ("read", "score", "write", "run", "today", "framework"), ROWS
+    )
+    assert case.peak_bytes > 50e6
+    todays = predictions(place)  # the framework's, which came last
+    asked = Asked(what="run", url=place.url, server=None, model=model, rows=ROWS)
+    MEASURES["run"](asked, Meter(asked=asked))
+    ours = predictions(place)
+    assert [row[:2] for row in ours] == [row[:2] for row in todays]
+    for a, b in zip(ours, todays, strict=True):
+        assert a[2:] == pytest.approx(b[2:], abs=1e-5)
+
+
+def test_a_table_doubles(place):
+    rows.double(place.url, ROWS)
+    engine = engine_for(place.url)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT max(id) FROM features")) == 2 * ROWS - 1
+    engine.dispose()
+
+
+def test_the_limit_is_the_slowest_stage_or_all_cores_busy():
+    def case(**processor_seconds: float) -> Case:
+        parts = {
+            name: Found(rows=100, seconds=seconds, processor_seconds=used)
+            for (name, used), seconds in zip(processor_seconds.items(), (2, 1, 1, 4), strict=True)
+        }
+        return Case(database="d", model="m", cores=2, parts=parts, peak_bytes=1)
+
+    slowest = case(read=2, score=0.5, write=0.5, run=3)
+    assert (slowest.limit, slowest.share) == (50, 0.5)
+    busy = case(read=4, score=1, write=1, run=6)
+    assert busy.limit == pytest.approx(100 / 3)
+
+
+def test_the_tables_have_a_line_a_case():
+    parts = {
+        name: Found(rows=1000, seconds=1, processor_seconds=1)
+        for name in ("read", "score", "write", "run", "today", "framework")
+    }
+    case = Case(database="d", model="m", cores=2, parts=parts, peak_bytes=100_000_000)
+    for table in (report.speed([case, case]), report.processor([case])):
+        lines = table.splitlines()
+        assert {line.count("|") for line in lines} == {lines[0].count("|")}
+        assert "| d | m |" in table
+    assert "| d | 12 MB |" in report.memory({"d": {1_000_000: 12_000_000}})
+
+
+def test_what_a_process_used_counts_its_children():
+    child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'sum(range(10**7))'])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{child}; print(1, flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert processor_seconds(process.pid) > 0.05
+    assert peak_bytes(process.pid) > 1_000_000
+    process.communicate(b"\n")
+    assert (processor_seconds(process.pid), peak_bytes(process.pid)) == (0, 0)
+
+
+def test_the_command_knows_its_options():
+    said = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--help"],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert "--rows" in said.stdout
