@@ -15,7 +15,7 @@ import pyarrow as pa
 from sqlscore import sink
 from sqlscore import source as sources
 from sqlscore.binding import Binding, bind
-from sqlscore.errors import DatabaseError, SqlscoreError
+from sqlscore.errors import DatabaseError, SignatureError, SqlscoreError, nearest
 from sqlscore.graph import signature_of
 from sqlscore.jobs import Job, Mode
 from sqlscore.predictor import Counts, NullPolicy, Predictor
@@ -171,6 +171,8 @@ def prepare(
     source = staged or sources.resolve(engines.source, product_for(engines.source), job.source)
     key = sources.select_key(source, job.key)
     passed = tuple(source.column(name) for name in job.columns)
+    if job.incremental is not None:
+        source.column(job.incremental)
     target = sink.find(engines.target, product, job.target)
     if job.mode is Mode.UPDATE:
         _check_update(job, engines, source, target, passed)
@@ -180,6 +182,7 @@ def prepare(
             "would replace or double them. Use mode update, or another target"
         )
     models = _bound(job, engines, source, product, [*key, *passed], versions)
+    _check_named(job, models)
     wanted = sink.Wanted(
         key=tuple(written(column, source.product, product, key=True) for column in key),
         passed=tuple(written(column, source.product, product) for column in passed),
@@ -262,6 +265,18 @@ def _bound(
             )
         )
     return tuple(bound)
+
+
+def _check_named(job: Job, models: Sequence[BoundModel]) -> None:
+    """Every name in `map` and `nulls` is a feature of one of the models."""
+    features = [f.name for model in models for f in model.binding.signature.features]
+    for option, names in (("map", job.map), ("nulls", job.nulls)):
+        for name in names:
+            if name not in features:
+                raise SignatureError(
+                    f"{option}= names {name!r}, which is no feature of the model."
+                    f"{nearest(name, features)} The model wants: {', '.join(map(repr, features))}"
+                )
 
 
 def _map_of(job: Job, features: set[str], *, single: bool) -> Mapping[str, str]:

@@ -157,6 +157,9 @@ class _Task:
         work, records = self._work, self._work.records
         made = self._made(place)
         prepared = prepare(job, work.engines, made=bool(made))
+        Scorer(
+            prepared, work.product
+        )  # what the provider or a NULL policy refuses, before we begin
         written = tuple(column.name for column in prepared.wanted.columns)
         new = not prepared.exists or (job.mode is Mode.REPLACE and bool(made))
         plan = Plan(

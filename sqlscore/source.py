@@ -85,12 +85,14 @@ def _select(engine: sa.Engine, product: Product, text: str) -> Source:
     query = text.strip().rstrip(";").rstrip()
     with translated("describing the SELECT", url=engine.url), engine.connect() as connection:
         columns = product.describe(connection, textual(query).columns().subquery("source"))
-    names = [column.name for column in columns]
+    tree = parsed(query, product)
+    # SQLite gives the second one another name, by itself
+    written = [] if tree is None else [name for name in tree.named_selects if name != "*"]
+    names = max(written, [column.name for column in columns], key=len)
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise DatabaseError(f"the SELECT names a column twice: {', '.join(twice)}. Use AS")
     relation = textual(query).columns(*_columns(columns)).subquery("source")
-    tree = parsed(query, product)
     repeatable = tree is not None and is_repeatable(tree)
     return Source(
         engine=engine, product=product, name=text, relation=relation, table=None,
