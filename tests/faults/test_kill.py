@@ -1,0 +1,189 @@
+"""Kill -9, at any moment: started again, the target ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import random
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sqlscore.records import Status
+from tests.faults import killed
+from tests.fixtures.scoring import FEATURES, NEWER, Shop, expected
+
+if TYPE_CHECKING:
+    from tests.fixtures.databases import Database
+
+IDS = range(0, 1500, 3)
+
+#: where a run is killed: the function, and whether before or after it, by its phase
+MOMENTS: dict[str, tuple[str, str, int]] = {
+    "leased": ("sqlscore.lease:acquire", "leave", 0),
+    "begun": ("sqlscore.records:Records.begin", "leave", 0),
+    "proving": ("sqlscore.source:prove_key", "enter", 0),
+    "making": ("sqlscore.sink:make", "leave", 0),
+    "made": ("sqlscore.run:_Task._make", "leave", 0),
+    "storing": ("sqlscore.records:Records.store_ranges", "leave", 0),
+    "planned": ("sqlscore.run:_Task._cut", "leave", 0),
+    "reading": ("sqlscore.source:read", "enter", 3),
+    "scoring": ("sqlscore.prepare:Scorer.__call__", "leave", 4),
+    "checking": ("sqlscore.lease:Lease.check", "leave", 6),
+    "writing": ("sqlscore.run:_Writer.__call__", "enter", 2),
+    "marking": ("sqlscore.records:Records.mark", "enter", 4),
+    "marked": ("sqlscore.records:Records.mark", "leave", 4),
+    "committing": ("sqlscore.transports.dbapi:Transaction.commit", "enter", 8),
+    "committed": ("sqlscore.run:_Writer.__call__", "leave", 5),
+    "finishing": ("sqlscore.run:finish", "enter", 0),
+    "cleaning": ("sqlscore.staging:drop", "enter", 0),
+    "cleaned": ("sqlscore.staging:drop", "leave", 0),
+    "ending": ("sqlscore.records:Records.done", "leave", 0),
+    "done": ("sqlscore.run:finish", "leave", 0),
+}
+STAGING = {
+    "filling": ("sqlscore.staging:fill", "enter", 0),
+    "filled": ("sqlscore.staging:fill", "leave", 0),
+    "indexed": ("sqlscore.staging:index", "leave", 0),
+}
+REPLACING = {
+    "placing": ("sqlscore.finish:_take_place", "enter", 0),
+    "swapping": ("sqlscore.finish:_swap", "enter", 0),
+    "refilling": ("sqlscore.sink:refill", "leave", 0),
+    "placed": ("sqlscore.finish:_take_place", "leave", 0),
+}
+SWAPS = {
+    "postgres": "sqlscore.products.postgres_swap:_run",
+    "mariadb": "sqlscore.products.mysql_swap:_run",
+}
+
+
+def moment(place: str, when: str, passes: int) -> dict[str, Any]:
+    return {"place": place, "when": when, "passes": passes, "how": "SIGKILL"}
+
+
+def whole(shop: Shop, model: bytes | None = None) -> None:
+    """The target holds every key once with the right prediction, and nothing is left behind."""
+    assert shop.found() == (expected(IDS) if model is None else expected(IDS, model))
+    run = shop.scoring.runs()[0]
+    assert (run.status, run.rows, run.ranges_done) == (Status.DONE, 500, 10)
+    assert run.counts.rows == 500
+    inspector = sa.inspect(shop.database.engine)
+    names = set(inspector.get_table_names())
+    if shop.database.product.schemas:
+        names |= set(inspector.get_table_names("sqlscore"))
+    assert not [name for name in names if "stag" in name]
+
+
+def killed_at(shop: Shop, chosen: tuple[str, str, int], **job: Any) -> None:
+    code, _, err = killed.ended(killed.started(shop, moment(*chosen), **job))
+    assert code in (-9, 0), err
+
+
+def some(names: list[str], database: Database, number: int) -> list[str]:
+    """A few of the moments, others on each database."""
+    return random.Random(database.name).sample(names, number)
+
+
+def test_an_upsert_is_killed_and_started_again(database: Database):
+    shop = Shop.on(database, rows=500)
+    for name in some(list(MOMENTS), database, 4):
+        killed_at(shop, MOMENTS[name])
+    killed.done(shop)
+    whole(shop)
+
+
+def test_a_replace_is_killed_and_started_again(database: Database):
+    shop = Shop.on(database, rows=500)
+    shop.score(mode="replace")
+    shop.scoring.models.add("churn", NEWER, features=FEATURES)
+    for name in ("writing", "cleaned"):
+        killed_at(shop, MOMENTS[name], mode="replace")
+        old_or_new = shop.found()
+        assert old_or_new in (expected(IDS), expected(IDS, NEWER))
+    for name in ("swapping", "placed"):
+        killed_at(shop, REPLACING[name], mode="replace")
+        assert shop.found() in (expected(IDS), expected(IDS, NEWER))
+    killed.done(shop, mode="replace")
+    whole(shop, NEWER)
+
+
+@pytest.mark.parametrize("statement", [0, 1, 2, 3, 4, 5, 6, 7])
+@pytest.mark.soak
+def test_a_swap_is_killed_after_each_of_its_statements(database: Database, statement: int):
+    swapped_when_killed(database, statement)
+
+
+@pytest.mark.parametrize("statement", [1, 2, 3])
+def test_a_swap_that_commits_by_itself_is_killed(mariadb: Database, statement: int):
+    swapped_when_killed(mariadb, statement)
+
+
+def swapped_when_killed(database: Database, statement: int) -> None:
+    shop = Shop.on(database, rows=500)
+    shop.score(mode="replace")
+    shop.run("CREATE INDEX by_score ON predictions (score)")
+    shop.scoring.models.add("churn", NEWER, features=FEATURES)
+    place = SWAPS.get(database.name, "sqlscore.transports.dbapi:Transaction.execute")
+    passes = statement if database.name in SWAPS else 40 + statement
+    killed_at(shop, (place, "leave", passes), mode="replace")
+    assert shop.found() in (expected(IDS), expected(IDS, NEWER))
+    killed.done(shop, mode="replace")
+    whole(shop, NEWER)
+
+
+def test_a_staged_select_is_killed_and_started_again(database: Database):
+    shop = Shop.on(database, rows=500)
+    job = {"source": "SELECT DISTINCT id, age, spend FROM customers", "key": "id"}
+    for name in ("filling", "indexed"):
+        killed_at(shop, STAGING[name], **job)
+    for name in ("marking", "cleaning"):
+        killed_at(shop, MOMENTS[name], **job)
+    killed.done(shop, **job)
+    whole(shop)
+
+
+def test_an_append_is_killed_and_started_again(database: Database):
+    shop = Shop.on(database, rows=500)
+    for name in ("marked", "committed"):
+        killed_at(shop, MOMENTS[name], mode="append")
+    killed.done(shop, mode="append")
+    whole(shop)
+
+
+SOAK_KILLS = 56
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("mode", ["upsert", "replace"])
+def test_killed_at_random_moments(database: Database, mode: str, capsys: Any):
+    """Runs that are killed at moments spread over all of their work, and then finished."""
+    draw = random.Random(f"{database.name} {mode}")
+    shop = Shop.on(database, rows=500)
+    start, end = killed.time_of(shop, mode=mode)
+    kills = 0
+    while kills < SOAK_KILLS // 2:
+        for seconds in killed.moments(draw, start * 0.8, end, 4):
+            kills += killed.killed_after(shop, seconds, mode=mode)
+        killed.done(shop, mode=mode)
+        whole(shop)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{database.name}, {mode}: killed {kills} times, finished each time\n")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", [*MOMENTS, *STAGING, *REPLACING])
+def test_killed_at_each_step(database: Database, name: str):
+    shop = Shop.on(database, rows=500)
+    chosen = {**MOMENTS, **STAGING, **REPLACING}[name]
+    job: dict[str, Any] = {}
+    if name in STAGING:
+        job = {"source": "SELECT DISTINCT id, age, spend FROM customers", "key": "id"}
+    if name in REPLACING:
+        job = {"mode": "replace"}
+    if name == "refilling":
+        shop.score(mode="replace")
+        shop.run("CREATE VIEW seen AS SELECT id FROM predictions")
+    killed_at(shop, chosen, **job)
+    killed.done(shop, **job)
+    whole(shop)
