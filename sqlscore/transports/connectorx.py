@@ -1,17 +1,20 @@
 """connectorx: the fastest reader of rows over the wire, in Rust, with a connection of its own.
 
-It takes no parameters, widens small numbers, and reports errors in the middle of a stream as a
-`PanicException`, which is no `Exception`: all of that ends here. Trying to connect, it keeps on
-for 30 seconds, so a caller makes sure first that the server answers.
+It runs in a process of its own (`process.py` says why). It takes no parameters, widens small
+numbers, and reports errors in the middle of a stream as a `PanicException`, which is no
+`Exception`: all of that ends here. Trying to connect, it keeps on for 30 seconds, so a caller makes
+sure first that the server answers.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import re
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from sqlscore.errors import DatabaseError, SqlscoreError
+from sqlscore.errors import DatabaseError
+from sqlscore.transports import process
 from sqlscore.transports.failures import without_contents
 from sqlscore.transports.fit import narrowed
 
@@ -19,9 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     import pyarrow as pa
-
-# It holds Python's lock while it waits for a batch, so large ones stop every other thread for long.
-_STEP = 8192
 
 _CODE = re.compile(r"SqlState\(E?(\w{5})\)|MySqlError \{ ERROR (\d+)|code: (\d+)")
 _MESSAGE = re.compile(r"message: \"((?:[^\"\\]|\\.)*)\"|MySqlError \{ ([^}]*)\}")
@@ -39,32 +39,29 @@ def stream(
 
     Columns are matched by position. `url` is connectorx's own (percent-encoded). Every error, a
     panic too, is a `DatabaseError`. `before` are statements to run first, on the same connection.
-    Closing the iterator early leaves the server at work: whoever knows the product ends it there.
+    Closing the iterator early ends the connection; the server notices that when it next sends, so
+    whoever knows the product ends its work there.
     """
-    import connectorx
-
-    step = min(batch_rows, _STEP)
+    request = {
+        "reader": "connectorx",
+        "url": url,
+        "query": sql,
+        "before": list(before),
+        "batch_rows": batch_rows,
+    }
     try:
-        reader = connectorx.read_sql(
-            url,
-            sql,
-            return_type="arrow_stream",
-            batch_size=step,
-            pre_execution_query=list(before) or None,
-        )
-        for batch in reader:
-            for start in range(0, batch.num_rows, step):
-                yield narrowed(batch.slice(start, step), schema)
-    except (GeneratorExit, KeyboardInterrupt, SystemExit, SqlscoreError):
-        raise
-    except BaseException as error:  # its panics are no Exception
+        with closing(process.read(request)) as batches:
+            for batch in batches:
+                for start in range(0, batch.num_rows, batch_rows):
+                    yield narrowed(batch.slice(start, batch_rows), schema)
+    except process.ReaderFailed as error:
         raise _database_error(error) from error
 
 
-def _database_error(error: BaseException) -> DatabaseError:
+def _database_error(error: process.ReaderFailed) -> DatabaseError:
     text = str(error)
     code, message = _found(_CODE, text), _found(_MESSAGE, text)
-    words = without_contents(message or text.splitlines()[0][:200])
+    words = without_contents(message or (text.splitlines() or [""])[0][:200])
     failure = DatabaseError(
         f"the stream of rows broke off{f' ({code})' if code else ''}: {words}. "
         "What was read before is not final"

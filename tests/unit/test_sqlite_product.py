@@ -21,7 +21,7 @@ from sqlscore.products import engine_for
 from sqlscore.products.product import Declared, Target, Write
 from sqlscore.products.sqlite import SQLITE, literal
 from sqlscore.products.sqlite_columns import restored
-from sqlscore.transports import adbc, dbapi
+from sqlscore.transports import dbapi, process
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
@@ -319,8 +319,8 @@ def test_a_reading_process_that_dies_is_an_error(engine: Engine) -> None:
     count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000)"
     run(engine, f"INSERT INTO t {count} SELECT i FROM n")
     schema = pa.schema([("c", pa.int64())])
-    worker = adbc._take()
-    adbc._give_back(worker)  # the next reader gets this one
+    worker = process._take()
+    process._give_back(worker)  # the next reader gets this one
     stream = SQLITE.read(engine, sa.select(sa.text("c FROM t")), schema, batch_rows=100)
     next(stream)
     worker._process.kill()

@@ -1,8 +1,8 @@
-"""A process that reads SQLite files for another one; `adbc.py` starts it and says why.
+"""A process that reads for another one; `process.py` starts it and says why.
 
 It runs as a script of its own, so it imports nothing of sqlscore. Each request is a line of JSON on
-standard input. Its answer on standard output is an Arrow IPC stream, then a line of JSON: empty,
-or with the error that ended the stream. It ends when standard input does.
+standard input that names a reader. Its answer on standard output is an Arrow IPC stream, then a
+line of JSON: empty, or with the error that ended the stream. It ends when standard input does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-import adbc_driver_sqlite.dbapi
 import pyarrow as pa
 
 if TYPE_CHECKING:
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
 def main() -> None:
     """Serve requests one after the other."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
-    out = sys.stdout.buffer
+    out = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
+    os.dup2(2, 1)  # what a library prints must not get between the batches
     for line in sys.stdin.buffer:
         outcome = _serve(json.loads(line), out)
         out.write(json.dumps(outcome).encode() + b"\n")
@@ -31,17 +31,41 @@ def main() -> None:
 
 
 def _serve(request: dict[str, Any], out: Any) -> dict[str, str]:
-    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in request["columns"]])
-    with pa.ipc.new_stream(out, schema) as stream:
-        try:
-            for batch in _batches(request, schema):
-                stream.write_batch(batch)
-        except (OSError, ValueError, KeyError, adbc_driver_sqlite.dbapi.Error) as error:
-            return {"error": str(error)}
+    batches = READERS[request["reader"]](request)
+    stream = None
+    try:
+        for batch in batches:
+            if stream is None:
+                stream = pa.ipc.new_stream(out, batch.schema)
+            stream.write_batch(batch)
+            out.flush()
+    except BrokenPipeError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - connectorx panics with what is no Exception
+        return {"error": str(error) or type(error).__name__}
+    finally:
+        (stream or pa.ipc.new_stream(out, pa.schema([]))).close()
     return {}
 
 
-def _batches(request: dict[str, Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def connectorx(request: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+    """Rows over the wire, with the types that connectorx gives them."""
+    import connectorx
+
+    yield from connectorx.read_sql(
+        request["url"],
+        request["query"],
+        return_type="arrow_stream",
+        batch_size=request["batch_rows"],
+        pre_execution_query=request["before"] or None,
+    )
+
+
+def sqlite(request: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+    """Rows of a SQLite file by ADBC, with the types that were asked for."""
+    import adbc_driver_sqlite.dbapi
+
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in request["columns"]])
     connection = adbc_driver_sqlite.dbapi.connect(request["path"])
     with connection, connection.cursor() as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {int(request['busy_ms'])}")
@@ -52,6 +76,9 @@ def _batches(request: dict[str, Any], schema: pa.Schema) -> Iterator[pa.RecordBa
         if reader.schema.types != schema.types:
             raise ValueError("a value is of another kind than its column")
         yield from _without_first(reader, schema)
+
+
+READERS = {"connectorx": connectorx, "sqlite": sqlite}
 
 
 def _without_first(
