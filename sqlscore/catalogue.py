@@ -65,7 +65,7 @@ def _names(inspector: sa.Inspector, schema: str | None) -> list[str]:
 
 def no_table(connection: sa.Connection, text: str) -> str:
     """The message for a name that no table has: what is near, and what there is."""
-    names = _names(sa.inspect(connection), None)
+    names = [n for n in _names(sa.inspect(connection), None) if not n.startswith("sqlscore_")]
     shown = ", ".join(names[:20]) or "none"
     return f"there is no table or view {text!r}.{nearest(text, names)} Tables here: {shown}"
 

@@ -9,7 +9,6 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from sqlscore import run as runs
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     import onnx
+    import pyarrow as pa
 
     from sqlscore.versions import Version
 
@@ -107,8 +107,8 @@ class Database:
         the run, where there was one, is the error's attribute ``run``.
         """
         job = Job(
-            models=_names(models), source=source, target=target, key=_names(key), mode=Mode(mode),
-            columns=tuple(columns), map=dict(map or {}), nulls=_policies(nulls),
+            models=_names(models), source=source, target=target, key=_names(key),
+            mode=Mode.of(mode), columns=tuple(columns), map=dict(map or {}), nulls=_policies(nulls),
             incremental=incremental, lag_seconds=_seconds(lag), only_new=only_new,
             provider=provider, name=name,
         )  # fmt: skip
@@ -134,7 +134,7 @@ class Database:
 
     def preview(
         self,
-        model: str,
+        models: str | Sequence[str],
         *,
         source: str,
         limit: int,
@@ -142,14 +142,16 @@ class Database:
         columns: Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
+        provider: str = "cpu",
+        source_db: str | sa.Engine | None = None,
     ) -> pa.Table:
         """Score the first rows of a source and write them nowhere: key, columns, predictions."""
         job = Job(
-            models=(model,), source=source, target=_NOWHERE, key=_names(key), map=dict(map or {}),
-            columns=tuple(columns), nulls=_policies(nulls),
+            models=_names(models), source=source, target=_NOWHERE, key=_names(key),
+            map=dict(map or {}), columns=tuple(columns), nulls=_policies(nulls), provider=provider,
         )  # fmt: skip
-        prepared = prepare(job, Engines.one(self.engine))
-        return pa.Table.from_batches(preview(prepared, limit))
+        with _engines(self, source_db, None) as engines:
+            return preview(prepare(job, engines), limit)
 
     def bind(
         self,
@@ -171,7 +173,7 @@ class Database:
         """
         job = Job(
             models=_names(models), source=source, target=target or _NOWHERE, key=_names(key),
-            mode=Mode(mode), columns=tuple(columns), map=dict(map or {}), nulls=_policies(nulls),
+            mode=Mode.of(mode), columns=tuple(columns), map=dict(map or {}), nulls=_policies(nulls),
         )  # fmt: skip
         with _engines(self, source_db, target_db) as engines:
             return Bound.of(prepare(job, engines))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlscore.errors import JobConflict
+from sqlscore.errors import JobConflict, SqlscoreError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +21,16 @@ class Mode(StrEnum):
     UPSERT = "upsert"  #: rows with a key that is there get new values, the others are added
     APPEND = "append"  #: rows are added; a key that is there is an error
     UPDATE = "update"  #: columns of the source table itself get the predictions
-    REPLACE = (
-        "replace"  #: the target holds exactly the new rows in the end, the old ones until then
-    )
+    REPLACE = "replace"  #: the target holds the new rows in the end, and the old ones until then
+
+    @classmethod
+    def of(cls, name: str) -> Mode:
+        """The mode of that name; `SqlscoreError` for any other."""
+        if name not in list(cls):
+            raise SqlscoreError(
+                f"{name!r} is no mode.{nearest(name, cls)} There are: {', '.join(cls)}"
+            )
+        return cls(name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

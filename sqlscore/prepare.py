@@ -25,7 +25,7 @@ from sqlscore.registry import Registry
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import sqlalchemy as sa
 
@@ -315,10 +315,10 @@ def _target(
     return sink.check(engines.target, product, found, wanted, needs_key=needs_key)
 
 
-def preview(prepared: Prepared, limit: int) -> Iterator[pa.RecordBatch]:
+def preview(prepared: Prepared, limit: int) -> pa.Table:
     """The first rows' key, passed columns and predictions, scored and written nowhere."""
     scorer = Scorer(prepared, product_for(prepared.source.engine))
-    for batch in sources.read(
-        prepared.source, prepared.layout.projection, batch_rows=8192, limit=limit
-    ):
-        yield scorer(batch)[0]
+    projection = prepared.layout.projection
+    empty = pa.RecordBatch.from_pylist([], schema=projection.schema)
+    batches = sources.read(prepared.source, projection, batch_rows=8192, limit=limit)
+    return pa.Table.from_batches([scorer(batch)[0] for batch in (empty, *batches)])

@@ -105,7 +105,8 @@ def score(
     }  # fmt: skip
     with options.opened(db) as database:
         if limit is not None:
-            _preview(database, models, {**bound, "limit": limit}, as_json=as_json)
+            looked = {"limit": limit, "provider": provider, "source_db": source_db}
+            _preview(database, models, {**bound, **looked}, as_json=as_json)
         elif dry_run:
             _bind(database, models, {**bound, **places}, as_json=as_json)
         else:
@@ -120,9 +121,7 @@ def _bind(database: Database, models: list[str], wanted: dict[str, Any], *, as_j
 def _preview(
     database: Database, models: list[str], wanted: dict[str, Any], *, as_json: bool
 ) -> None:
-    if len(models) > 1:
-        raise typer.BadParameter("--limit looks at one model at a time")
-    rows = database.preview(models[0], **wanted)
+    rows = database.preview(models, **wanted)
     present.document(rows.to_pylist()) if as_json else present.arrow_table(rows)
 
 
