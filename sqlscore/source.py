@@ -113,13 +113,19 @@ def _base(engine: sa.Engine, product: Product, tree: exp.Query) -> Base | None:
 
 
 def select_key(source: Source, key: Sequence[str]) -> tuple[Column, ...]:
-    """The key's columns: those named, else the table's primary key. `DatabaseError` if neither."""
+    """The key's columns: those named, else the primary key of the table that the rows are from.
+
+    Raises `DatabaseError` where there is neither, or a SELECT leaves a part of the key out.
+    """
     if key:
         return tuple(source.column(name) for name in key)
-    names: Sequence[str] = ()
-    if source.table is not None:
+    names: list[str] = []
+    if source.base is not None:
+        passed_as = {inner: outer for outer, inner in source.base.names.items()}
         with translated("looking for the key"), source.engine.connect() as connection:
-            names = source.product.keys(connection, source.table).primary
+            primary = source.product.keys(connection, source.base.table).primary
+        names = [passed_as[name] for name in primary if name in passed_as]
+        names = names if len(names) == len(primary) else []
     if not names:
         raise DatabaseError(
             f"the source {source.name!r} has no primary key that the catalogue knows. Say which "
