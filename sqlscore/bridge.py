@@ -12,12 +12,15 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
+from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Generator, Iterable
 
     import pyarrow as pa
 
@@ -30,6 +33,19 @@ Result = TypeVar("Result")
 AHEAD = 8
 
 
+class Overlap(Enum):
+    """What may happen while a range is written; scoring always may."""
+
+    READING = "reading"
+    READING_UNTIL_COMMIT = "reading until commit"  #: where a reader would stand in its way
+    NOTHING = "nothing"  #: where reader and writer share one connection
+
+
+#: called by whoever writes a range just before it commits; returns when nothing is read
+Ready = Callable[[], object]
+Write = Callable[["KeyRange", "list[Result]", Ready], None]
+
+
 def workers() -> int:
     """One scoring thread a core that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -40,15 +56,14 @@ def run(
     *,
     read: Callable[[KeyRange], Generator[pa.RecordBatch]],
     predict: Callable[[pa.RecordBatch], Result],
-    write: Callable[[KeyRange, list[Result]], None],
-    apart: bool,
+    write: Write[Result],
+    overlap: Overlap = Overlap.READING,
 ) -> None:
     """Score the ranges. What any stage raises is raised here, when the other stages have ended.
 
-    With `apart` nothing is read while a range is written (products whose readers stand in the way
-    of a commit, and sources and targets that share one connection); scoring still overlaps both.
+    `write` calls its third argument just before it commits.
     """
-    loop = _alternating if apart else _overlapped
+    loop = _LOOPS[overlap]
     with ThreadPoolExecutor(workers(), thread_name_prefix="sqlscore-predict") as pool:
         try:
             loop(ranges, read, lambda batch: pool.submit(predict, batch), write)
@@ -61,7 +76,7 @@ def _alternating(
     ranges: Iterable[KeyRange],
     read: Callable[[KeyRange], Generator[pa.RecordBatch]],
     submit: Callable[[pa.RecordBatch], Future[Result]],
-    write: Callable[[KeyRange, list[Result]], None],
+    write: Write[Result],
 ) -> None:
     """Read a range to its end, then write the one before it, which was scored meanwhile."""
     before: tuple[KeyRange, list[Future[Result]]] | None = None
@@ -69,17 +84,54 @@ def _alternating(
         with closing(read(range_)) as batches:
             futures = [submit(batch) for batch in batches]
         if before is not None:
-            write(before[0], [future.result() for future in before[1]])
+            write(before[0], [future.result() for future in before[1]], _nothing)
         before = range_, futures
     if before is not None:
-        write(before[0], [future.result() for future in before[1]])
+        write(before[0], [future.result() for future in before[1]], _nothing)
+
+
+def _meeting(
+    ranges: Iterable[KeyRange],
+    read: Callable[[KeyRange], Generator[pa.RecordBatch]],
+    submit: Callable[[pa.RecordBatch], Future[Result]],
+    write: Write[Result],
+) -> None:
+    """Read a range while the one before it is written; that commits when the reader is closed.
+
+    A write begins when the reader has begun: one that came later might wait for the write's end,
+    and the write for its.
+    """
+    before: tuple[KeyRange, list[Future[Result]]] | None = None
+
+    def read_all(range_: KeyRange, begun: threading.Event) -> list[Future[Result]]:
+        futures = []
+        try:
+            with closing(read(range_)) as batches:
+                for batch in batches:
+                    futures.append(submit(batch))
+                    begun.set()
+        finally:
+            begun.set()
+        return futures
+
+    with ThreadPoolExecutor(1, thread_name_prefix="sqlscore-read") as reader:
+        for range_ in ranges:
+            begun = threading.Event()
+            reading = reader.submit(read_all, range_, begun)
+            if before is not None:
+                results = [future.result() for future in before[1]]
+                begun.wait()
+                write(before[0], results, partial(wait, [reading]))
+            before = range_, reading.result()
+    if before is not None:
+        write(before[0], [future.result() for future in before[1]], _nothing)
 
 
 def _overlapped(
     ranges: Iterable[KeyRange],
     read: Callable[[KeyRange], Generator[pa.RecordBatch]],
     submit: Callable[[pa.RecordBatch], Future[Result]],
-    write: Callable[[KeyRange, list[Result]], None],
+    write: Write[Result],
 ) -> None:
     """Read in a thread of its own; write here, in the order of the ranges."""
     reader = _Reader(ranges, read, submit)
@@ -90,10 +142,21 @@ def _overlapped(
             if isinstance(item, Future):
                 results.append(item.result())
             else:
-                write(item, results)
+                write(item, results, _nothing)
                 results = []
     finally:
         reader.stop()
+
+
+def _nothing() -> None:
+    """Nothing to wait for: readers do not stand in the way of a commit, or there is none."""
+
+
+_LOOPS: dict[Overlap, Callable[..., None]] = {
+    Overlap.READING: _overlapped,
+    Overlap.READING_UNTIL_COMMIT: _meeting,
+    Overlap.NOTHING: _alternating,
+}
 
 
 class _Stopped(Exception):

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     import pyarrow as pa
+    import sqlalchemy as sa
 
     from sqlscore.lease import Lease
-    from sqlscore.products.product import Target, Unit
+    from sqlscore.products.product import Product, Target, Unit
     from sqlscore.ranges import KeyRange
 
 _HOW = {
@@ -289,8 +290,9 @@ class _Task:
             read=read,
             predict=Scorer(prepared, work.product),
             write=writer,
-            apart=work.product.readers_block_commit(engines.target)
-            or prepared.source.product.readers_block_commit(engines.source),
+            overlap=_overlap(
+                (work.product, engines.target), (prepared.source.product, engines.source)
+            ),
         )
         return finish(work, self._held, run, plan)
 
@@ -335,7 +337,9 @@ class _Writer:
         self._work, self._held, self._run = work, held, run
         self._target, self._how, self._committed = target, how, committed
 
-    def __call__(self, range_: KeyRange, results: list[tuple[pa.RecordBatch, Counts]]) -> None:
+    def __call__(
+        self, range_: KeyRange, results: list[tuple[pa.RecordBatch, Counts]], ready: bridge.Ready
+    ) -> None:
         batches = [batch for batch, _ in results]
         counts = sum((counts for _, counts in results), Counts())
         rows = sum(batch.num_rows for batch in batches)
@@ -345,8 +349,18 @@ class _Writer:
                 unit.write(self._target, batches, self._how)
             self._work.records.mark(unit, self._run, range_, rows, counts)
 
-        self._work.tell(self._held, write)
+        self._work.tell(self._held, write, lambda _: ready())
         self._committed(rows)
+
+
+def _overlap(*databases: tuple[Product, sa.Engine]) -> bridge.Overlap:
+    """What may go on beside a write, by what the products of target and source can bear."""
+    blocking = [(p, engine) for p, engine in databases if p.readers_block_commit(engine)]
+    if not blocking:
+        return bridge.Overlap.READING
+    if all(product.reads_elsewhere(engine) for product, engine in blocking):
+        return bridge.Overlap.READING_UNTIL_COMMIT
+    return bridge.Overlap.NOTHING
 
 
 #: codes of a key that is there already: SQLSTATE, MariaDB's number, SQLite's names

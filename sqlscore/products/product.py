@@ -166,6 +166,8 @@ class Product:
     unit: Callable[[Engine, Connection | None], Unit]
     #: readers must be closed while a unit commits (SQLite with a rollback journal)
     readers_block_commit: Callable[[Engine], bool]
+    #: `read` has a connection of its own, so it may be open beside a unit, until that commits
+    reads_elsewhere: Callable[[Engine], bool] = lambda _engine: True
     #: why a table cannot hold a run's promise (a non-transactional engine); None: it can
     unfit: Callable[[Connection, Table], str | None]
     #: what hangs on a table (views, foreign keys, publications), by name; empty: it can be swapped

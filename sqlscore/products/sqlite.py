@@ -196,6 +196,11 @@ def readers_block_commit(engine: Engine) -> bool:
         return bool(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() != "wal")
 
 
+def reads_elsewhere(engine: Engine) -> bool:
+    """Whether another process reads the file; over the engine, one connection may be all it has."""
+    return _file(engine) is not None
+
+
 SQLITE = Product(
     name="SQLite",
     dialect="sqlite",
@@ -220,6 +225,7 @@ SQLITE = Product(
     read=read,
     unit=unit,
     readers_block_commit=readers_block_commit,
+    reads_elsewhere=reads_elsewhere,
     unfit=unfit,
     dependents=dependents,
     swap=swap,

@@ -27,6 +27,7 @@ _TAKES = {
     Affinity.REAL: pa.float64(),
     Affinity.TEXT: pa.string(),
 }
+_CACHE_KIB = 16 * 1024
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
@@ -58,6 +59,9 @@ class SqliteUnit(Transaction):
         super().__enter__()
         try:
             with self.translated("beginning a transaction"):
+                if self._given is None:
+                    # pages that do not fit would wait for every reader's end, long before commit
+                    self.connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE_KIB}")
                 _begin(self.connection)
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)

@@ -38,7 +38,6 @@ from tests.fixtures.scoring import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlscore.ranges import KeyRange
     from tests.fixtures.databases import Database
 
 IDS = range(0, 900, 3)
@@ -58,11 +57,11 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, ranges: int) -> None:
     """Let the next run write so many ranges, and end at the one after them."""
     write, left = runs._Writer.__call__, [ranges]
 
-    def limited(self: Any, range_: KeyRange, results: Any) -> None:
+    def limited(*given: Any) -> None:
         if not left[0]:
             raise Stopped
         left[0] -= 1
-        write(self, range_, results)
+        write(*given)
 
     monkeypatch.setattr(runs._Writer, "__call__", limited)
 
