@@ -66,6 +66,7 @@ class Run:
     started_at: datetime  #: UTC
     finished_at: datetime | None
     error: str | None
+    unmarked: int = 0  #: rows whose watermark is NULL: no incremental run reads them
     resumed: bool = False  #: this call went on with a run that was there
 
     @property
@@ -174,11 +175,11 @@ class Records:
         running = sa.and_(self._runs.c.id == run, at_work)
         unit.execute(sa.update(self._runs).where(running).values(status=Status.FAILED))
 
-    def watermark(self, unit: Unit, job: str) -> str | None:
-        """How far a job got, as stored text; None: it never ended."""
+    def watermark(self, unit: Unit, job: str) -> tuple[str, str] | None:
+        """How far a job got, as stored text, and by which run; None: it never ended."""
         marks = self._watermarks
-        found = unit.fetch(sa.select(marks.c.high).where(marks.c.job == job))
-        return found[0][0] if found else None
+        found = unit.fetch(sa.select(marks.c.high, marks.c.run).where(marks.c.job == job))
+        return (found[0][0], found[0][1]) if found else None
 
     def set_watermark(self, unit: Unit, job: str, high: str, run: str) -> None:
         """Note how far a job got."""
@@ -245,5 +246,5 @@ class Records:
             rows=sum(rows for rows, _ in done), total=plan.total, ranges=len(ranges),
             ranges_done=len(done), counts=sum((counts for _, counts in done), Counts()),
             owner=row["owner"], started_at=row["started_at"], finished_at=row["finished_at"],
-            error=row["error"],
+            error=row["error"], unmarked=(plan.watermark or {}).get("nulls", 0),
         )  # fmt: skip

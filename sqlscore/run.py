@@ -215,6 +215,11 @@ class _Task:
         prepared = prepare(
             job, work.engines, versions=plan.versions, staged=source, made=bool(plan.made)
         )
+        if not prepared.exists:
+            raise JobConflict(
+                f"the target {job.target!r} is not there any more, and with it what the unfinished "
+                "run had written. Begin anew: --restart"
+            )
         now_is = (
             tuple(model.version.sha256 for model in prepared.models),
             tuple(dict(model.binding.columns) for model in prepared.models),
@@ -252,8 +257,7 @@ class _Task:
     def _cut(self, run: str, plan: Plan, prepared: Prepared) -> Plan:
         """Fix the watermark and the ranges, and store them."""
         work, source = self._work, prepared.source
-        low = work.ask(lambda unit: work.records.watermark(unit, plan.job.identity))
-        mark = slices.watermark(prepared, low)
+        mark = slices.watermark(prepared, self._low(plan, prepared))
         plan = dataclasses.replace(
             plan, watermark=None if mark is None else dataclasses.asdict(mark)
         )
@@ -263,6 +267,22 @@ class _Task:
         plan = dataclasses.replace(plan, total=(len(ranges) - 1) * RANGE_ROWS + last)
         work.tell(self._held, lambda unit: work.records.store_ranges(unit, run, ranges, plan))
         return plan
+
+    def _low(self, plan: Plan, prepared: Prepared) -> str | None:
+        """How far the job's last run got; nowhere, if the target has gone since."""
+        work, job = self._work, plan.job
+        found = work.ask(lambda unit: work.records.watermark(unit, job.identity))
+        if job.incremental is None or found is None:
+            return None
+        high, run = found
+        before = work.ask(lambda unit: work.records.plan(unit, run)).job
+        if slices.about(before) != slices.about(job):
+            raise JobConflict(
+                f"job {job.identity!r} got as far as its watermark with another source, target "
+                f"or watermark column ({slices.about(before)}): from there it would leave rows "
+                "out. Give this job another name"
+            )
+        return high if prepared.exists else None
 
     def _where(self, plan: Plan, prepared: Prepared) -> sources.Condition:
         same = prepared.source.engine is self._work.engines.target

@@ -5,6 +5,7 @@ A watermark's upper end is fixed when the run begins, so that a resumed run sees
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,12 @@ def check(job: Job) -> None:
         raise SqlscoreError("lag= belongs to incremental=, and there is none")
 
 
+def about(job: Job) -> str:
+    """What a watermark belongs to: it means nothing for another source or target."""
+    parts = (job.source, job.target, job.incremental, job.source_db)
+    return ", ".join(str(part) for part in parts if part)
+
+
 def watermark(prepared: Prepared, low: str | None) -> Watermark | None:
     """How far this run will go, if the job is incremental, from where the last one got."""
     job, source = prepared.job, prepared.source
@@ -63,8 +70,10 @@ def _behind(value: Any, lag: float) -> Any:
     """`lag` before a watermark: seconds before a time, as much less than a number."""
     if not lag:
         return value
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime):
         return value - timedelta(seconds=lag)
+    if isinstance(value, date):  # which forgets all but whole days
+        return value - timedelta(days=math.ceil(lag / 86_400))
     if isinstance(value, str):
         return _behind_text(value, lag)
     return value - type(value)(lag)
@@ -80,11 +89,8 @@ def _behind_text(value: str, lag: float) -> str:
         ) from None
     separator = value[10:11] or " "
     precision = "microseconds" if "." in value else "seconds"
-    return (
-        moved.isoformat(sep=separator, timespec=precision)
-        if len(value) > 10
-        else value[:0] + (moved.date().isoformat())
-    )
+    whole = moved.isoformat(sep=separator, timespec=precision)
+    return whole if len(value) > 10 else moved.date().isoformat()
 
 
 def where(
