@@ -59,7 +59,7 @@ def _spelled(inspector: sa.Inspector, schema: str | None, name: str) -> str:
 def _names(inspector: sa.Inspector, schema: str | None) -> list[str]:
     try:
         return [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
-    except sa.exc.NoSuchTableError:
+    except (sa.exc.NoSuchTableError, sa.exc.OperationalError):  # no such schema
         return []
 
 

@@ -6,6 +6,7 @@ and a text that sqlglot cannot read counts as one of which nothing is known.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -19,15 +20,24 @@ if TYPE_CHECKING:
     from sqlscore.products.product import Product
 
 
+#: comments and parentheses, a word that begins a query, and something after it
+_QUERY = re.compile(
+    r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*(?:select|with|values|from)[\s(*/\"'`\[]+\S",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
 def is_select(text: str) -> bool:
     """Whether a source's text is a query, and no name."""
-    first = text.lstrip("( \t\r\n").split(None, 1)
-    return len(first) == 2 and first[0].casefold() in {"select", "with", "values", "from"}
+    return _QUERY.match(text) is not None
 
 
 def textual(query: str) -> sa.TextClause:
-    """A user's own query, word for word: a colon in it starts no parameter."""
-    return sa.text(query.replace(":", r"\:"))
+    """A user's own query, word for word: a colon in it starts no parameter.
+
+    The line ends behind it, so that a comment there does not take in what follows.
+    """
+    return sa.text(query.replace(":", r"\:") + ("\n" if "--" in query or "#" in query else ""))
 
 
 def parsed(query: str, product: Product) -> exp.Query | None:
@@ -36,6 +46,8 @@ def parsed(query: str, product: Product) -> exp.Query | None:
         tree = sqlglot.parse_one(query, dialect=product.dialect)
     except SqlglotError:
         return None
+    if isinstance(tree, exp.Subquery) and not tree.alias:  # in parentheses
+        tree = tree.unnest()
     return tree if isinstance(tree, exp.Query) else None
 
 
