@@ -13,14 +13,15 @@ import sqlalchemy as sa
 
 import sqlscore
 from benchmarks.processes import processor_seconds
-from sqlscore import bridge, sink
-from sqlscore import source as sources
-from sqlscore.jobs import Job
-from sqlscore.prepare import Engines, Prepared, Scorer, prepare
+from sqlscore import bridge
+from sqlscore.jobs.job import Job
+from sqlscore.jobs.prepare import Engines, Prepared, Scorer, prepare
+from sqlscore.jobs.records import Plan, new_id
+from sqlscore.jobs.run import RANGE_ROWS, batch_rows
+from sqlscore.jobs.work import Work
 from sqlscore.products.product import Write
-from sqlscore.records import Plan, new_id
-from sqlscore.run import RANGE_ROWS, batch_rows
-from sqlscore.work import Work
+from sqlscore.relations import sink
+from sqlscore.relations import source as sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from benchmarks.models import Model
-    from sqlscore.counts import Counts
+    from sqlscore.predictor.counts import Counts
 
     Scored = tuple[pa.RecordBatch, Counts]
 

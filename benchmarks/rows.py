@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 
-from sqlscore import sink
 from sqlscore.products import engine_for, product_for
 from sqlscore.products.product import Write
+from sqlscore.relations import sink
 from sqlscore.types import Column
 
 if TYPE_CHECKING:

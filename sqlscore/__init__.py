@@ -18,8 +18,8 @@ if TYPE_CHECKING:
         SignatureError,
         SqlscoreError,
     )
+    from sqlscore.jobs.records import Run
     from sqlscore.model import Model, load
-    from sqlscore.records import Run
 
 __all__ = [
     "Database",
@@ -49,7 +49,7 @@ _HOMES = {
     "ModelError": "sqlscore.errors",
     "ProviderError": "sqlscore.errors",
     "RegistryError": "sqlscore.errors",
-    "Run": "sqlscore.records",
+    "Run": "sqlscore.jobs.records",
     "SignatureError": "sqlscore.errors",
     "SqlscoreError": "sqlscore.errors",
     "connect": "sqlscore.database",

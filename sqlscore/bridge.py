@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from sqlscore.ranges import KeyRange
+    from sqlscore.relations.ranges import KeyRange
 
 Result = TypeVar("Result")
 

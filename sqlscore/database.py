@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore import run as runs
-from sqlscore import source as sources
 from sqlscore.errors import JobConflict, RegistryError
-from sqlscore.jobs import Job, Mode
+from sqlscore.jobs import run as runs
+from sqlscore.jobs.job import Job, Mode
+from sqlscore.jobs.prepare import Engines, Prepared, prepare, preview
+from sqlscore.jobs.records import Records, Run
 from sqlscore.model import Model, stored
-from sqlscore.nulls import NullPolicy
-from sqlscore.prepare import Engines, Prepared, prepare, preview
+from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.products import engine_for, product_for
-from sqlscore.records import Records, Run
 from sqlscore.registry import Registry
+from sqlscore.relations import source as sources
 from sqlscore.tables import layout_version, owned
 from sqlscore.transports.failures import translated
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import onnx
     import pyarrow as pa
 
-    from sqlscore.versions import Version
+    from sqlscore.registry.versions import Version
 
 
 def connect(url: str | sa.URL | sa.Engine) -> Database:

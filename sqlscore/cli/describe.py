@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlscore.database import Bound
-    from sqlscore.records import Run
+    from sqlscore.jobs.records import Run
+    from sqlscore.registry.versions import Version
     from sqlscore.signature import Signature
-    from sqlscore.versions import Version
 
 #: what a tally counts, in people's words, for a feature and for a prediction
 _COUNTED = {"nulls": "NULL", "nans": "NaN", "infinities": "±inf", "overflows": "past float range"}

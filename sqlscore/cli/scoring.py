@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sqlscore.cli import describe, options, present, progress
-from sqlscore.jobs import Mode
+from sqlscore.jobs.job import Mode
 
 if TYPE_CHECKING:
     from sqlscore.database import Database

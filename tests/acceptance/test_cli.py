@@ -22,9 +22,10 @@ import sqlalchemy as sa
 import typer
 
 import sqlscore
-from sqlscore import lease, sink
 from sqlscore.cli import app, main, progress
 from sqlscore.demo import penguins
+from sqlscore.jobs import lease
+from sqlscore.relations import sink
 from sqlscore.tables import ensure
 from tests.fixtures import models
 

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 
 import sqlscore
-from sqlscore import run as runs
 from sqlscore.errors import DatabaseError, JobConflict
 from tests.fixtures.scoring import (
     COLUMNS,
@@ -25,6 +24,7 @@ from tests.fixtures.scoring import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlscore.jobs import run as runs
     from tests.fixtures.databases import Database
 
 MORNING = datetime(2026, 1, 1, 8)

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from sqlscore import finish, sink
 from sqlscore.errors import DatabaseError, SqlscoreError
-from sqlscore.records import Status
+from sqlscore.jobs import finish
+from sqlscore.jobs.records import Status
+from sqlscore.relations import sink
 from tests.fixtures.scoring import FEATURES, NEWER, Shop, customers, expected, small_ranges
 
 if TYPE_CHECKING:

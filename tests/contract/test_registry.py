@@ -12,10 +12,10 @@ import onnx
 import pytest
 import sqlalchemy as sa
 
-from sqlscore import model_rows, tables
+from sqlscore import tables
 from sqlscore.errors import DatabaseError, ModelError, RegistryError
 from sqlscore.model import stored
-from sqlscore.registry import Registry
+from sqlscore.registry import Registry, model_rows
 from tests.fixtures import models
 
 if TYPE_CHECKING:

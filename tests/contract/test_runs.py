@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from sqlscore import lease, tables
-from sqlscore import run as runs
-from sqlscore import source as sources
+from sqlscore import tables
 from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError
-from sqlscore.prepare import Engines
-from sqlscore.records import Status
-from sqlscore.work import Work
+from sqlscore.jobs import lease
+from sqlscore.jobs import run as runs
+from sqlscore.jobs.prepare import Engines
+from sqlscore.jobs.records import Status
+from sqlscore.jobs.work import Work
+from sqlscore.relations import source as sources
 from tests.fixtures import models
 from tests.fixtures.scoring import (
     FEATURES,

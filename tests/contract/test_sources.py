@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 import sqlscore
-from sqlscore import staging
+from sqlscore.jobs import staging
 from tests.fixtures import models
 from tests.fixtures.scoring import (
     COLUMNS,

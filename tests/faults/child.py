@@ -15,7 +15,7 @@ import warnings
 from typing import Any
 
 import sqlscore
-from sqlscore import run as runs
+from sqlscore.jobs import run as runs
 
 
 def arm(place: str, *, when: str, passes: int, how: str) -> None:

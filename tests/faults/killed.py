@@ -63,7 +63,7 @@ def time_of(shop: Shop, **job: Any) -> tuple[float, float]:
     """When the work of a run begins and ends after the start of its process, about, in seconds."""
     began = time.monotonic()
     code, _, err = ended(
-        started(shop, {"place": "sqlscore.run:start", "when": "enter", "passes": 0,
+        started(shop, {"place": "sqlscore.jobs.run:start", "when": "enter", "passes": 0,
                        "how": "SIGKILL"}, **job)
     )  # fmt: skip
     assert code == -9, err

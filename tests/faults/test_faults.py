@@ -14,9 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 import sqlscore
-from sqlscore import run as runs
 from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError
-from sqlscore.records import Records, Status
+from sqlscore.jobs.records import Records, Status
 from tests.faults import killed
 from tests.fixtures import models
 from tests.fixtures.scoring import (
@@ -33,6 +32,7 @@ from tests.fixtures.scoring import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlscore.jobs import run as runs
     from tests.fixtures.databases import Database
 
 IDS = range(0, 900, 3)
@@ -254,7 +254,7 @@ def test_a_value_of_another_kind_half_way(sqlite: Database, monkeypatch: pytest.
 def test_an_interrupt_from_the_keyboard(database: Database):
     shop = Shop.on(database, rows=500)
     moment = {
-        "place": "sqlscore.run:_Writer.__call__",
+        "place": "sqlscore.jobs.run:_Writer.__call__",
         "when": "leave",
         "passes": 2,
         "how": "SIGINT",
@@ -273,7 +273,7 @@ def test_an_interrupt_from_the_keyboard(database: Database):
 def test_a_second_process_is_told_who_holds_the_target(database: Database):
     shop = Shop.on(database, rows=500)
     moment = {
-        "place": "sqlscore.run:_Writer.__call__",
+        "place": "sqlscore.jobs.run:_Writer.__call__",
         "when": "leave",
         "passes": 2,
         "how": "SIGSTOP",

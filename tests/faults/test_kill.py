@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from sqlscore.records import Status
+from sqlscore.jobs.records import Status
 from tests.faults import killed
 from tests.fixtures.scoring import FEATURES, NEWER, Shop, expected
 
@@ -20,37 +20,37 @@ IDS = range(0, 1500, 3)
 
 #: where a run is killed: the function, and whether before or after it, by its phase
 MOMENTS: dict[str, tuple[str, str, int]] = {
-    "leased": ("sqlscore.lease:acquire", "leave", 0),
-    "begun": ("sqlscore.records:Records.begin", "leave", 0),
-    "proving": ("sqlscore.source:prove_key", "enter", 0),
-    "making": ("sqlscore.sink:make", "leave", 0),
-    "made": ("sqlscore.run:_Task._make", "leave", 0),
-    "storing": ("sqlscore.records:Records.store_ranges", "leave", 0),
-    "planned": ("sqlscore.run:_Task._cut", "leave", 0),
-    "reading": ("sqlscore.source:read", "enter", 3),
-    "scoring": ("sqlscore.prepare:Scorer.__call__", "leave", 4),
-    "checking": ("sqlscore.lease:Lease.check", "leave", 6),
-    "writing": ("sqlscore.run:_Writer.__call__", "enter", 2),
-    "marking": ("sqlscore.records:Records.mark", "enter", 4),
-    "marked": ("sqlscore.records:Records.mark", "leave", 4),
+    "leased": ("sqlscore.jobs.lease:acquire", "leave", 0),
+    "begun": ("sqlscore.jobs.records:Records.begin", "leave", 0),
+    "proving": ("sqlscore.relations.source:prove_key", "enter", 0),
+    "making": ("sqlscore.relations.sink:make", "leave", 0),
+    "made": ("sqlscore.jobs.run:_Task._make", "leave", 0),
+    "storing": ("sqlscore.jobs.records:Records.store_ranges", "leave", 0),
+    "planned": ("sqlscore.jobs.run:_Task._cut", "leave", 0),
+    "reading": ("sqlscore.relations.source:read", "enter", 3),
+    "scoring": ("sqlscore.jobs.prepare:Scorer.__call__", "leave", 4),
+    "checking": ("sqlscore.jobs.lease:Lease.check", "leave", 6),
+    "writing": ("sqlscore.jobs.run:_Writer.__call__", "enter", 2),
+    "marking": ("sqlscore.jobs.records:Records.mark", "enter", 4),
+    "marked": ("sqlscore.jobs.records:Records.mark", "leave", 4),
     "committing": ("sqlscore.transports.dbapi:Transaction.commit", "enter", 8),
-    "committed": ("sqlscore.run:_Writer.__call__", "leave", 5),
-    "finishing": ("sqlscore.run:finish", "enter", 0),
-    "cleaning": ("sqlscore.staging:drop", "enter", 0),
-    "cleaned": ("sqlscore.staging:drop", "leave", 0),
-    "ending": ("sqlscore.records:Records.done", "leave", 0),
-    "done": ("sqlscore.run:finish", "leave", 0),
+    "committed": ("sqlscore.jobs.run:_Writer.__call__", "leave", 5),
+    "finishing": ("sqlscore.jobs.run:finish", "enter", 0),
+    "cleaning": ("sqlscore.jobs.staging:drop", "enter", 0),
+    "cleaned": ("sqlscore.jobs.staging:drop", "leave", 0),
+    "ending": ("sqlscore.jobs.records:Records.done", "leave", 0),
+    "done": ("sqlscore.jobs.run:finish", "leave", 0),
 }
 STAGING = {
-    "filling": ("sqlscore.staging:fill", "enter", 0),
-    "filled": ("sqlscore.staging:fill", "leave", 0),
-    "indexed": ("sqlscore.staging:index", "leave", 0),
+    "filling": ("sqlscore.jobs.staging:fill", "enter", 0),
+    "filled": ("sqlscore.jobs.staging:fill", "leave", 0),
+    "indexed": ("sqlscore.jobs.staging:index", "leave", 0),
 }
 REPLACING = {
-    "placing": ("sqlscore.finish:_take_place", "enter", 0),
-    "swapping": ("sqlscore.finish:_swap", "enter", 0),
-    "refilling": ("sqlscore.sink:refill", "leave", 0),
-    "placed": ("sqlscore.finish:_take_place", "leave", 0),
+    "placing": ("sqlscore.jobs.finish:_take_place", "enter", 0),
+    "swapping": ("sqlscore.jobs.finish:_swap", "enter", 0),
+    "refilling": ("sqlscore.relations.sink:refill", "leave", 0),
+    "placed": ("sqlscore.jobs.finish:_take_place", "leave", 0),
 }
 SWAPS = {
     "postgres": "sqlscore.products.postgres_swap:_run",

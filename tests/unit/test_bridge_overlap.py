@@ -9,7 +9,7 @@ import pytest
 
 from sqlscore import bridge
 from sqlscore.bridge import Overlap
-from sqlscore.ranges import KeyRange
+from sqlscore.relations.ranges import KeyRange
 
 RANGES = [KeyRange(ordinal=i, low=(i,), high=(i + 1,)) for i in range(5)]
 

@@ -17,7 +17,7 @@ import pytest
 
 import sqlscore
 from sqlscore.errors import SignatureError
-from sqlscore.frames import rows_of
+from sqlscore.model.frames import rows_of
 from tests.fixtures import models
 
 

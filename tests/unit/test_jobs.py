@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sqlscore.errors import JobConflict
-from sqlscore.jobs import Job, Mode
+from sqlscore.jobs.job import Job, Mode
 
 JOB = Job(
     models=("churn", "spend@production"), source="customers", target="predictions", key=("id",),

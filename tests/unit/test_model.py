@@ -16,8 +16,8 @@ import pytest
 
 import sqlscore
 from sqlscore.errors import ModelError, ProviderError, SignatureError
-from sqlscore.nulls import NullPolicy
-from sqlscore.show import describe
+from sqlscore.predictor.nulls import NullPolicy
+from sqlscore.signature import describe
 from tests.fixtures import models
 
 if TYPE_CHECKING:

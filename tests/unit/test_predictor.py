@@ -30,7 +30,7 @@ def predictor(given: bytes, *, original: bool = False, options=None, **settings)
 def reference(given: bytes, feeds, names) -> dict[str, np.ndarray]:
     """ONNX Runtime by itself, one thread, 1,600 rows at a time.
 
-    Its own bits are not the same in all batches: see `sqlscore/kernels.py`.
+    Its own bits are not the same in all batches: see `sqlscore/predictor/kernels.py`.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -10,10 +10,10 @@ import onnxruntime as ort
 import pytest
 
 from sqlscore import graph as graphs
-from sqlscore.agreement import Disagreement, within
-from sqlscore.draws import draw, interesting
 from sqlscore.errors import ModelError
 from sqlscore.prove import Proof, prove, runnable
+from sqlscore.prove.agreement import Disagreement, within
+from sqlscore.prove.draws import draw, interesting
 from tests.fixtures import models
 
 

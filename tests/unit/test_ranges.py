@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from sqlscore.errors import SqlscoreError
 from sqlscore.products.sqlite import SQLITE
-from sqlscore.ranges import _SIGNS, KeyRange, compare, cut, decode, encode, within
+from sqlscore.relations.ranges import _SIGNS, KeyRange, compare, cut, decode, encode, within
 from sqlscore.types import Column
 
 VALUES = (

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from sqlscore.graph import read, rewrite
-from sqlscore.nodes import dimensions
+from sqlscore.graph.nodes import dimensions
 from tests.fixtures import models
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from sqlscore.errors import DatabaseError, SqlscoreError
-from sqlscore.jobs import Job, Mode
+from sqlscore.jobs.job import Job, Mode
+from sqlscore.jobs.slices import _behind, check
 from sqlscore.products.postgres import POSTGRES
-from sqlscore.selects import is_repeatable, is_select, parsed, passed
-from sqlscore.slices import _behind, check
+from sqlscore.relations.selects import is_repeatable, is_select, parsed, passed
 
 JOB = Job(models=("m",), source="s", target="t")
 

@@ -11,7 +11,7 @@ import pytest
 
 from sqlscore.errors import ModelError, SignatureError
 from sqlscore.graph import read, signature_of
-from sqlscore.tensors import to_columns, to_tensors
+from sqlscore.predictor.tensors import to_columns, to_tensors
 from sqlscore.types import ARROW_TYPES
 from tests.fixtures import models
 

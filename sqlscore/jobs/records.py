@@ -1,0 +1,250 @@
+"""What is stored of a run: one row of the owned table ``runs``, and one a key range in ``ranges``.
+
+Written in the target's database, through the run's own units, so that a range's mark is there
+exactly when its predictions are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sqlscore.errors import JobConflict, nearest
+from sqlscore.jobs.job import Job
+from sqlscore.jobs.lease import owner
+from sqlscore.predictor import Counts
+from sqlscore.relations.ranges import KeyRange, decode, encode
+from sqlscore.tables import now
+
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlscore.products.product import Unit
+    from sqlscore.tables import Tables
+
+
+class Status(StrEnum):
+    """How far a run got."""
+
+    PLANNING = "planning"  #: its ranges are not stored yet; nothing is written to the target
+    RUNNING = "running"  #: ranges are being done, or it was killed while they were
+    SWAPPING = "swapping"  #: the staged table is taking the target's place (non-transactional DDL)
+    CLEANING = "cleaning"  #: the target is whole; what was staged is being dropped
+    DONE = "done"
+    FAILED = "failed"  #: it ended with an error; it can be resumed if its ranges are stored
+    ABANDONED = "abandoned"  #: given up; another run may do its work anew
+
+
+_ENDED = (Status.DONE, Status.ABANDONED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One execution of a job."""
+
+    id: str
+    job: str  #: its name, or the hash of what it does
+    status: Status
+    models: tuple[str, ...]  #: the exact versions: ``churn:3``
+    source: str
+    target: str
+    mode: str
+    rows: int  #: scored and committed, over all tries
+    total: int | None  #: rows that the source had when the run began; None: not counted
+    ranges: int
+    ranges_done: int
+    counts: Counts  #: NULL, NaN and ±inf by feature and prediction
+    owner: str  #: host, process and its start
+    started_at: datetime  #: UTC
+    finished_at: datetime | None
+    error: str | None
+    unmarked: int = 0  #: rows whose watermark is NULL: no incremental run reads them
+    resumed: bool = False  #: this call went on with a run that was there
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the next command of the same job has something to do about it."""
+        return self.status not in _ENDED
+
+    @property
+    def planned(self) -> bool:
+        """Whether its ranges are stored, so that it can be gone on with; else it begins anew."""
+        return self.ranges > 0
+
+    @property
+    def seconds(self) -> float | None:
+        """From the run's start to its end; None while it has none."""
+        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What a resume needs to go on as the run began, beside the ranges."""
+
+    job: Job
+    versions: tuple[str, ...]  #: exact: ``churn:3``
+    sha256: tuple[str, ...]
+    features: tuple[Mapping[str, str], ...]  #: for each model: feature -> column
+    written: tuple[str, ...]  #: the target's columns that are written, in their order
+    total: int | None = None
+    staging: str | None = None  #: table that took the rows of a SELECT that can't be asked twice
+    staged: str | None = None  #: table that is to take the target's place
+    made: tuple[str, ...] = ()  #: the target's columns, if sqlscore made it: it may be swapped
+    chosen: bool = False  #: the source's columns were named one by one
+    watermark: Mapping[str, Any] | None = None  #: column, low and high as stored text, NULLs
+
+    def to_json(self) -> str:
+        """As JSON text, from which `from_json` makes an equal plan."""
+        return json.dumps({**dataclasses.asdict(self), "job": self.job.to_json()})
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """The plan that `to_json` wrote."""
+        values = json.loads(text)
+        tuples = ("versions", "sha256", "features", "written", "made")
+        values |= {name: tuple(values[name]) for name in tuples}
+        return cls(**{**values, "job": Job.from_json(values["job"])})
+
+
+def new_id() -> str:
+    """An id for a run: no two are equal."""
+    return uuid.uuid4().hex[:16]
+
+
+class Records:
+    """The rows of ``runs`` and ``ranges`` in one database."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._runs, self._ranges = tables.runs, tables.ranges
+        self._watermarks = tables.watermarks
+
+    def begin(self, unit: Unit, run: str, target: str, plan: Plan) -> None:
+        """Store a new run, which has no ranges yet."""
+        unit.execute(
+            sa.insert(self._runs).values(
+                id=run, job=plan.job.identity, status=Status.PLANNING, source=plan.job.source,
+                target=target, plan=plan.to_json(), rows=0, counts=Counts().to_json(),
+                owner=owner(), started_at=now(),
+            )
+        )  # fmt: skip
+
+    def store_ranges(self, unit: Unit, run: str, ranges: Sequence[KeyRange], plan: Plan) -> None:
+        """Fix the ranges: from here on the run can be resumed."""
+        rows = [
+            {"run": run, "ordinal": r.ordinal, "low": encode(r.low), "high": encode(r.high)}
+            for r in ranges
+        ]
+        for start in range(0, len(rows), 500):
+            unit.execute(sa.insert(self._ranges).values(rows[start : start + 500]))
+        self.set(unit, run, status=Status.RUNNING, plan=plan.to_json())
+
+    def mark(self, unit: Unit, run: str, range_: KeyRange, rows: int, counts: Counts) -> None:
+        """Note that a range is done, in the unit that writes its predictions."""
+        mine = sa.and_(self._ranges.c.run == run, self._ranges.c.ordinal == range_.ordinal)
+        unit.execute(
+            sa.update(self._ranges)
+            .where(mine)
+            .values(rows=rows, counts=counts.to_json(), done_at=now())
+        )
+
+    def set(self, unit: Unit, run: str, **values: object) -> None:
+        """Change columns of a run's row."""
+        unit.execute(sa.update(self._runs).where(self._runs.c.id == run).values(**values))
+
+    def done(self, unit: Unit, run: str) -> None:
+        """Note that all of a run is done, with its sums."""
+        found = self.one(unit, run)
+        counts = found.counts.to_json()
+        self.set(
+            unit, run, status=Status.DONE, rows=found.rows, counts=counts, finished_at=now(),
+            error=None,
+        )  # fmt: skip
+
+    def fail(self, unit: Unit, run: str, error: str) -> None:
+        """Note what ended a run; one that was past its ranges stays where it was."""
+        self.set(unit, run, error=error[:2000], finished_at=now())
+        at_work = self._runs.c.status.in_((Status.PLANNING, Status.RUNNING))
+        running = sa.and_(self._runs.c.id == run, at_work)
+        unit.execute(sa.update(self._runs).where(running).values(status=Status.FAILED))
+
+    def watermark(self, unit: Unit, job: str) -> tuple[str, str] | None:
+        """How far a job got, as stored text, and by which run; None: it never ended."""
+        marks = self._watermarks
+        found = unit.fetch(sa.select(marks.c.high, marks.c.run).where(marks.c.job == job))
+        return (found[0][0], found[0][1]) if found else None
+
+    def set_watermark(self, unit: Unit, job: str, high: str, run: str) -> None:
+        """Note how far a job got."""
+        marks = self._watermarks
+        unit.execute(sa.delete(marks).where(marks.c.job == job))
+        unit.execute(sa.insert(marks).values(job=job, high=high, run=run, updated_at=now()))
+
+    def ranges_left(self, unit: Unit, run: str) -> list[KeyRange]:
+        """The ranges that are not done, in their order."""
+        table = self._ranges
+        query = (
+            sa.select(table.c.ordinal, table.c.low, table.c.high)
+            .where(table.c.run == run, table.c.done_at.is_(None))
+            .order_by(table.c.ordinal)
+        )
+        return [
+            KeyRange(ordinal=int(ordinal), low=decode(low), high=decode(high))
+            for ordinal, low, high in unit.fetch(query)
+        ]
+
+    def plan(self, unit: Unit, run: str) -> Plan:
+        """The stored plan of a run."""
+        query = sa.select(self._runs.c.plan).where(self._runs.c.id == run)
+        return Plan.from_json(unit.fetch(query)[0][0])
+
+    def plans(self, unit: Unit, target: str, *, limit: int) -> builtins.list[Plan]:
+        """The plans of the newest runs on a target, the newest first."""
+        query = sa.select(self._runs.c.plan).where(self._runs.c.target == target)
+        newest = query.order_by(self._runs.c.started_at.desc(), self._runs.c.id).limit(limit)
+        return [Plan.from_json(text) for (text,) in unit.fetch(newest)]
+
+    def last(self, unit: Unit, **where: str) -> Run | None:
+        """The newest run with these values in its columns."""
+        return next(iter(self.list(unit, limit=1, **where)), None)
+
+    def one(self, unit: Unit, run: str) -> Run:
+        """The run of that id, or of the one id that begins so; `JobConflict` if there is none."""
+        ids = [row[0] for row in unit.fetch(sa.select(self._runs.c.id))]
+        alike = [i for i in ids if i == run] or [i for i in ids if run and i.startswith(run)]
+        if len(alike) != 1:
+            what = "more than one run begins with" if alike else "there is no run"
+            raise JobConflict(f"{what} {run!r}.{nearest(run, ids)} See: sqlscore run list")
+        return self.list(unit, limit=1, id=alike[0])[0]
+
+    def list(self, unit: Unit, *, limit: int | None, **where: str) -> list[Run]:
+        """The newest runs first."""
+        query = sa.select(self._runs).order_by(self._runs.c.started_at.desc(), self._runs.c.id)
+        for name, value in where.items():
+            query = query.where(self._runs.c[name] == value)
+        names = list(self._runs.c.keys())
+        found = [dict(zip(names, row, strict=True)) for row in unit.fetch(query.limit(limit))]
+        return [self._run(row, list(self._done(unit, row["id"]))) for row in found]
+
+    def _done(self, unit: Unit, run: str) -> Iterator[tuple[int | None, str | None]]:
+        table = self._ranges
+        yield from unit.fetch(sa.select(table.c.rows, table.c.counts).where(table.c.run == run))
+
+    def _run(self, row: Mapping[str, Any], ranges: Sequence[tuple[int | None, str | None]]) -> Run:
+        plan = Plan.from_json(row["plan"])
+        done = [(rows or 0, Counts.from_json(text)) for rows, text in ranges if text is not None]
+        return Run(
+            id=row["id"], job=row["job"], status=Status(row["status"]), models=plan.versions,
+            source=row["source"], target=row["target"], mode=plan.job.mode,
+            rows=sum(rows for rows, _ in done), total=plan.total, ranges=len(ranges),
+            ranges_done=len(done), counts=sum((counts for _, counts in done), Counts()),
+            owner=row["owner"], started_at=row["started_at"], finished_at=row["finished_at"],
+            error=row["error"], unmarked=(plan.watermark or {}).get("nulls", 0),
+        )  # fmt: skip

@@ -1,0 +1,57 @@
+"""What every step of a run holds on to: its databases, its records, and the lease on its target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlscore.jobs.records import Records
+from sqlscore.products import product_for
+from sqlscore.tables import ensure
+from sqlscore.transact import transact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlscore.jobs.lease import Lease
+    from sqlscore.jobs.prepare import Engines
+    from sqlscore.products.product import Product, Unit
+    from sqlscore.tables import Tables
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """The databases of a run, and its records in the target's."""
+
+    engines: Engines
+    product: Product  #: the target's
+    tables: Tables
+    records: Records
+
+    @classmethod
+    def on(cls, engines: Engines) -> Work:
+        """Open the records; the owned tables are made where they are missing."""
+        product = product_for(engines.target)
+        make = partial(ensure, engines.target, schemas=product.schemas)
+        tables = transact(engines.target, make, "making the sqlscore tables")
+        return cls(engines=engines, product=product, tables=tables, records=Records(tables))
+
+    def unit(self) -> Unit:
+        """A new unit on the target's database."""
+        return self.product.unit(self.engines.target, None)
+
+    def ask(self, question: Callable[[Unit], T]) -> T:
+        """What a question finds, in a unit that changes nothing."""
+        with self.unit() as unit:
+            return question(unit)
+
+    def tell(self, held: Lease, *changes: Callable[[Unit], object]) -> None:
+        """Make changes in one unit, if the lease is still ours."""
+        with self.unit() as unit:
+            held.check(unit)
+            for change in changes:
+                change(unit)
+            unit.commit()

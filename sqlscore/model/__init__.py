@@ -1,0 +1,208 @@
+"""The face of one model: load it, look at its signature, predict with it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from sqlscore import graph as graphs
+from sqlscore.binding import match_features
+from sqlscore.bridge import workers
+from sqlscore.model.frames import rows_of
+from sqlscore.model.tensor_feeds import run_tensors
+from sqlscore.predictor import Predictor
+from sqlscore.predictor.nulls import NullPolicy
+from sqlscore.prove import prove, runnable, runtime_version
+from sqlscore.session import Session
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    import onnx
+
+    from sqlscore.graph import Graph
+    from sqlscore.prove import Proof
+    from sqlscore.registry import Registry
+    from sqlscore.registry.versions import Version
+    from sqlscore.signature import Signature
+
+_AT_ONCE = 65_536  #: rows that one thread scores at a time
+
+
+def load(
+    source: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    *,
+    features: Sequence[str] | None = None,
+    outputs: Mapping[str, str] | None = None,
+    drop: Sequence[str] = (),
+) -> Model:
+    """Load an ONNX model from a path, its bytes, or a parsed model.
+
+    `features` names the columns of a block that the graph does not name; `outputs` names
+    predictions (``{"score": "probabilities[churned]"}``); `drop` leaves outputs out. Raises
+    ModelError for what is no model, SignatureError for names that do not fit it.
+    """
+    return Model(graphs.read(source), features=features, outputs=outputs, drop=drop)
+
+
+def stored(registry: Registry, version: Version | str) -> Model:
+    """A model of a registry, by its version or as ``churn``, ``churn:3``, ``churn@production``.
+
+    Its bytes are checked against its sha256. Raises RegistryError.
+    """
+    found = registry.get(version) if isinstance(version, str) else version
+    return Model(
+        registry.graph(found),
+        features=found.features,
+        outputs=found.outputs,
+        drop=found.drop,
+        name=found.name,
+        version=found.version,
+        proof=found.proof,
+    )
+
+
+class Model:
+    """One immutable model. May be used by several threads at once, and pickled."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        features: Sequence[str] | None = None,
+        outputs: Mapping[str, str] | None = None,
+        drop: Sequence[str] = (),
+        name: str | None = None,
+        version: int | None = None,
+        proof: Proof | None = None,
+    ) -> None:
+        """Made by `load` and by a registry; `name` and `version` are None without a registry."""
+        self.graph = graph
+        #: what the caller named and dropped, as `load` and `Registry.add` take it
+        self.options: dict[str, Any] = {"features": features, "outputs": outputs, "drop": drop}
+        self.signature: Signature = graphs.signature_of(graph, **self.options)
+        self.name = name
+        self.version = version
+        self._proof = proof
+        self._lock = threading.RLock()
+        self._predictors: dict[object, Predictor] = {}
+        self._sessions: dict[str, Session] = {}
+
+    def __repr__(self) -> str:
+        name = "" if self.name is None else f"{self.name}:{self.version}, "
+        return (
+            f"<Model {name}{len(self.signature.features)} features -> "
+            f"{', '.join(p.name for p in self.signature.predictions[:4])}"
+            f"{', …' if len(self.signature.predictions) > 4 else ''}, "
+            f"sha256 {self.sha256[:12]}…>"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = {**self.options, "name": self.name, "version": self.version, "proof": self._proof}
+        return _made, (self.graph.stored, self.graph.sha256, kept)
+
+    @property
+    def sha256(self) -> str:
+        """Of the model's bytes, in hexadecimal."""
+        return self.graph.sha256
+
+    @property
+    def proof(self) -> Proof:
+        """How the model may run: proved when first needed, anew for another ONNX Runtime."""
+        with self._lock:
+            if self._proof is None or self._proof.onnxruntime != runtime_version():
+                self._proof = prove(self.graph, self.signature)
+            return self._proof
+
+    def predictor(
+        self,
+        provider: str = "cpu",
+        nulls: Mapping[str, NullPolicy | float | int | bool | str] | None = None,
+        constants: Mapping[str, np.ndarray] | None = None,
+    ) -> Predictor:
+        """The loaded model for batches of features; the same one for the same arguments.
+
+        Raises ProviderError where the provider is not there or refuses the model, SignatureError
+        for a policy that does not fit its feature, or a constant that is missing.
+        """
+        policies = {name: NullPolicy.of(policy) for name, policy in (nulls or {}).items()}
+        key = (provider, frozenset(policies.items()))
+        with self._lock:
+            if not constants and key in self._predictors:
+                return self._predictors[key]
+            made = Predictor(
+                runnable(self.graph, self.proof),
+                self.signature,
+                provider=provider,
+                rowwise=self.proof.rowwise,
+                nulls=policies,
+                constants=constants,
+            )
+            if not constants:
+                self._predictors[key] = made
+            return made
+
+    def predict(
+        self,
+        rows: Any,
+        *,
+        provider: str = "cpu",
+        nulls: Mapping[str, NullPolicy | float | int | bool | str] | None = None,
+        constants: Mapping[str, np.ndarray] | None = None,
+        map: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The predictions for rows, one row for each, in the kind that the rows are.
+
+        `rows` is a pandas DataFrame (its index is kept), a polars DataFrame, an Arrow table or
+        record batch: features bind to columns by name, and columns that are no feature are left
+        alone; unnamed features bind by position where there are exactly as many columns. `map`
+        binds a feature to a column of another name. A NULL (in pandas NaN too) is NaN for a
+        feature whose missing values the model handles, else the row's predictions are NULL;
+        `nulls` says otherwise by feature: ``"error"``, ``"nan"``, ``"null"`` or a default value.
+        `constants` gives the inputs without a batch dimension.
+
+        Or `rows` is a dict of numpy arrays by *input* name: then the answer is a dict by *output*
+        name, with shapes as the model gives them, and nothing is renamed, dropped or replaced.
+
+        Raises SignatureError for rows that do not fit, ProviderError, ModelError.
+        """
+        if isinstance(rows, dict):
+            return self._predict_tensors(rows, provider)
+        given = rows_of(rows)
+        columns = match_features(self.signature, given.names, map=map, positional=True)
+        batch = given.chosen(columns, [feature.name for feature in self.signature.features])
+        predictor = self.predictor(provider, nulls, constants)
+        return given.back(pa.Table.from_batches(_predicted(predictor, batch)))
+
+    def _predict_tensors(self, feeds: Mapping[str, np.ndarray], provider: str) -> dict[str, Any]:
+        with self._lock:
+            if provider not in self._sessions:
+                model = runnable(self.graph, self.proof)
+                self._sessions[provider] = Session(model, provider=provider)
+            session = self._sessions[provider]
+        return run_tensors(
+            session,
+            feeds,
+            self.signature,
+            unused={value.name for value in self.graph.proto.graph.input},
+            rowwise=self.proof.rowwise,
+        )
+
+
+def _made(stored: bytes, sha256: str, kept: Mapping[str, Any]) -> Model:
+    """The model that was pickled: its sessions are loaded anew where they are needed."""
+    return Model(graphs.Graph(stored=stored, sha256=sha256), **kept)
+
+
+def _predicted(predictor: Predictor, batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+    """The predictions of a batch, in parts that threads score side by side."""
+    parts = [batch.slice(at, _AT_ONCE) for at in range(0, max(batch.num_rows, 1), _AT_ONCE)]
+    if len(parts) == 1:
+        return [predictor(batch).batch]
+    with ThreadPoolExecutor(min(len(parts), workers())) as pool:
+        return [predicted.batch for predicted in pool.map(predictor, parts)]

@@ -1,0 +1,152 @@
+"""The rows that a registry keeps in the owned tables, read and written in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sqlscore import tables
+from sqlscore.errors import RegistryError, nearest
+from sqlscore.registry.versions import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+PART = 2**20  #: bytes of a part: with quoting it fits the smallest packet limit (MySQL 5.7: 4 MB)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRows:
+    """The owned tables of models, seen in one transaction."""
+
+    connection: sa.Connection
+    owned: tables.Tables
+
+    def names(self) -> tuple[str, ...]:
+        """The names that have a version, sorted."""
+        models = self.owned.models
+        query = sa.select(models.c.name).where(models.c.removed_at.is_(None)).distinct()
+        return tuple(sorted(self.connection.scalars(query)))
+
+    def versions(self, name: str) -> tuple[Version, ...]:
+        """The versions of a name that were not removed, oldest first."""
+        models = self.owned.models
+        query = (
+            sa.select(models)
+            .where(models.c.name == name, models.c.removed_at.is_(None))
+            .order_by(models.c.version)
+        )
+        rows = self.connection.execute(query).mappings()
+        return tuple(Version.from_row(dict(row)) for row in rows)
+
+    def existing(self, name: str) -> tuple[Version, ...]:
+        """The versions of a name; RegistryError where there is none."""
+        versions = self.versions(name)
+        if not versions:
+            raise unknown_model(name, self.names())
+        return versions
+
+    def version(self, name: str, number: int | None) -> Version:
+        """One version of a name, None for the newest; RegistryError where there is none."""
+        versions = self.existing(name)
+        for version in reversed(versions):
+            if number in (None, version.version):
+                return version
+        has = ", ".join(str(v.version) for v in versions)
+        raise RegistryError(
+            f"model {name!r} has no version {number}; it has version"
+            f"{'s' if len(versions) > 1 else ''} {has}"
+        )
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """The aliases of a name, and the version that each points to."""
+        aliases = self.owned.aliases
+        query = (
+            sa.select(aliases.c.alias, aliases.c.version)
+            .where(aliases.c.name == name)
+            .order_by(aliases.c.alias)
+        )
+        return {row.alias: row.version for row in self.connection.execute(query)}
+
+    def pointed(self, name: str, alias: str) -> int:
+        """The version that an alias points to; RegistryError where there is no such alias."""
+        self.existing(name)
+        aliases = self.aliases(name)
+        if alias not in aliases:
+            has = f"it has {listed(aliases)}" if aliases else "it has none"
+            raise RegistryError(
+                f"model {name!r} has no alias {alias!r}; {has}.{nearest(alias, aliases)}"
+            )
+        return aliases[alias]
+
+    def point(self, name: str, alias: str, version: int) -> None:
+        """Make an alias point to a version, wherever it pointed before."""
+        aliases = self.owned.aliases
+        before = self.aliases(name).get(alias)
+        if before == version:
+            return
+        moved = {"version": version, "changed_at": tables.now()}
+        if before is None:
+            self.connection.execute(aliases.insert(), {"name": name, "alias": alias, **moved})
+        else:
+            there = (aliases.c.name == name) & (aliases.c.alias == alias)
+            self.connection.execute(aliases.update().where(there).values(moved))
+
+    def unpoint(self, name: str, alias: str) -> None:
+        """Take an alias away; RegistryError where there is none."""
+        self.pointed(name, alias)
+        aliases = self.owned.aliases
+        there = (aliases.c.name == name) & (aliases.c.alias == alias)
+        self.connection.execute(aliases.delete().where(there))
+
+    def add(self, row: Mapping[str, Any], stored: bytes) -> Version:
+        """Keep a new version of ``row["name"]``, and its bytes where they are not there yet."""
+        models, parts = self.owned.models, self.owned.model_parts
+        taken = sa.select(sa.func.max(models.c.version)).where(models.c.name == row["name"])
+        full = {
+            **row,
+            "version": (self.connection.scalar(taken) or 0) + 1,
+            "created_at": tables.now(),
+            "removed_at": None,
+        }
+        self.connection.execute(models.insert(), full)
+        there = sa.select(sa.func.count()).where(parts.c.sha256 == row["sha256"])
+        if not self.connection.scalar(there):
+            for number, start in enumerate(range(0, len(stored), PART)):
+                # one statement a part: drivers put many rows into one packet, which has a limit
+                piece = stored[start : start + PART]
+                part = {"sha256": row["sha256"], "part": number, "bytes": piece}
+                self.connection.execute(parts.insert(), part)
+        return Version.from_row(full)
+
+    def remove(self, version: Version) -> None:
+        """Take a version away, and its bytes where no other has the same; its number stays."""
+        models, parts = self.owned.models, self.owned.model_parts
+        row = (models.c.name == version.name) & (models.c.version == version.version)
+        self.connection.execute(models.update().where(row).values(removed_at=tables.now()))
+        others = sa.select(sa.func.count()).where(
+            models.c.sha256 == version.sha256, models.c.removed_at.is_(None)
+        )
+        if not self.connection.scalar(others):
+            self.connection.execute(parts.delete().where(parts.c.sha256 == version.sha256))
+
+    def stored(self, sha256: str) -> bytes:
+        """The bytes of a model as they lie in the database, not checked."""
+        parts = self.owned.model_parts
+        query = sa.select(parts.c.bytes).where(parts.c.sha256 == sha256).order_by(parts.c.part)
+        return b"".join(self.connection.scalars(query))
+
+
+def unknown_model(name: str, names: Sequence[str]) -> RegistryError:
+    """The error for a name that has no version."""
+    has = f"There are: {listed(names)}." if names else "This database has no model yet."
+    return RegistryError(f"there is no model {name!r}. {has}{nearest(name, names)}")
+
+
+def listed(names: Iterable[str], most: int = 20) -> str:
+    """Names for a message, quoted; the first of them where there are many."""
+    every = list(names)
+    more = f", … ({len(every)} in all)" if len(every) > most else ""
+    return ", ".join(repr(name) for name in every[:most]) + more

@@ -1,0 +1,1 @@
+"""What is read and what is written: sources, their key ranges, and targets."""

@@ -1,0 +1,231 @@
+"""A relation that is read: resolved by name, its key proved, cut into key ranges, read as batches.
+
+A source is a table, a view, or a SELECT. Key ranges need one that gives the same rows when it is
+asked twice: a table, a view, or a SELECT of columns and filters over one of them (`repeatable`).
+Any other SELECT is evaluated once, into a staging table that the run owns, which then is the
+source. Keys are compared by the database, never in Python.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlglot import exp
+
+from sqlscore.errors import DatabaseError
+from sqlscore.relations.catalogue import find_column, find_table, no_table
+from sqlscore.relations.ranges import KeyRange, cut, of, within
+from sqlscore.relations.selects import base_name, is_repeatable, is_select, parsed, passed, textual
+from sqlscore.transports.failures import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlscore.products.product import Product
+    from sqlscore.types import Column
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Base:
+    """The one table that a source's rows come from, each at most once."""
+
+    table: sa.Table
+    columns: tuple[Column, ...]
+    names: dict[str, str]  #: the source's column -> the table's, where it is passed as it is
+
+
+#: a condition on a source's rows; None: all of them
+Condition = sa.ColumnElement[bool] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """A relation that can be read."""
+
+    engine: sa.Engine
+    product: Product
+    name: str  #: as the user typed it
+    relation: sa.FromClause  #: the table or SELECT under the name ``source``, with its columns
+    table: sa.Table | None  #: None for a SELECT
+    base: Base | None  #: the table whose keys are the source's, where the catalogue can tell
+    columns: tuple[Column, ...]
+    repeatable: bool  #: gives the same rows when it is asked twice
+    chosen: bool  #: the user named the columns one by one, so their order means something
+
+    def column(self, name: str) -> Column:
+        """The column of that name, in the catalogue's spelling, or a `DatabaseError`."""
+        return find_column(name, self.columns, where=f"the source {self.name!r}")
+
+
+def resolve(engine: sa.Engine, product: Product, text: str) -> Source:
+    """The relation that a user means by `text`: a table's or view's name, or a SELECT."""
+    if is_select(text):
+        return _select(engine, product, text)
+    with translated(f"looking for {text!r}", url=engine.url), engine.connect() as connection:
+        table = find_table(connection, product, text)
+        if table is None:
+            raise DatabaseError(no_table(connection, text))
+        columns = product.describe(connection, table)
+    relation = sa.table(table.name, *_columns(columns), schema=table.schema).alias("source")
+    return Source(
+        engine=engine, product=product, name=text, relation=relation, table=table,
+        base=Base(table=table, columns=columns, names={c.name: c.name for c in columns}),
+        columns=columns, repeatable=True, chosen=False,
+    )  # fmt: skip
+
+
+def _columns(columns: Sequence[Column]) -> list[sa.ColumnClause[Any]]:
+    return [sa.column(column.name) for column in columns]
+
+
+def _select(engine: sa.Engine, product: Product, text: str) -> Source:
+    query = text.strip().rstrip(";").rstrip()
+    with translated("describing the SELECT", url=engine.url), engine.connect() as connection:
+        columns = product.describe(connection, textual(query).columns().subquery("source"))
+    tree = parsed(query, product)
+    # SQLite gives the second one another name, by itself
+    written = [] if tree is None else [name for name in tree.named_selects if name != "*"]
+    names = max(written, [column.name for column in columns], key=len)
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise DatabaseError(f"the SELECT names a column twice: {', '.join(twice)}. Use AS")
+    relation = textual(query).columns(*_columns(columns)).subquery("source")
+    repeatable = tree is not None and is_repeatable(tree)
+    return Source(
+        engine=engine, product=product, name=text, relation=relation, table=None,
+        base=_base(engine, product, tree) if tree is not None and repeatable else None,
+        columns=columns, repeatable=repeatable,
+        chosen=tree is not None and not any(tree.find_all(exp.Star)),
+    )  # fmt: skip
+
+
+def _base(engine: sa.Engine, product: Product, tree: exp.Query) -> Base | None:
+    with translated("looking for the SELECT's table"), engine.connect() as connection:
+        table = find_table(connection, product, base_name(tree, product))
+        if table is None:
+            return None
+        columns = product.describe(connection, table)
+    names = passed(tree, [column.name for column in columns])
+    return Base(table=table, columns=columns, names=names)
+
+
+def select_key(source: Source, key: Sequence[str]) -> tuple[Column, ...]:
+    """The key's columns: those named, else the primary key of the table that the rows are from.
+
+    Raises `DatabaseError` where there is neither, or a SELECT leaves a part of the key out.
+    """
+    if key:
+        return tuple(source.column(name) for name in key)
+    names: list[str] = []
+    if source.base is not None:
+        passed_as = {inner: outer for outer, inner in source.base.names.items()}
+        with translated("looking for the key"), source.engine.connect() as connection:
+            primary = source.product.keys(connection, source.base.table).primary
+        names = [passed_as[name] for name in primary if name in passed_as]
+        names = names if len(names) == len(primary) else []
+    if not names:
+        raise DatabaseError(
+            f"the source {source.name!r} has no primary key that the catalogue knows. Say which "
+            "columns identify a row: key= (on the command line: --key id)"
+        )
+    return tuple(source.column(name) for name in names)
+
+
+def prove_key(source: Source, key: Sequence[Column]) -> None:
+    """Make sure that no key is NULL or there twice: by the catalogue, else by one query.
+
+    Raises `DatabaseError` with the numbers; the values themselves are not shown.
+    """
+    with translated("proving the key"), source.engine.connect() as connection:
+        if _proved_by_catalogue(connection, source, key):
+            return
+        columns = of(source.relation, key)
+        missing = sa.or_(*(column.is_(None) for column in columns))
+        nulls = connection.scalar(
+            sa.select(sa.func.count()).select_from(source.relation).where(missing)
+        )
+        repeated = (
+            sa.select(sa.literal(1).label("one")).select_from(source.relation)
+            .group_by(*columns).having(sa.func.count() > 1).subquery()
+        )  # fmt: skip
+        duplicates = connection.scalar(sa.select(sa.func.count()).select_from(repeated))
+    names = ", ".join(column.name for column in key)
+    if nulls:
+        raise DatabaseError(f"the key ({names}) of {source.name!r} is NULL in {nulls} rows")
+    if duplicates:
+        raise DatabaseError(
+            f"the key ({names}) of {source.name!r} does not identify a row: {duplicates} keys are "
+            "there more than once. Add a column to the key, or score a SELECT without duplicates"
+        )
+
+
+def _proved_by_catalogue(connection: sa.Connection, source: Source, key: Sequence[Column]) -> bool:
+    base = source.base
+    if base is None or not all(column.name in base.names for column in key):
+        return False
+    wanted = {base.names[column.name].casefold() for column in key}
+    nullable = {column.name.casefold() for column in base.columns if column.nullable}
+    keys = source.product.keys(connection, base.table)
+    known = [{name.casefold() for name in names} for names in (keys.primary, *keys.unique)]
+    return not wanted & nullable and wanted in known
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Projection:
+    """What is read of a source: each column under a name of its own, in a type of its own."""
+
+    columns: tuple[Column, ...]
+    schema: pa.Schema
+
+    @staticmethod
+    def of(*parts: tuple[str, Column, pa.DataType]) -> Projection:
+        """A projection of (name in the batch, column, type in the batch)."""
+        return Projection(
+            columns=tuple(column for _, column, _ in parts),
+            schema=pa.schema([(name, type_) for name, _, type_ in parts]),
+        )
+
+
+def ranges_of(
+    source: Source, key: Sequence[Column], *, rows: int, where: Condition = None
+) -> list[KeyRange]:
+    """The source cut into key ranges of about `rows` rows, those of `where` only."""
+    with translated("cutting key ranges"), source.engine.connect() as connection:
+        return cut(connection, source.product, source.relation, key, rows=rows, where=where)
+
+
+def read(
+    source: Source,
+    projection: Projection,
+    *,
+    batch_rows: int,
+    key: Sequence[Column] = (),
+    range_: KeyRange | None = None,
+    where: Condition = None,
+    limit: int | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The source's rows, or those of one range, as batches of the projection's schema."""
+    product = source.product
+    selected = [
+        product.project(source.relation.c[column.name], column, field.type).label(field.name)
+        for column, field in zip(projection.columns, projection.schema, strict=True)
+    ]
+    query = sa.select(*selected).select_from(source.relation)
+    inside = within(product, source.relation, key, range_) if range_ is not None else None
+    for part in (inside, where):
+        query = query if part is None else query.where(part)
+    if limit is not None:
+        query = query.limit(limit)
+    return product.read(source.engine, query, projection.schema, batch_rows=batch_rows)
+
+
+def count(source: Source, key: Sequence[Column], range_: KeyRange, where: Condition = None) -> int:
+    """How many rows one range has now."""
+    query = sa.select(sa.func.count()).select_from(source.relation)
+    for part in (within(source.product, source.relation, key, range_), where):
+        query = query if part is None else query.where(part)
+    with translated("counting rows"), source.engine.connect() as connection:
+        return connection.scalar(query) or 0

@@ -1,0 +1,173 @@
+"""A model loaded in this process: the only file that imports onnxruntime.
+
+Its errors end here: what onnxruntime raises leaves as ModelError or ProviderError, with the cause.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlscore.errors import ModelError, ProviderError
+from sqlscore.session.bfloat16 import with_float32_borders
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import ModuleType
+
+    import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Provider:
+    name: str  #: in onnxruntime's own words
+    package: str  #: the package that brings it
+    settings: dict[str, str]
+
+
+_PROVIDERS = {
+    "cpu": _Provider(name="CPUExecutionProvider", package="onnxruntime", settings={}),
+    "cuda": _Provider(
+        name="CUDAExecutionProvider",
+        package="onnxruntime-gpu",
+        # TF32 keeps 10 bits of a float32's 23: far outside of any tolerance that a proof allows
+        settings={"use_tf32": "0"},
+    ),
+    "tensorrt": _Provider(name="TensorrtExecutionProvider", package="onnxruntime-gpu", settings={}),
+    "openvino": _Provider(
+        name="OpenVINOExecutionProvider", package="onnxruntime-openvino", settings={}
+    ),
+    "directml": _Provider(name="DmlExecutionProvider", package="onnxruntime-directml", settings={}),
+    "coreml": _Provider(name="CoreMLExecutionProvider", package="onnxruntime", settings={}),
+}
+
+_SILENT = 4  # onnxruntime prints what it also raises, and warns of output shapes on every run
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fed:
+    """One input that the loaded model must be fed."""
+
+    name: str
+    element: str  #: ONNX element type, a key of `types.ARROW_TYPES`
+    shape: tuple[int | None, ...]
+
+
+def available() -> tuple[str, ...]:
+    """The providers that can be asked for here, by our names; ``cpu`` always."""
+    found = _onnxruntime().get_available_providers()
+    return tuple(ours for ours, provider in _PROVIDERS.items() if provider.name in found)
+
+
+class Session:
+    """A loaded model. `run` may be called by several threads at once.
+
+    One thread by default: with more, sums of large tree ensembles depend on how rows fall to
+    threads, and a row's prediction is no longer the same bits in every batch.
+    """
+
+    def __init__(self, model: bytes, *, provider: str = "cpu", threads: int = 1) -> None:
+        """Load the model's bytes.
+
+        Raises ProviderError where the provider is unknown, not installed, or refuses the model
+        (there is no silent fall-back), and ModelError where onnxruntime cannot load the model.
+        """
+        runtime = _onnxruntime()
+        asked = _asked(provider)
+        self._errors = _errors(runtime)
+        self._session = self._load(runtime, model, asked, threads)
+        if _has_bfloat16(self._session):
+            self._session = self._load(runtime, with_float32_borders(model), asked, threads)
+        self.provider = provider
+        self.inputs = tuple(
+            Fed(name=i.name, element=_element(i.type), shape=_shape(i.shape))
+            for i in self._session.get_inputs()
+        )
+        self.outputs = tuple(output.name for output in self._session.get_outputs())
+
+    def run(
+        self, feeds: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Run the model on its inputs' tensors; the outputs asked for (None: all), by name.
+
+        A tensor comes back as an array, text as an array of `str` objects; a sequence of maps as
+        a list of dicts. bfloat16 goes in and comes out as float32. Raises ModelError.
+        """
+        names = list(self.outputs if outputs is None else outputs)
+        try:
+            values = self._session.run(names, dict(feeds))
+        except self._errors as error:
+            raise ModelError(f"the model failed while it ran: {_why(error)}") from error
+        return dict(zip(names, values, strict=True))
+
+    def _load(self, runtime: ModuleType, model: bytes, asked: _Provider, threads: int) -> Any:
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _SILENT
+        try:
+            session = runtime.InferenceSession(
+                model, options, providers=[(asked.name, asked.settings)]
+            )
+        except self._errors as error:
+            if asked.name != "CPUExecutionProvider":
+                raise ProviderError(f"{asked.name} refuses the model: {_why(error)}") from error
+            raise ModelError(f"onnxruntime cannot load the model: {_why(error)}") from error
+        session.disable_fallback()
+        if asked.name not in session.get_providers():
+            raise ProviderError(
+                f"{asked.name} is installed but does not start here, and onnxruntime would run "
+                "on the CPU instead. Check the device's driver and libraries (for CUDA: the "
+                "driver, CUDA and cuDNN versions that this onnxruntime-gpu was built for)."
+            )
+        return session
+
+
+def _onnxruntime() -> ModuleType:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ProviderError(
+            f"onnxruntime cannot be imported: {error}. Run: pip install onnxruntime"
+        ) from error
+    return onnxruntime  # type: ignore[no-any-return]  # it ships no types
+
+
+def _asked(provider: str) -> _Provider:
+    asked = _PROVIDERS.get(provider)
+    if asked is None:
+        raise ProviderError(f"unknown provider {provider!r}; there are: {', '.join(_PROVIDERS)}")
+    if provider not in available():
+        raise ProviderError(
+            f"the provider {provider!r} is not here: the onnxruntime that is installed has "
+            f"{', '.join(available())}. Run: pip uninstall -y onnxruntime && "
+            f"pip install {asked.package} (the two overwrite each other)"
+        )
+    return asked
+
+
+def _errors(runtime: ModuleType) -> tuple[type[Exception], ...]:
+    """Every exception that onnxruntime raises; its own have no common base."""
+    native = vars(runtime.capi.onnxruntime_pybind11_state).values()
+    own = [e for e in native if isinstance(e, type) and issubclass(e, Exception)]
+    return (*own, RuntimeError, ValueError, TypeError)
+
+
+def _why(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _element(type_: str) -> str:
+    """``tensor(int64)`` is int64; what is no tensor stays as it is."""
+    inside = re.fullmatch(r"tensor\((\w+)\)", type_)
+    return inside[1] if inside else type_
+
+
+def _shape(shape: Sequence[object]) -> tuple[int | None, ...]:
+    return tuple(d if isinstance(d, int) else None for d in shape)
+
+
+def _has_bfloat16(session: Any) -> bool:
+    values = [*session.get_inputs(), *session.get_outputs()]
+    return any(value.type == "tensor(bfloat16)" for value in values)
