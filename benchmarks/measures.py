@@ -15,9 +15,11 @@ import sqlscore
 from benchmarks.processes import processor_seconds
 from sqlscore import bridge
 from sqlscore.jobs.job import Job
-from sqlscore.jobs.prepare import Engines, Prepared, Scorer, prepare
+from sqlscore.jobs.planning import RANGE_ROWS
+from sqlscore.jobs.prepare import Engines, Prepared, prepare
 from sqlscore.jobs.records import Plan, new_id
-from sqlscore.jobs.run import RANGE_ROWS, batch_rows
+from sqlscore.jobs.scorer import Layout, Scorer
+from sqlscore.jobs.scoring import batch_rows
 from sqlscore.jobs.work import Work
 from sqlscore.products.product import Write
 from sqlscore.relations import sink
@@ -136,7 +138,7 @@ def stages(asked: Asked, meter: Meter) -> None:
 
 
 def _read(prepared: Prepared) -> Iterator[pa.RecordBatch]:
-    projection = prepared.layout.projection
+    projection = Layout.of(prepared).projection
     return sources.read(prepared.source, projection, batch_rows=batch_rows(projection))
 
 

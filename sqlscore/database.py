@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from sqlscore.errors import JobConflict, RegistryError
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.job import Job, Mode
-from sqlscore.jobs.prepare import Engines, Prepared, prepare, preview
+from sqlscore.jobs.planning import RANGE_ROWS
+from sqlscore.jobs.prepare import Engines, Prepared, prepare
 from sqlscore.jobs.records import Records, Run
+from sqlscore.jobs.scorer import preview
 from sqlscore.model import Model, stored
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.products import engine_for, product_for
@@ -295,9 +297,9 @@ class Bound:
         """What a prepared job binds; its rows are counted, and none is read."""
         ranges = rows = None
         if prepared.source.repeatable:
-            found = sources.ranges_of(prepared.source, prepared.key, rows=runs.RANGE_ROWS)
+            found = sources.ranges_of(prepared.source, prepared.key, rows=RANGE_ROWS)
             ranges = len(found)
-            rows = (ranges - 1) * runs.RANGE_ROWS
+            rows = (ranges - 1) * RANGE_ROWS
             rows += sources.count(prepared.source, prepared.key, found[-1])
         return cls(
             source=prepared.job.source, target=prepared.target.table.fullname,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -16,7 +15,6 @@ from sqlscore.binding import Binding, bind
 from sqlscore.errors import DatabaseError, SignatureError, SqlscoreError, nearest
 from sqlscore.graph import signature_of
 from sqlscore.jobs.job import Job, Mode
-from sqlscore.predictor import Counts, NullPolicy, Predictor
 from sqlscore.products import product_for
 from sqlscore.prove import runnable
 from sqlscore.registry import Registry
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 
     from sqlscore.products.product import Product, Target
     from sqlscore.registry.versions import Version
-    from sqlscore.relations.source import Projection, Source
+    from sqlscore.relations.source import Source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +66,7 @@ class BoundModel:
     rowwise: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
     """All that a run needs to know before the first row is read."""
 
@@ -80,77 +78,6 @@ class Prepared:
     wanted: sink.Wanted
     target: Target
     exists: bool  #: the target is there already
-
-    @cached_property
-    def layout(self) -> Layout:
-        """Which columns are read, and where each goes."""
-        return Layout.of(self)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
-    """The columns that a run reads, each once, and their places in the batch."""
-
-    projection: Projection
-    kept: tuple[int, ...]  #: places of the key and the passed columns
-    features: tuple[tuple[int, ...], ...]  #: for each model the places of its features
-
-    @staticmethod
-    def of(prepared: Prepared) -> Layout:
-        """Lay out the projection; a column that is read twice in one type is read once."""
-        places: dict[tuple[str, pa.DataType], int] = {}
-        parts: list[tuple[str, Column, pa.DataType]] = []
-
-        def place(column: Column, type_: pa.DataType) -> int:
-            if (column.name, type_) not in places:
-                places[column.name, type_] = len(parts)
-                parts.append((f"c{len(parts)}", column, type_))
-            return places[column.name, type_]
-
-        carried = prepared.source.product.carried
-        kept = tuple(place(c, carried(c)) for c in (*prepared.key, *prepared.passed))
-        features = tuple(
-            tuple(place(bound.column, bound.read) for bound in model.binding.features)
-            for model in prepared.models
-        )
-        return Layout(projection=sources.Projection.of(*parts), kept=kept, features=features)
-
-
-class Scorer:
-    """Turns a batch as it was read into a batch as it is written, and counts what it met.
-
-    Safe to call from several threads.
-    """
-
-    def __init__(self, prepared: Prepared, product: Product) -> None:
-        self._layout = prepared.layout
-        self._product = product
-        self._names = [column.name for column in prepared.wanted.columns]
-        self._predictors = [_predictor(model, prepared.job) for model in prepared.models]
-
-    def __call__(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Counts]:
-        """The key, the passed columns and the predictions of each row, and the counts."""
-        columns = [batch.column(i) for i in self._layout.kept]
-        counts = Counts()
-        for predictor, places in zip(self._predictors, self._layout.features, strict=True):
-            features = pa.RecordBatch.from_arrays(
-                [batch.column(i) for i in places], names=predictor.feature_names
-            )
-            predicted = predictor(features)
-            columns += sink.storable(predicted.batch, self._product).columns
-            counts += predicted.counts
-        return pa.RecordBatch.from_arrays(columns, names=self._names), counts
-
-
-def _predictor(model: BoundModel, job: Job) -> Predictor:
-    names = {feature.name for feature in model.binding.signature.features}
-    return Predictor(
-        model.graph,
-        model.binding.signature,
-        provider=job.provider,
-        rowwise=model.rowwise,
-        nulls={name: NullPolicy.of(p) for name, p in job.nulls.items() if name in names},
-    )
 
 
 def prepare(
@@ -313,12 +240,3 @@ def _target(
         return sink.beside(found, found.table.name, wanted)
     needs_key = job.mode in (Mode.UPSERT, Mode.APPEND)
     return sink.check(engines.target, product, found, wanted, needs_key=needs_key)
-
-
-def preview(prepared: Prepared, limit: int) -> pa.Table:
-    """The first rows' key, passed columns and predictions, scored and written nowhere."""
-    scorer = Scorer(prepared, product_for(prepared.source.engine))
-    projection = prepared.layout.projection
-    empty = pa.RecordBatch.from_pylist([], schema=projection.schema)
-    batches = sources.read(prepared.source, projection, batch_rows=8192, limit=limit)
-    return pa.Table.from_batches([scorer(batch)[0] for batch in (empty, *batches)])

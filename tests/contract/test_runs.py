@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from sqlscore import tables
 from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError
-from sqlscore.jobs import lease
+from sqlscore.jobs import lease, scoring
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.prepare import Engines
 from sqlscore.jobs.records import Status
@@ -56,7 +56,7 @@ class Stopped(Exception):
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, ranges: int) -> None:
     """Let the next run write so many ranges, and end at the one after them."""
-    write, left = runs._Writer.__call__, [ranges]
+    write, left = scoring.Writer.__call__, [ranges]
 
     def limited(*given: Any) -> None:
         if not left[0]:
@@ -64,7 +64,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, ranges: int) -> None:
         left[0] -= 1
         write(*given)
 
-    monkeypatch.setattr(runs._Writer, "__call__", limited)
+    monkeypatch.setattr(scoring.Writer, "__call__", limited)
 
 
 def stopped(shop: Shop, monkeypatch: pytest.MonkeyPatch, ranges: int = 2, **chosen: Any) -> None:

@@ -15,7 +15,7 @@ import warnings
 from typing import Any
 
 import sqlscore
-from sqlscore.jobs import run as runs
+from sqlscore.jobs import planning
 
 
 def arm(place: str, *, when: str, passes: int, how: str) -> None:
@@ -45,7 +45,7 @@ def arm(place: str, *, when: str, passes: int, how: str) -> None:
 
 def main(order: dict[str, Any]) -> None:
     warnings.simplefilter("error")
-    runs.RANGE_ROWS = order["range_rows"]
+    planning.RANGE_ROWS = order["range_rows"]
     if order.get("moment"):
         arm(**order["moment"])
     with sqlscore.connect(order["url"]) as database:

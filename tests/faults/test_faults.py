@@ -254,7 +254,7 @@ def test_a_value_of_another_kind_half_way(sqlite: Database, monkeypatch: pytest.
 def test_an_interrupt_from_the_keyboard(database: Database):
     shop = Shop.on(database, rows=500)
     moment = {
-        "place": "sqlscore.jobs.run:_Writer.__call__",
+        "place": "sqlscore.jobs.scoring:Writer.__call__",
         "when": "leave",
         "passes": 2,
         "how": "SIGINT",
@@ -273,7 +273,7 @@ def test_an_interrupt_from_the_keyboard(database: Database):
 def test_a_second_process_is_told_who_holds_the_target(database: Database):
     shop = Shop.on(database, rows=500)
     moment = {
-        "place": "sqlscore.jobs.run:_Writer.__call__",
+        "place": "sqlscore.jobs.scoring:Writer.__call__",
         "when": "leave",
         "passes": 2,
         "how": "SIGSTOP",

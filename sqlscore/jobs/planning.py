@@ -1,0 +1,156 @@
+"""A run's plan: what a resume needs to go on as it began, stored before the first range is read.
+
+begun (versions, columns, names of what will be staged) -> staged source -> proved key
+-> tables made -> watermark and ranges fixed
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from sqlscore.errors import JobConflict
+from sqlscore.jobs import slices, staging
+from sqlscore.jobs.job import Job, Mode
+from sqlscore.jobs.prepare import Prepared, prepare, written
+from sqlscore.jobs.records import Plan
+from sqlscore.jobs.scorer import Scorer
+from sqlscore.relations import sink
+from sqlscore.relations import source as sources
+
+if TYPE_CHECKING:
+    from sqlscore.jobs.lease import Lease
+    from sqlscore.jobs.work import Work
+
+RANGE_ROWS = 131_072  #: of a range, about
+_LOOK_BACK = 5  #: runs whose plans tell whether sqlscore made a target
+
+
+def begin(work: Work, held: Lease, job: Job, run: str, place: str) -> tuple[Plan, Prepared]:
+    """Find and check all that the job names, and store the new run; nothing else is written."""
+    made = _made(work, place)
+    prepared = prepare(job, work.engines, made=bool(made))
+    Scorer(prepared, work.product)  # what the provider or a NULL policy refuses, it refuses now
+    columns = tuple(column.name for column in prepared.wanted.columns)
+    new = not prepared.exists or (job.mode is Mode.REPLACE and bool(made))
+    plan = Plan(
+        job=job,
+        versions=tuple(str(model.version) for model in prepared.models),
+        sha256=tuple(model.version.sha256 for model in prepared.models),
+        features=tuple(model.binding.columns for model in prepared.models),
+        written=columns,
+        staging=None if prepared.source.repeatable else f"staging_{run}",
+        staged=f"sqlscore_staged_{run}" if job.mode is Mode.REPLACE else None,
+        made=columns if new else made,
+        chosen=prepared.source.chosen,
+    )
+    work.tell(held, lambda unit: work.records.begin(unit, run, place, plan))
+    return plan, prepared
+
+
+def _made(work: Work, place: str) -> tuple[str, ...]:
+    """The target's columns, if sqlscore made it and nobody changed them since; else none."""
+    target = sink.find(work.engines.target, work.product, place)
+    names = tuple(column.name for column in target.columns) if target is not None else ()
+    plans = work.ask(lambda unit: work.records.plans(unit, place, limit=_LOOK_BACK))
+    return names if any(plan.made == names for plan in plans) else ()
+
+
+def complete(
+    work: Work, held: Lease, run: str, plan: Plan, prepared: Prepared
+) -> tuple[Plan, Prepared]:
+    """Stage the source if it must be, prove its key, make the tables, fix and store the ranges."""
+    if plan.staging:
+        prepared = _stage(work, plan.staging, plan, prepared)
+    sources.prove_key(prepared.source, prepared.key)
+    _make(work, plan, prepared)
+    return _cut(work, held, run, plan, prepared), prepared
+
+
+def _stage(work: Work, name: str, plan: Plan, prepared: Prepared) -> Prepared:
+    """Evaluate the source once, and prepare the job on what came out."""
+    source = prepared.source
+    columns = [written(column, source.product, work.product) for column in source.columns]
+    staging.fill(work, name, source, columns)
+    prepared = again_on(work, plan, prepared.job, made=bool(plan.made))
+    staging.index(work, name, prepared.key)
+    return prepared
+
+
+def _make(work: Work, plan: Plan, prepared: Prepared) -> None:
+    """Make the tables that are missing, each in a unit: DDL commits on some products."""
+    new = [] if prepared.exists else [prepared.target]
+    if plan.staged:
+        new.append(sink.beside(prepared.target, plan.staged, prepared.wanted))
+    for target in new:
+        with work.unit() as unit:
+            sink.make(unit, target)
+            unit.commit()
+
+
+def _cut(work: Work, held: Lease, run: str, plan: Plan, prepared: Prepared) -> Plan:
+    """Fix the watermark and the ranges, and store them."""
+    source = prepared.source
+    mark = slices.watermark(prepared, _low(work, plan, prepared))
+    plan = dataclasses.replace(plan, watermark=None if mark is None else dataclasses.asdict(mark))
+    rows = where(work, plan, prepared)
+    ranges = sources.ranges_of(source, prepared.key, rows=RANGE_ROWS, where=rows)
+    last = sources.count(source, prepared.key, ranges[-1], rows)
+    plan = dataclasses.replace(plan, total=(len(ranges) - 1) * RANGE_ROWS + last)
+    work.tell(held, lambda unit: work.records.store_ranges(unit, run, ranges, plan))
+    return plan
+
+
+def _low(work: Work, plan: Plan, prepared: Prepared) -> str | None:
+    """How far the job's last run got; nowhere, if the target has gone since."""
+    job = plan.job
+    found = work.ask(lambda unit: work.records.watermark(unit, job.identity))
+    if job.incremental is None or found is None:
+        return None
+    high, run = found
+    before = work.ask(lambda unit: work.records.plan(unit, run)).job
+    if slices.about(before) != slices.about(job):
+        raise JobConflict(
+            f"job {job.identity!r} got as far as its watermark with another source, target "
+            f"or watermark column ({slices.about(before)}): from there it would leave rows "
+            "out. Give this job another name"
+        )
+    return high if prepared.exists else None
+
+
+def where(work: Work, plan: Plan, prepared: Prepared) -> sources.Condition:
+    """The condition on the source's rows that the run is about."""
+    same = prepared.source.engine is work.engines.target
+    return slices.where(prepared, plan.watermark, same=same)
+
+
+def again(work: Work, plan: Plan, job: Job) -> Prepared:
+    """The job as it began: the same versions, the same columns for the same features.
+
+    Raises `JobConflict` where that cannot be any more.
+    """
+    prepared = again_on(work, plan, job, made=bool(plan.made))
+    if not prepared.exists:
+        raise JobConflict(
+            f"the target {job.target!r} is not there any more, and with it what the unfinished "
+            "run had written. Begin anew: --restart"
+        )
+    now_is = (
+        tuple(model.version.sha256 for model in prepared.models),
+        tuple(dict(model.binding.columns) for model in prepared.models),
+        tuple(column.name for column in prepared.wanted.columns),
+    )
+    if now_is != (plan.sha256, tuple(map(dict, plan.features)), plan.written):
+        raise JobConflict(
+            "the unfinished run cannot go on as it began: its model, the columns that feed "
+            "it, or the columns that it writes are not the same any more. Begin anew: --restart"
+        )
+    return prepared
+
+
+def again_on(work: Work, plan: Plan, job: Job, *, made: bool) -> Prepared:
+    """The job prepared with the versions of its plan, on the staged source if there is one."""
+    source = None
+    if plan.staging:
+        source = staging.source(work, plan.staging, job.source, chosen=plan.chosen)
+    return prepare(job, work.engines, versions=plan.versions, staged=source, made=made)

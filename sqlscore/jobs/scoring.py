@@ -1,0 +1,165 @@
+"""The ranges of a run that are left: read, scored, and written with their marks."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlscore import bridge
+from sqlscore.errors import DatabaseError
+from sqlscore.jobs import planning
+from sqlscore.jobs.job import Mode
+from sqlscore.jobs.scorer import Scorer
+from sqlscore.predictor import Counts
+from sqlscore.products.product import Write
+from sqlscore.relations import sink
+from sqlscore.relations import source as sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    import pyarrow as pa
+    import sqlalchemy as sa
+
+    from sqlscore.jobs.lease import Lease
+    from sqlscore.jobs.prepare import Prepared
+    from sqlscore.jobs.records import Plan
+    from sqlscore.jobs.work import Work
+    from sqlscore.products.product import Product, Target, Unit
+    from sqlscore.relations.ranges import KeyRange
+
+_HOW = {
+    Mode.UPSERT: Write.UPSERT,
+    Mode.APPEND: Write.INSERT,
+    Mode.UPDATE: Write.UPDATE,
+    Mode.REPLACE: Write.INSERT,  # into the staged table, which was empty
+}
+
+_BATCH_BYTES = 4 * 2**20  #: of a batch as it is read, about
+_BATCH_ROWS = 16_384  #: at most
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a run is, as told while it runs."""
+
+    rows: int  #: committed so far, by all tries
+    total: int | None  #: in all, about
+    seconds: float  #: since this call began
+
+
+def score_ranges(
+    work: Work,
+    held: Lease,
+    run: str,
+    plan: Plan,
+    prepared: Prepared,
+    on_progress: Callable[[Progress], None] | None,
+) -> None:
+    """Do the ranges that are not done, each in a unit of its own."""
+    target = prepared.target
+    if plan.staged:
+        target = sink.beside(target, plan.staged, prepared.wanted)
+    committed = _telling(work, run, plan, on_progress)
+    where = planning.where(work, plan, prepared)
+    scorer = Scorer(prepared, work.product)
+    projection = scorer.projection
+
+    def read(range_: KeyRange) -> Generator[pa.RecordBatch]:
+        yield from sources.read(
+            prepared.source, projection, batch_rows=batch_rows(projection),
+            key=prepared.key, range_=range_, where=where,
+        )  # fmt: skip
+
+    bridge.run(
+        work.ask(lambda unit: work.records.ranges_left(unit, run)),
+        read=read,
+        predict=scorer,
+        write=Writer(work, held, run, target, _HOW[plan.job.mode], committed),
+        overlap=_overlap(
+            (work.product, work.engines.target), (prepared.source.product, prepared.source.engine)
+        ),
+    )
+
+
+def _telling(
+    work: Work, run: str, plan: Plan, on_progress: Callable[[Progress], None] | None
+) -> Callable[[int], None]:
+    """What tells the caller of rows that were committed."""
+    if on_progress is None:
+        return lambda rows: None
+    began = time.monotonic()
+    done = work.ask(lambda unit: work.records.one(unit, run)).rows
+    on_progress(Progress(rows=done, total=plan.total, seconds=0.0))
+
+    def tell(rows: int) -> None:
+        nonlocal done
+        done += rows
+        seconds = time.monotonic() - began
+        on_progress(Progress(rows=done, total=plan.total, seconds=seconds))
+
+    return tell
+
+
+class Writer:
+    """Writes a range: its predictions, counts and mark in one unit that the lease allows."""
+
+    def __init__(
+        self, work: Work, held: Lease, run: str, target: Target, how: Write,
+        committed: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        self._work, self._held, self._run = work, held, run
+        self._target, self._how, self._committed = target, how, committed
+
+    def __call__(
+        self, range_: KeyRange, results: list[tuple[pa.RecordBatch, Counts]], ready: bridge.Ready
+    ) -> None:
+        batches = [batch for batch, _ in results]
+        counts = sum((counts for _, counts in results), Counts())
+        rows = sum(batch.num_rows for batch in batches)
+
+        def write(unit: Unit) -> None:
+            with _named_modes(self._how):
+                unit.write(self._target, batches, self._how)
+            self._work.records.mark(unit, self._run, range_, rows, counts)
+
+        self._work.tell(self._held, write, lambda _: ready())
+        self._committed(rows)
+
+
+def _overlap(*databases: tuple[Product, sa.Engine]) -> bridge.Overlap:
+    """What may go on beside a write, by what the products of target and source can bear."""
+    blocking = [(p, engine) for p, engine in databases if p.readers_block_commit(engine)]
+    if not blocking:
+        return bridge.Overlap.READING
+    if all(product.reads_elsewhere(engine) for product, engine in blocking):
+        return bridge.Overlap.READING_UNTIL_COMMIT
+    return bridge.Overlap.NOTHING
+
+
+#: codes of a key that is there already: SQLSTATE, MariaDB's number, SQLite's names
+_DUPLICATE = {"23505", "1062", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"}
+
+
+@contextmanager
+def _named_modes(how: Write) -> Iterator[None]:
+    """Say which mode takes a key that is there, where append does not."""
+    try:
+        yield
+    except DatabaseError as error:
+        twice = error.code in _DUPLICATE or "duplicate key" in str(error).casefold()
+        if how is not Write.INSERT or not twice:
+            raise
+        told = DatabaseError(
+            f"{error}. Mode append adds rows, and the target has a row with one of these keys: use "
+            "mode upsert to give it the new values, or replace for all rows anew"
+        )
+        told.code = error.code
+        raise told from error
+
+
+def batch_rows(projection: sources.Projection) -> int:
+    """Rows of a batch as it is read: fewer where rows are wide, so that memory stays bounded."""
+    return max(256, min(_BATCH_ROWS, _BATCH_BYTES // (8 * len(projection.columns) or 1)))
