@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlscore.errors import JobConflict, RegistryError
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.job import Job, Mode
-from sqlscore.jobs.planning import RANGE_ROWS
+from sqlscore.jobs.planning import range_rows
 from sqlscore.jobs.prepare import Engines, Prepared, prepare
 from sqlscore.jobs.records import Records, Run
 from sqlscore.jobs.scorer import preview
@@ -297,9 +297,10 @@ class Bound:
         """What a prepared job binds; its rows are counted, and none is read."""
         ranges = rows = None
         if prepared.source.repeatable:
-            found = sources.ranges_of(prepared.source, prepared.key, rows=RANGE_ROWS)
+            size = range_rows(prepared)
+            found = sources.ranges_of(prepared.source, prepared.key, rows=size)
             ranges = len(found)
-            rows = (ranges - 1) * RANGE_ROWS
+            rows = (ranges - 1) * size
             rows += sources.count(prepared.source, prepared.key, found[-1])
         return cls(
             source=prepared.job.source, target=prepared.target.table.fullname,

@@ -107,7 +107,8 @@ def signature_of(
     """
     model = graph.proto
     inputs, named_features, named = features_of(model, inputs_of(model), features)
-    left_out = {value.name for value in model.graph.output} & set(drop)
+    wanted = {text.partition("[")[0] for text in (outputs or {}).values()}
+    left_out = {value.name for value in model.graph.output} & set(drop) - wanted
     found = outputs_of(model, left_out)
     return Signature(
         inputs=inputs,

@@ -37,17 +37,24 @@ def outputs_of(model: ModelProto, left_out: Container[str]) -> tuple[Output, ...
 def predictions_of(
     outputs: tuple[Output, ...], given: Mapping[str, str], drop: Sequence[str]
 ) -> tuple[Prediction, ...]:
-    """Name the predictions: `given` first, the rest by rule, without what is dropped."""
+    """Name the predictions: `given` first, the rest by rule, without what is dropped.
+
+    Who names columns of an output that has no labels has chosen among them: the whole of it is
+    no prediction then.
+    """
     by_rule = _by_rule(outputs)
     known = {one.name: one for one in outputs}
     dropped = [_found(text, known, by_rule) for text in drop]
     named = {name: _found(text, known, by_rule) for name, text in given.items()}
     taken = [(one.output, one.position) for one in (*named.values(), *dropped)]
     whole = {output for output, position in taken if position is None}
+    parts = {output for output, position in taken if position is not None}
     rest = [
         one
         for one in by_rule
-        if one.output not in whole and (one.output, one.position) not in taken
+        if one.output not in whole
+        and (one.output, one.position) not in taken
+        and not (one.position is None and one.output in parts)
     ]
     predictions = [_renamed(one, name) for name, one in named.items()]
     for one in rest:

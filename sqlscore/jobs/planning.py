@@ -14,7 +14,7 @@ from sqlscore.jobs import slices, staging
 from sqlscore.jobs.job import Job, Mode
 from sqlscore.jobs.prepare import Prepared, prepare, written
 from sqlscore.jobs.records import Plan
-from sqlscore.jobs.scorer import Scorer
+from sqlscore.jobs.scorer import Layout, Scorer
 from sqlscore.relations import sink
 from sqlscore.relations import source as sources
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlscore.jobs.work import Work
 
 RANGE_ROWS = 131_072  #: of a range, about
+_RANGE_BYTES = 2**27  #: of a range as it is read, about: rows wider than usual make shorter ranges
 _LOOK_BACK = 5  #: runs whose plans tell whether sqlscore made a target
 
 
@@ -93,12 +94,18 @@ def _cut(work: Work, held: Lease, run: str, plan: Plan, prepared: Prepared) -> P
     source = prepared.source
     mark = slices.watermark(prepared, _low(work, plan, prepared))
     plan = dataclasses.replace(plan, watermark=None if mark is None else dataclasses.asdict(mark))
-    rows = where(work, plan, prepared)
-    ranges = sources.ranges_of(source, prepared.key, rows=RANGE_ROWS, where=rows)
-    last = sources.count(source, prepared.key, ranges[-1], rows)
-    plan = dataclasses.replace(plan, total=(len(ranges) - 1) * RANGE_ROWS + last)
+    rows, condition = range_rows(prepared), where(work, plan, prepared)
+    ranges = sources.ranges_of(source, prepared.key, rows=rows, where=condition)
+    last = sources.count(source, prepared.key, ranges[-1], condition)
+    plan = dataclasses.replace(plan, total=(len(ranges) - 1) * rows + last)
     work.tell(held, lambda unit: work.records.store_ranges(unit, run, ranges, plan))
     return plan
+
+
+def range_rows(prepared: Prepared) -> int:
+    """Rows of a range: fewer where rows are wide, so that memory stays bounded."""
+    columns = len(Layout.of(prepared).projection.columns)
+    return max(1, min(RANGE_ROWS, _RANGE_BYTES // (8 * max(columns, 1))))
 
 
 def _low(work: Work, plan: Plan, prepared: Prepared) -> str | None:

@@ -170,7 +170,7 @@ def test_outputs_rename_and_the_rest_stays():
         ("all", pa.list_(pa.float32())),
     ]
     wide = models.written(WIDE)
-    assert names(wide, outputs={"second": "wide[1]", "sum": "thin"}) == ["wide", "second", "sum"]
+    assert names(wide, outputs={"second": "wide[1]", "sum": "thin"}) == ["second", "sum"]
     assert names(wide, outputs={"sum": "thin[0]"}) == ["wide", "sum"]
 
 
@@ -207,7 +207,7 @@ def test_outputs_with_dots_slashes_colons_and_brackets():
     given = odd_outputs()
     assert names(given) == ["StatefulPartitionedCall/dense:0", "head.fc[0]"]
     chosen = {"a": "StatefulPartitionedCall/dense:0[2]", "b": "head.fc[0]"}
-    assert names(given, outputs=chosen) == ["StatefulPartitionedCall/dense:0", "a", "b"]
+    assert names(given, outputs=chosen) == ["a", "b"]
     assert names(given, drop=["StatefulPartitionedCall/dense:0"]) == ["head.fc[0]"]
 
 
@@ -271,3 +271,10 @@ def test_missing_values_are_traced_column_by_column():
         "f1": True,
     }
     assert not any(missing(models.written(text)))  # an Imputer of 0.0 does not handle NaN
+
+
+@pytest.mark.parametrize("drop", [(), ("p",)])
+def test_a_named_column_stands_for_its_output_without_labels(drop):
+    text = "g (float[N,2] x) => (float[N,2] p) { p = Identity(x) }"
+    given = models.written(text, {"feature_names": json.dumps(["a", "b"])})
+    assert names(given, outputs={"score": "p[1]"}, drop=drop) == ["score"]
