@@ -74,8 +74,13 @@ def test_a_select_that_names_a_column_twice(shop: Shop):
 def test_no_key(shop: Shop):
     refused(
         shop, DatabaseError, "has no primary key that the catalogue knows", "--key id",
-        source="SELECT id, age, spend FROM customers",
+        source="SELECT id + 1 AS id, age, spend FROM customers",
     )  # fmt: skip
+
+
+def test_a_select_that_passes_the_primary_key_on_has_it_too(shop: Shop):
+    run = shop.score(source="SELECT spend, age, id AS number FROM customers")
+    assert run.rows == len(shop.ask("SELECT DISTINCT number FROM predictions")) > 0
 
 
 def test_a_key_that_is_not_there(shop: Shop):

@@ -436,7 +436,7 @@ def held_by(shop: Shop, owner: str, ago: timedelta) -> Work:
 
 def ended_process() -> str:
     """The name of an owner on this host that has ended."""
-    script = "from sqlscore import lease; print(lease.owner())"
+    script = "from sqlscore.jobs import lease; print(lease.owner())"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     return said.stdout.decode().strip()
 
