@@ -192,6 +192,8 @@ class Database:
         return found
 
     def _records(self, question: Callable[[Records, Any], Any]) -> Any:
+        if self.product.absent(self.engine):
+            return None
         tables = owned(schemas=self.product.schemas)
         with translated("looking for runs", url=self.engine.url), self.engine.connect() as found:
             if not layout_version(found, tables):

@@ -156,4 +156,8 @@ def show_run(run: Run) -> None:
         "abandoned": f"Gave run {run.id} up: {run.rows:,} rows of it are in {run.target}",
     }
     present.say(lines.get(run.status, f"Run {run.id} is {run.status}") + f" (run {run.id}).")
+    if run.unmarked:
+        present.say(
+            f"{run.unmarked:,} rows have no watermark (NULL): no incremental run reads them."
+        )
     show_counts(run)

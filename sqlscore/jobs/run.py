@@ -18,7 +18,9 @@ from sqlscore.jobs.finish import finish
 from sqlscore.jobs.records import Plan, Run, Status, new_id
 from sqlscore.jobs.scoring import Progress, score_ranges
 from sqlscore.jobs.work import Work
+from sqlscore.products import product_for
 from sqlscore.relations import sink
+from sqlscore.relations import source as sources
 from sqlscore.tables import now
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def start(
     """
     slices.check(job)
     job = engines.placed(job)
+    sources.refuse_absent(engines.source, product_for(engines.source), job.source)
     work = Work.on(engines)
     place = sink.place(engines.target, work.product, job.target)
     before = _unfinished(work, job)

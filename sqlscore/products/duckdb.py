@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from sqlscore.errors import DatabaseError
-from sqlscore.products import duckdb_types
+from sqlscore.products import duckdb_types, generic
 from sqlscore.products.duckdb_catalogue import dependents, keys, swap, unfit
 from sqlscore.products.product import Declared, Product
 from sqlscore.transports.failures import translated
@@ -170,6 +170,7 @@ DUCKDB = Product(
     shared=False,
     server=False,
     engine=engine,
+    absent=generic.absent_file,
     describe=describe,
     keys=keys,
     carried=duckdb_types.carried,

@@ -5,6 +5,7 @@ A product takes the ones that suit it as they are, and replaces the others.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -31,6 +32,18 @@ _SAMPLE = 100  # rows whose values tell an untyped column's type
 def engine(url: URL) -> Engine:
     """SQLAlchemy's own engine for the URL."""
     return sa.create_engine(url)
+
+
+def absent(_engine: Engine) -> bool:
+    """No: a server says itself that it has no such database."""
+    return False
+
+
+def absent_file(engine: Engine) -> bool:
+    """Whether the engine's database is a file that is not there."""
+    name = engine.url.database or ""
+    in_memory = name in ("", ":memory:") or name.startswith((":memory:", "file:"))
+    return not in_memory and not Path(name).exists()
 
 
 def describe(connection: Connection, relation: FromClause) -> tuple[Column, ...]:
@@ -189,6 +202,7 @@ def product(dialect: sa.Dialect) -> Product:
         keyset_walk=False,
         shared=True,
         engine=engine,
+        absent=absent,
         describe=describe,
         keys=keys,
         carried=carried,

@@ -98,6 +98,7 @@ MYSQL = Product(
     keyset_walk=True,
     shared=True,
     engine=engine,
+    absent=generic.absent,
     describe=describe,
     keys=generic.keys,
     carried=mysql_types.carried,

@@ -93,6 +93,7 @@ POSTGRES = Product(
     keyset_walk=True,
     shared=True,
     engine=engine,
+    absent=generic.absent,
     describe=describe,
     keys=generic.keys,
     carried=postgres_types.carried,

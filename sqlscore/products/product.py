@@ -148,6 +148,8 @@ class Product:
 
     #: an engine with sqlscore's own settings (UTC, application name, strictness) for a URL
     engine: Callable[[URL], Engine]
+    #: the database's file is not there: to connect would make an empty one
+    absent: Callable[[Engine], bool]
     #: the columns of a table or subquery, from the catalogue or from an empty execution
     describe: Callable[[Connection, FromClause], tuple[Column, ...]]
     #: the keys of a table; none for a view

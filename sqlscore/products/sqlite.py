@@ -216,6 +216,7 @@ SQLITE = Product(
     shared=True,
     server=False,
     engine=engine,
+    absent=generic.absent_file,
     describe=describe,
     keys=generic.keys,
     carried=sqlite_columns.carried,

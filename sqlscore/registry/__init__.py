@@ -188,6 +188,9 @@ class Registry:
         """What `look` finds, in one transaction; None where the database has no owned tables."""
         owned = tables.owned(schemas=self._product.schemas)
 
+        if self._product.absent(self._engine):
+            return None
+
         def work() -> T | None:
             with self._engine.connect() as connection:
                 if not tables.layout_version(connection, owned):

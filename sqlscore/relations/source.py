@@ -62,6 +62,7 @@ class Source:
 
 def resolve(engine: sa.Engine, product: Product, text: str) -> Source:
     """The relation that a user means by `text`: a table's or view's name, or a SELECT."""
+    refuse_absent(engine, product, text)
     if is_select(text):
         return _select(engine, product, text)
     with translated(f"looking for {text!r}", url=engine.url), engine.connect() as connection:
@@ -75,6 +76,15 @@ def resolve(engine: sa.Engine, product: Product, text: str) -> Source:
         base=Base(table=table, columns=columns, names={c.name: c.name for c in columns}),
         columns=columns, repeatable=True, chosen=False,
     )  # fmt: skip
+
+
+def refuse_absent(engine: sa.Engine, product: Product, text: str) -> None:
+    """Raise `DatabaseError` where the database is a file that is not there; none is made."""
+    if product.absent(engine):
+        raise DatabaseError(
+            f"there is no database file {engine.url.database!r}, so there is no {text!r} to read. "
+            "Is the path right?"
+        )
 
 
 def _columns(columns: Sequence[Column]) -> list[sa.ColumnClause[Any]]:

@@ -51,6 +51,17 @@ def refused(shop: Shop, kind: type[SqlscoreError], *words: str, **chosen: Any) -
     return message
 
 
+@pytest.mark.parametrize("scheme", ["sqlite", "duckdb"])
+def test_a_database_file_that_is_not_there_is_not_made(scheme, tmp_path):
+    path = tmp_path / "mistyped.db"
+    with sqlscore.connect(f"{scheme}:///{path}") as database:
+        assert list(database.models) == []
+        assert database.runs() == []
+        with pytest.raises(DatabaseError, match=r"no database file .*mistyped\.db"):
+            database.score("churn", source="customers", target="predictions")
+    assert not path.exists()
+
+
 def test_no_such_source(shop: Shop):
     refused(
         shop, DatabaseError,
