@@ -40,10 +40,10 @@ def absent(_engine: Engine) -> bool:
 
 
 def absent_file(engine: Engine) -> bool:
-    """Whether the engine's database is a file that is not there."""
+    """Whether the engine's database is a file that is not there, in a folder that is."""
     name = engine.url.database or ""
     in_memory = name in ("", ":memory:") or name.startswith((":memory:", "file:"))
-    return not in_memory and not Path(name).exists()
+    return not in_memory and not Path(name).exists() and Path(name).parent.is_dir()
 
 
 def describe(connection: Connection, relation: FromClause) -> tuple[Column, ...]:
