@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sqlscore.products.product import Keys
+from sqlscore.products.renaming import take_place
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -82,16 +83,4 @@ def dependents(connection: Connection, table: Table) -> tuple[str, ...]:
 def swap(unit: Unit, staged: Table, table: Table) -> None:
     """Drop the table, give the staged one its name, make the table's indexes anew."""
     indexes = unit.fetch(_about(table, "duckdb_indexes", "table_name", "sql"))
-    unit.execute(sa.schema.DropTable(table))
-    old = ".".join(_quoted(part) for part in (staged.schema, staged.name) if part)
-    unit.execute(_verbatim(f"ALTER TABLE {old} RENAME TO {_quoted(table.name)}"))
-    for (text,) in indexes:
-        unit.execute(_verbatim(text))
-
-
-def _verbatim(statement: str) -> sa.TextClause:
-    return sa.text(statement.replace(":", r"\:"))  # a colon in a name starts no parameter
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    take_place(unit, staged, table, [text for (text,) in indexes])

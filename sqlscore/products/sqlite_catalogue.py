@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products import sqlite_columns
+from sqlscore.products.renaming import take_place
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -145,16 +146,4 @@ def swap(unit: Unit, staged: Table, table: Table) -> None:
             master.c.sql.is_not(None),  # those of primary keys and UNIQUE have none
         )
     )
-    unit.execute(sa.schema.DropTable(table))
-    old = ".".join(_quoted(part) for part in (staged.schema, staged.name) if part)
-    unit.execute(_verbatim(f"ALTER TABLE {old} RENAME TO {_quoted(table.name)}"))
-    for (text,) in indexes:
-        unit.execute(_verbatim(text))
-
-
-def _verbatim(statement: str) -> sa.TextClause:
-    return sa.text(statement.replace(":", r"\:"))  # a colon in a name starts no parameter
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    take_place(unit, staged, table, [text for (text,) in indexes])
