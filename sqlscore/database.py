@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -23,8 +23,8 @@ from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.products import engine_for, product_for
 from sqlscore.registry import Registry
 from sqlscore.relations import source as sources
-from sqlscore.tables import layout_version, owned
-from sqlscore.transports.failures import translated
+from sqlscore.tables import opened
+from sqlscore.transact import transact
 
 if TYPE_CHECKING:
     import os
@@ -194,10 +194,10 @@ class Database:
     def _records(self, question: Callable[[Records, Any], Any]) -> Any:
         if self.product.absent(self.engine):
             return None
-        tables = owned(schemas=self.product.schemas)
-        with translated("looking for runs", url=self.engine.url), self.engine.connect() as found:
-            if not layout_version(found, tables):
-                return None
+        look = partial(opened, self.engine, schemas=self.product.schemas)
+        tables = transact(self.engine, look, "looking for runs")
+        if tables is None:
+            return None
         with self.product.unit(self.engine, None) as unit:
             return question(Records(tables), unit)
 

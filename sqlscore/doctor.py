@@ -200,7 +200,8 @@ def _layout(database: Database, subject: str) -> Check:
         )
     if not found:
         return _may_make(database, subject, tables.layout.schema)
-    return Check(subject=subject, state=State.GOOD, found=f"layout {found}")
+    older = f"; upgraded to layout {LAYOUT} when they are used next" if found < LAYOUT else ""
+    return Check(subject=subject, state=State.GOOD, found=f"layout {found}{older}")
 
 
 def _may_make(database: Database, subject: str, schema: str | None) -> Check:

@@ -186,15 +186,14 @@ class Registry:
 
     def _read(self, look: Callable[[ModelRows], T], doing: str) -> T | None:
         """What `look` finds, in one transaction; None where the database has no owned tables."""
-        owned = tables.owned(schemas=self._product.schemas)
-
         if self._product.absent(self._engine):
             return None
 
         def work() -> T | None:
+            owned = tables.opened(self._engine, schemas=self._product.schemas)
+            if owned is None:
+                return None
             with self._engine.connect() as connection:
-                if not tables.layout_version(connection, owned):
-                    return None
                 return look(ModelRows(connection=connection, owned=owned))
 
         return transact(self._engine, work, doing)

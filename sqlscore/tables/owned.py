@@ -1,25 +1,25 @@
-"""The tables that sqlscore owns, and how they come to be.
+"""What tables there are: the one description, from which each layout's step follows.
 
-They live in the schema ``sqlscore``, or carry that prefix where the product has no schemas. They
-are made by numbered steps; a database whose layout is newer than this code knows is never touched.
-Times are UTC without a zone; structured values are JSON text, so that any client can read them.
+A table or a column says in which layout it came (`since`); without a word it is as old as layout 1.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from sqlscore.errors import DatabaseError
-
-LAYOUT = 1  #: the layout that this code reads and writes
+SINCE = "since"  #: where a table's or a column's `info` holds the layout that it came in
 
 _BINARY = {"charset": "utf8mb4", "collation": "utf8mb4_bin"}
+_INNODB: dict[str, Any] = {
+    f"{dialect}_{option}": value
+    for dialect in ("mysql", "mariadb")
+    for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"))
+}
 
 
 def _name(length: int = 190) -> sa.String:
@@ -63,17 +63,17 @@ def owned(*, schemas: bool) -> Tables:
     """The owned tables of a product with schemas, or without."""
     metadata = sa.MetaData(schema="sqlscore" if schemas else None)
 
-    def table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    def table(name: str, *columns: sa.Column[Any], since: int = 1) -> sa.Table:
         full = name if schemas else f"sqlscore_{name}"
-        return sa.Table(full, metadata, *columns, mysql_engine="InnoDB", mysql_charset="utf8mb4")
+        return sa.Table(full, metadata, *columns, info={SINCE: since}, **_INNODB)
 
     def key(name: str, type_: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
         return sa.Column(name, type_, primary_key=True, autoincrement=False)
 
     def column(
-        name: str, type_: sa.types.TypeEngine[Any], *, nullable: bool = False
+        name: str, type_: sa.types.TypeEngine[Any], *, nullable: bool = False, since: int = 1
     ) -> sa.Column[Any]:
-        return sa.Column(name, type_, nullable=nullable)
+        return sa.Column(name, type_, nullable=nullable, info={SINCE: since})
 
     return Tables(
         metadata=metadata,
@@ -145,35 +145,3 @@ def owned(*, schemas: bool) -> Tables:
             column("updated_at", _time()),
         ),
     )
-
-
-def now() -> datetime:
-    """The time as the owned tables hold it: UTC, without a zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def layout_version(connection: sa.Connection, tables: Tables) -> int:
-    """The number of the layout that this database has; 0 where it has none."""
-    inspector = sa.inspect(connection)
-    if not inspector.has_table(tables.layout.name, schema=tables.layout.schema):
-        return 0
-    return connection.scalar(sa.select(sa.func.max(tables.layout.c.version))) or 0
-
-
-def ensure(engine: sa.Engine, *, schemas: bool) -> Tables:
-    """Make the owned tables where they are missing; refuse a layout newer than this code."""
-    tables = owned(schemas=schemas)
-    with engine.connect() as connection:
-        found = layout_version(connection, tables)
-    if found > LAYOUT:
-        raise DatabaseError(
-            f"the sqlscore tables of this database have layout {found}, and this sqlscore knows "
-            f"layouts up to {LAYOUT}. Upgrade sqlscore: pip install -U sqlscore"
-        )
-    if found < LAYOUT:
-        with engine.begin() as connection:
-            if schemas:
-                connection.execute(sa.schema.CreateSchema("sqlscore", if_not_exists=True))
-            tables.metadata.create_all(connection)
-            connection.execute(tables.layout.insert().values(version=LAYOUT, applied_at=now()))
-    return tables

@@ -1,0 +1,91 @@
+"""The tables that sqlscore owns, and how they come to be.
+
+They live in the schema ``sqlscore``, or carry that prefix where the product has no schemas. Times
+are UTC without a zone; structured values are JSON text, so that any client can read them.
+
+Their layout has a number, which the table ``layout`` holds. A database of an older layout is
+upgraded step by step, in place, by the first sqlscore that opens it; one of a newer layout is never
+touched. To add a table to the layout that is not released yet (`LAYOUT`), describe it in `owned`
+with ``since=LAYOUT`` written as a number, name it in `Tables`, and note it in CHANGELOG.md. A
+column goes to the end of its table, with ``since`` and ``nullable=True``, since the rows that are
+there have no value for it. What came in a released layout is never changed. To release a layout is
+to tag it; what is added after that gets the next number, and ``LAYOUT`` with it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from sqlscore.errors import DatabaseError
+from sqlscore.tables.owned import Tables, owned
+from sqlscore.tables.steps import step
+
+__all__ = ["LAYOUT", "Tables", "ensure", "layout_version", "now", "opened", "owned"]
+
+LAYOUT = 2  #: the layout that this code reads and writes
+
+
+def now() -> datetime:
+    """The time as the owned tables hold it: UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def layout_version(connection: sa.Connection, tables: Tables) -> int:
+    """The number of the layout that this database has; 0 where it has none."""
+    inspector = sa.inspect(connection)
+    if not inspector.has_table(tables.layout.name, schema=tables.layout.schema):
+        return 0
+    return connection.scalar(sa.select(sa.func.max(tables.layout.c.version))) or 0
+
+
+def opened(engine: sa.Engine, *, schemas: bool) -> Tables | None:
+    """The owned tables, to be read; None where there are none: reading makes nothing.
+
+    Those of an older layout are upgraded first. `DatabaseError` for a layout newer than this code.
+    """
+    tables = owned(schemas=schemas)
+    with engine.connect() as connection:
+        found = layout_version(connection, tables)
+    return ensure(engine, schemas=schemas) if found else None
+
+
+def ensure(engine: sa.Engine, *, schemas: bool) -> Tables:
+    """Make the owned tables where they are missing, and upgrade those of an older layout.
+
+    `DatabaseError` for a layout newer than this code. Two processes may do it at once: one waits
+    for the other where DDL is part of a transaction; elsewhere the second of two equal statements
+    is refused, so this is called within `transact`, which then calls it again.
+    """
+    tables = owned(schemas=schemas)
+    with engine.connect() as connection:
+        found = _known(connection, tables)
+    if found < LAYOUT:
+        with engine.begin() as connection:
+            _upgrade(connection, tables, found)
+    return tables
+
+
+def _known(connection: sa.Connection, tables: Tables) -> int:
+    """The layout that this database has; `DatabaseError` if it is a newer one."""
+    found = layout_version(connection, tables)
+    if found > LAYOUT:
+        raise DatabaseError(
+            f"the sqlscore tables of this database have layout {found}, and this sqlscore knows "
+            f"layouts up to {LAYOUT}. Upgrade sqlscore: pip install -U sqlscore"
+        )
+    return found
+
+
+def _upgrade(connection: sa.Connection, tables: Tables, found: int) -> None:
+    layout = tables.layout
+    if found:
+        # locks the row until this ends: who comes second finds the work done
+        connection.execute(layout.update().values(applied_at=layout.c.applied_at))
+        found = _known(connection, tables)
+    for number in range(found + 1, LAYOUT + 1):
+        for statement in step(connection, tables.metadata, number):
+            connection.execute(statement)
+    reached = {"version": LAYOUT, "applied_at": now()}
+    connection.execute((layout.update() if found else layout.insert()).values(reached))
