@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+#: floating-point element types that neither numpy nor Arrow has
+SMALL_FLOATS = ("bfloat16", "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz")
+
 #: ONNX element type (as ONNX Runtime prints it, without ``tensor()``) -> Arrow type of its column.
-#: bfloat16 has no Arrow type: its column is float32, which holds every bfloat16 exactly.
+#: The small floats have no Arrow type: their column is float32, which holds them exactly.
 ARROW_TYPES: dict[str, pa.DataType] = {
     "float": pa.float32(),
     "double": pa.float64(),
     "float16": pa.float16(),
-    "bfloat16": pa.float32(),
+    **dict.fromkeys(SMALL_FLOATS, pa.float32()),
     "int8": pa.int8(),
     "int16": pa.int16(),
     "int32": pa.int32(),

@@ -80,7 +80,16 @@ def rewrite(graph: Graph) -> bytes:
     declare no wrong number of rows; unused inputs are gone. Whether it agrees with the original is
     for a proof to say: a batch freed may fail to run.
     """
-    rewritten = rewriting.rewritten(graph.proto)
+    rewritten = rewriting.rewritten(graph.proto, batched=True)
+    return graph.stored if rewritten is None else _serialized(rewritten, "the rewritten model")
+
+
+def plain(graph: Graph) -> bytes:
+    """The graph's bytes for calls with whole tensors: without ZipMap and unused inputs only.
+
+    That changes no value, so it needs no proof.
+    """
+    rewritten = rewriting.rewritten(graph.proto, batched=False)
     return graph.stored if rewritten is None else _serialized(rewritten, "the rewritten model")
 
 

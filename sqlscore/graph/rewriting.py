@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 BATCH = "N"  #: the name that a freed batch dimension gets
 
 
-def rewritten(model: ModelProto) -> ModelProto | None:
-    """A rewritten copy of the model; None where there is nothing to rewrite."""
+def rewritten(model: ModelProto, *, batched: bool) -> ModelProto | None:
+    """A rewritten copy of the model; None where there is nothing to rewrite.
+
+    `batched` frees batch dimensions too.
+    """
     copy = ModelProto()
     copy.CopyFrom(model)
-    steps: tuple[Callable[[GraphProto], bool], ...] = (
-        _drop_unused_inputs,
-        _replace_zipmaps,
-        _free_batch,
-        _free_outputs,
-    )
+    steps: list[Callable[[GraphProto], bool]] = [_drop_unused_inputs, _replace_zipmaps]
+    if batched:
+        steps += [_free_batch, _free_outputs]
     changed = [step(copy.graph) for step in steps]
     if all(opset.domain not in {"", "ai.onnx"} for opset in copy.opset_import):
         copy.opset_import.append(helper.make_opsetid("", 13))  # for Identity; trees need none

@@ -6,13 +6,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from sqlscore import graph as graphs
 from sqlscore.binding import match_features
 from sqlscore.bridge import workers
+from sqlscore.errors import SignatureError
+from sqlscore.graph.nodes import fixed_batch, used_inputs
 from sqlscore.model.frames import rows_of
-from sqlscore.model.tensor_feeds import run_tensors
+from sqlscore.model.tensor_feeds import run_each, run_tensors
 from sqlscore.predictor import Predictor
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.prove import prove, runnable, runtime_version
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     import onnx
 
     from sqlscore.graph import Graph
@@ -44,8 +46,9 @@ def load(
     """Load an ONNX model from a path, its bytes, or a parsed model.
 
     `features` names the columns of a block that the graph does not name; `outputs` names
-    predictions (``{"score": "probabilities[churned]"}``); `drop` leaves outputs out. Raises
-    ModelError for what is no model, SignatureError for names that do not fit it.
+    predictions (``{"score": "probabilities[churned]"}``); `drop` leaves outputs out. A model that
+    no columns can feed (no input has a row a value, or one is a sequence) takes tensors only.
+    Raises ModelError for what is no model, SignatureError for names that do not fit it.
     """
     return Model(graphs.read(source), features=features, outputs=outputs, drop=drop)
 
@@ -85,16 +88,18 @@ class Model:
         self.graph = graph
         #: what the caller named and dropped, as `load` and `Registry.add` take it
         self.options: dict[str, Any] = {"features": features, "outputs": outputs, "drop": drop}
-        self.signature: Signature = graphs.signature_of(graph, **self.options)
+        self._signature = _signature(graph, self.options)
         self.name = name
         self.version = version
         self._proof = proof
         self._lock = threading.RLock()
         self._predictors: dict[object, Predictor] = {}
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[tuple[str, bool], Session] = {}
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f"{self.name}:{self.version}, "
+        if isinstance(self._signature, SignatureError):
+            return f"<Model {name}of tensors, sha256 {self.sha256[:12]}…>"
         return (
             f"<Model {name}{len(self.signature.features)} features -> "
             f"{', '.join(p.name for p in self.signature.predictions[:4])}"
@@ -105,6 +110,16 @@ class Model:
     def __reduce__(self) -> tuple[Any, ...]:
         kept = {**self.options, "name": self.name, "version": self.version, "proof": self._proof}
         return _made, (self.graph.stored, self.graph.sha256, kept)
+
+    @property
+    def signature(self) -> Signature:
+        """The columns that the model takes and gives.
+
+        Raises SignatureError where columns cannot feed it: then it takes tensors only.
+        """
+        if isinstance(self._signature, SignatureError):
+            raise SignatureError(str(self._signature)) from self._signature
+        return self._signature
 
     @property
     def sha256(self) -> str:
@@ -166,8 +181,9 @@ class Model:
         `nulls` says otherwise by feature: ``"error"``, ``"nan"``, ``"null"`` or a default value.
         `constants` gives the inputs without a batch dimension.
 
-        Or `rows` is a dict of numpy arrays by *input* name: then the answer is a dict by *output*
-        name, with shapes as the model gives them, and nothing is renamed, dropped or replaced.
+        Or `rows` is a dict of numpy arrays by *input* name, for one call of the graph as it is:
+        then the answer is a dict by *output* name, with shapes as the model gives them, and
+        nothing is renamed, dropped or replaced. A model that was made for one row takes more.
 
         Raises SignatureError for rows that do not fit, ProviderError, ModelError.
         """
@@ -179,19 +195,39 @@ class Model:
         predictor = self.predictor(provider, nulls, constants)
         return given.back(pa.Table.from_batches(_predicted(predictor, batch)))
 
-    def _predict_tensors(self, feeds: Mapping[str, np.ndarray], provider: str) -> dict[str, Any]:
+    def _predict_tensors(self, feeds: Mapping[str, Any], provider: str) -> dict[str, Any]:
+        """One call of the graph; more rows than a graph made for one takes go as rows."""
+        graph = self.graph.proto.graph
+        unused = {value.name for value in graph.input} - {v.name for v in used_inputs(graph)}
+        several = [v.name for v in fixed_batch(graph) if _rows(feeds.get(v.name)) not in (None, 1)]
+        if not several:
+            return run_tensors(self._session(provider), feeds, unused=unused)
+        if self.proof.rowwise:
+            return run_each(self._session(provider), feeds, several, unused=unused)
+        return run_tensors(self._session(provider, batched=True), feeds, unused=unused)
+
+    def _session(self, provider: str, *, batched: bool = False) -> Session:
         with self._lock:
-            if provider not in self._sessions:
-                model = runnable(self.graph, self.proof)
-                self._sessions[provider] = Session(model, provider=provider)
-            session = self._sessions[provider]
-        return run_tensors(
-            session,
-            feeds,
-            self.signature,
-            unused={value.name for value in self.graph.proto.graph.input},
-            rowwise=self.proof.rowwise,
-        )
+            if (provider, batched) not in self._sessions:
+                model = runnable(self.graph, self.proof) if batched else graphs.plain(self.graph)
+                self._sessions[provider, batched] = Session(model, provider=provider)
+            return self._sessions[provider, batched]
+
+
+def _rows(given: Any) -> int | None:
+    """How many rows a tensor has; None where it is no tensor with rows."""
+    shape = np.shape(given) if given is not None else ()
+    return shape[0] if shape else None
+
+
+def _signature(graph: Graph, options: Mapping[str, Any]) -> Signature | SignatureError:
+    """The columns, or why there are none; what a caller says of columns must be right at once."""
+    try:
+        return graphs.signature_of(graph, **options)
+    except SignatureError as error:
+        if any(options.values()):
+            raise
+        return error
 
 
 def _made(stored: bytes, sha256: str, kept: Mapping[str, Any]) -> Model:

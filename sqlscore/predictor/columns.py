@@ -15,17 +15,17 @@ import pyarrow.compute as pc
 from sqlscore.errors import SignatureError
 from sqlscore.predictor.held import held
 from sqlscore.signature import InputKind
-from sqlscore.types import is_number
+from sqlscore.types import SMALL_FLOATS, is_number
 
 if TYPE_CHECKING:
     from sqlscore.signature import Feature, Input
 
-#: ONNX element type -> what a session is fed; bfloat16 goes in as float32
+#: ONNX element type -> what a session is fed; small floats go in as float32
 DTYPES: dict[str, np.dtype[Any]] = {
     "float": np.dtype(np.float32),
     "double": np.dtype(np.float64),
     "float16": np.dtype(np.float16),
-    "bfloat16": np.dtype(np.float32),
+    **dict.fromkeys(SMALL_FLOATS, np.dtype(np.float32)),
     "int8": np.dtype(np.int8),
     "int16": np.dtype(np.int16),
     "int32": np.dtype(np.int32),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import ModelError, ProviderError
-from sqlscore.session.bfloat16 import with_float32_borders
+from sqlscore.session.borders import with_float32_borders
+from sqlscore.types import ARROW_TYPES, SMALL_FLOATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,8 +51,9 @@ class Fed:
     """One input that the loaded model must be fed."""
 
     name: str
-    element: str  #: ONNX element type, a key of `types.ARROW_TYPES`
-    shape: tuple[int | None, ...]
+    element: str  #: ONNX element type; of what is no tensor, its type as ONNX Runtime prints it
+    shape: tuple[int | None, ...]  #: empty for a scalar, and where any shape will do
+    batch: str | None = None  #: the name of a free first dimension
 
 
 def available() -> tuple[str, ...]:
@@ -77,13 +79,21 @@ class Session:
         asked = _asked(provider)
         self._errors = _errors(runtime)
         self._session = self._load(runtime, model, asked, threads)
-        if _has_bfloat16(self._session):
+        if _has_small_floats(self._session):
             self._session = self._load(runtime, with_float32_borders(model), asked, threads)
+        _refuse_foreign(self._session)
         self.provider = provider
         self.inputs = tuple(
-            Fed(name=i.name, element=_element(i.type), shape=_shape(i.shape))
+            Fed(
+                name=i.name,
+                element=_element(i.type),
+                shape=_shape(i.shape),
+                batch=next((d for d in i.shape[:1] if isinstance(d, str)), None),
+            )
             for i in self._session.get_inputs()
         )
+        #: inputs that the graph has a value for, which a feed takes the place of
+        self.defaults = tuple(i.name for i in self._session.get_overridable_initializers())
         self.outputs = tuple(output.name for output in self._session.get_outputs())
 
     def run(
@@ -92,7 +102,7 @@ class Session:
         """Run the model on its inputs' tensors; the outputs asked for (None: all), by name.
 
         A tensor comes back as an array, text as an array of `str` objects; a sequence of maps as
-        a list of dicts. bfloat16 goes in and comes out as float32. Raises ModelError.
+        a list of dicts. Small floats go in and come out as float32. Raises ModelError.
         """
         names = list(self.outputs if outputs is None else outputs)
         try:
@@ -168,6 +178,17 @@ def _shape(shape: Sequence[object]) -> tuple[int | None, ...]:
     return tuple(d if isinstance(d, int) else None for d in shape)
 
 
-def _has_bfloat16(session: Any) -> bool:
+def _refuse_foreign(session: Any) -> None:
+    """Raise ModelError for a tensor at the border whose values nothing here can hold."""
+    for value in (*session.get_inputs(), *session.get_outputs()):
+        element = _element(value.type)
+        if element != value.type and element not in ARROW_TYPES:
+            raise ModelError(
+                f"{value.name!r} holds {element}, which neither numpy nor Arrow has. "
+                "Cast it to another type inside the model"
+            )
+
+
+def _has_small_floats(session: Any) -> bool:
     values = [*session.get_inputs(), *session.get_outputs()]
-    return any(value.type == "tensor(bfloat16)" for value in values)
+    return any(_element(value.type) in SMALL_FLOATS for value in values)

@@ -238,7 +238,49 @@ def test_a_graph_that_mixes_rows_gives_what_each_row_gives_alone():
     found = loaded.predict(models.batch_of(values))
     alone = np.concatenate([asked(model, {"x": row[None]})["y"] for row in values])
     np.testing.assert_array_equal(found.to_pandas()[["p", "q"]].to_numpy(), alone)
-    np.testing.assert_array_equal(loaded.predict({"x": values})["y"], alone)
+    # tensors are one call of the graph
+    together = asked(model, {"x": values})["y"]
+    np.testing.assert_array_equal(loaded.predict({"x": values})["y"], together)
+
+
+def test_tensors_without_rows_are_one_call():
+    model = models.written(
+        "g (float[2,3] x, int64 k, float by = {2.0}) => (float[3,2] y, int64 n) "
+        "{ t = Transpose(x) y = Mul(t, by) n = Add(k, k) }"
+    )
+    loaded = sqlscore.load(model)
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    found = loaded.predict({"x": values, "k": 4})
+    np.testing.assert_array_equal(found["y"], 2 * values.T)
+    assert (found["n"], found["n"].shape) == (8, ())
+    given = loaded.predict({"x": values, "k": 4, "by": np.array([3.0], np.float32)})
+    np.testing.assert_array_equal(given["y"], 3 * values.T)
+    for columns in (lambda: loaded.signature, lambda: loaded.predict(frame())):
+        with pytest.raises(SignatureError, match="no input of the model has a free first"):
+            columns()
+    assert "of tensors" in repr(loaded)
+    with pytest.raises(SignatureError, match="no input of the model has a free first"):
+        sqlscore.load(model, features=["a", "b"])
+
+
+def test_sequences_go_in_and_come_out_as_lists():
+    model = models.written("g (seq(float[N]) s, int64 i) => (float[N] y) { y = SequenceAt(s, i) }")
+    parts = [np.array([1.0, 2.0], np.float32), np.array([3.0], np.float32)]
+    assert sqlscore.load(model).predict({"s": parts, "i": 1})["y"].tolist() == [3.0]
+    with pytest.raises(ModelError, match="failed while it ran"):
+        sqlscore.load(model).predict({"s": "text", "i": 1})
+
+
+def test_a_graph_for_one_row_takes_tensors_of_several():
+    mixing = "g (float[1,2] x) => (float[1,2] y) { m = ReduceMax <axes=[0]> (x) y = Sub(x, m) }"
+    plain = "g (float[1,2] x) => (float[1,2] y) { y = Neg(x) }"
+    values = models.columns(9, 2).astype(np.float32)
+    for model, expected in ((mixing, 0 * values), (plain, -values)):
+        loaded = sqlscore.load(models.written(model))
+        np.testing.assert_array_equal(loaded.predict({"x": values})["y"], expected)
+        np.testing.assert_array_equal(loaded.predict({"x": values[:1]})["y"], expected[:1])
+    with pytest.raises(SignatureError, match="no row to tell its outputs"):
+        sqlscore.load(models.written(mixing)).predict({"x": values[:0]})
 
 
 def test_tensors_by_input_name_come_back_by_output_name():

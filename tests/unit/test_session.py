@@ -127,6 +127,25 @@ def test_bfloat16_goes_in_and_out_as_float32():
     np.testing.assert_array_equal(found["back"], -expected)
 
 
+@pytest.mark.parametrize("element", ["float8_e4m3fn", "float8_e5m2"])
+def test_8_bits_go_in_and_out_as_float32(element):
+    name = element.replace("_", "")
+    given = models.written(
+        f'<ir_version: 10, opset_import: ["" : 19]> g ({name}[N] x) => ({name}[N] y)'
+        " { y = Identity(x) }"
+    )
+    rows = np.array([0.1, -3.3, 1e9, np.nan, 0.0], np.float32)
+    largest = float(ml_dtypes.finfo(element).max)
+    expected = np.clip(rows, -largest, largest).astype(element).astype(np.float32)
+    np.testing.assert_array_equal(Session(given).run({"x": rows})["y"], expected)
+
+
+def test_an_element_type_that_nothing_holds_is_told():
+    model = '<ir_version: 10, opset_import: ["" : 21]> g (uint4[N] x) => (float[N] y)'
+    with pytest.raises(ModelError, match="'x' holds uint4, which neither numpy nor Arrow has"):
+        Session(models.written(model + " { y = Cast<to = 1>(x) }"))
+
+
 def test_several_threads_share_a_session():
     session = Session(models.lightgbm(trees=20))
     parts = [models.columns(500, 4, seed).astype(np.float32) for seed in range(8)]

@@ -1,24 +1,27 @@
-"""bfloat16 at a graph's borders: numpy and Arrow have no such type, and float32 holds it all."""
+"""Small floats at a graph's borders: numpy and Arrow have no such types, and float32 holds them."""
 
 from __future__ import annotations
 
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from sqlscore.graph.nodes import all_nodes
+from sqlscore.types import SMALL_FLOATS
 
 
 def with_float32_borders(model: bytes) -> bytes:
-    """The model with its bfloat16 inputs and outputs as float32, and a Cast behind each.
+    """The model with its small-float inputs and outputs as float32, and a Cast behind each.
 
-    The cast in rounds to nearest, ties to even; the cast out is exact.
+    The cast in rounds to nearest, ties to even, and into 8 bits as ONNX's Cast does by default
+    (past the largest value is the largest value); the cast out is exact.
     """
     proto = ModelProto.FromString(model)
-    inputs = [v for v in proto.graph.input if _is_bfloat16(v.type.tensor_type.elem_type)]
-    outputs = [v for v in proto.graph.output if _is_bfloat16(v.type.tensor_type.elem_type)]
-    inner = {value.name: f"{value.name}/bfloat16" for value in (*inputs, *outputs)}
+    inputs = [v for v in proto.graph.input if _is_small(v)]
+    outputs = [v for v in proto.graph.output if _is_small(v)]
+    inner = {value.name: f"{value.name}/small" for value in (*inputs, *outputs)}
     _rename(proto, inner)
     casts_in = [
-        helper.make_node("Cast", [v.name], [inner[v.name]], to=TensorProto.BFLOAT16) for v in inputs
+        helper.make_node("Cast", [v.name], [inner[v.name]], to=v.type.tensor_type.elem_type)
+        for v in inputs
     ]
     casts_out = [
         helper.make_node("Cast", [inner[v.name]], [v.name], to=TensorProto.FLOAT) for v in outputs
@@ -30,8 +33,9 @@ def with_float32_borders(model: bytes) -> bytes:
     return whole
 
 
-def _is_bfloat16(element: int) -> bool:
-    return element == TensorProto.BFLOAT16
+def _is_small(value: ValueInfoProto) -> bool:
+    element: int = value.type.tensor_type.elem_type
+    return TensorProto.DataType.Name(element).lower() in SMALL_FLOATS
 
 
 def _rename(proto: ModelProto, names: dict[str, str]) -> None:
