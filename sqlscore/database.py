@@ -23,6 +23,7 @@ from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.products import engine_for, product_for
 from sqlscore.registry import Registry
 from sqlscore.relations import source as sources
+from sqlscore.relations.ranges import encoded
 from sqlscore.tables import opened
 from sqlscore.transact import transact
 
@@ -72,6 +73,8 @@ class Database:
         target: str,
         key: str | Sequence[str] | None = None,
         mode: str = "upsert",
+        where: str | None = None,
+        params: Mapping[str, Any] | None = None,
         columns: Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
@@ -94,6 +97,8 @@ class Database:
         target: a table; it is made where it is missing.
         key: what identifies a row; by default the source table's primary key.
         mode: ``upsert``, ``append``, ``update`` (the source table's own columns) or ``replace``.
+        where: a condition on the source's rows, in its database's SQL: ``region = 'EU'``.
+        params: values for the parameters of `where`, which are written ``:day``.
         columns: passed through from the source to the target.
         map: feature -> column, where their names differ.
         nulls: feature -> what a NULL becomes: ``auto``, ``error``, ``nan``, ``null``, or a value.
@@ -110,7 +115,8 @@ class Database:
         """
         job = Job(
             models=_names(models), source=source, target=target, key=_names(key),
-            mode=Mode.of(mode), columns=tuple(columns), map=dict(map or {}), nulls=_policies(nulls),
+            mode=Mode.of(mode), where=where, params=_params(params), columns=tuple(columns),
+            map=dict(map or {}), nulls=_policies(nulls),
             incremental=incremental, lag_seconds=_seconds(lag), only_new=only_new,
             provider=provider, name=name,
         )  # fmt: skip
@@ -141,6 +147,8 @@ class Database:
         source: str,
         limit: int,
         key: str | Sequence[str] | None = None,
+        where: str | None = None,
+        params: Mapping[str, Any] | None = None,
         columns: Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
@@ -150,7 +158,8 @@ class Database:
         """Score the first rows of a source and write them nowhere: key, columns, predictions."""
         job = Job(
             models=_names(models), source=source, target=_NOWHERE, key=_names(key),
-            map=dict(map or {}), columns=tuple(columns), nulls=_policies(nulls), provider=provider,
+            where=where, params=_params(params), map=dict(map or {}), columns=tuple(columns),
+            nulls=_policies(nulls), provider=provider,
         )  # fmt: skip
         with _engines(self, source_db, None) as engines:
             return preview(prepare(job, engines), limit)
@@ -163,6 +172,8 @@ class Database:
         target: str | None = None,
         key: str | Sequence[str] | None = None,
         mode: str = "upsert",
+        where: str | None = None,
+        params: Mapping[str, Any] | None = None,
         columns: Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
@@ -175,7 +186,8 @@ class Database:
         """
         job = Job(
             models=_names(models), source=source, target=target or _NOWHERE, key=_names(key),
-            mode=Mode.of(mode), columns=tuple(columns), map=dict(map or {}), nulls=_policies(nulls),
+            mode=Mode.of(mode), where=where, params=_params(params), columns=tuple(columns),
+            map=dict(map or {}), nulls=_policies(nulls),
         )  # fmt: skip
         with _engines(self, source_db, target_db) as engines:
             return Bound.of(prepare(job, engines))
@@ -300,10 +312,10 @@ class Bound:
         ranges = rows = None
         if prepared.source.repeatable:
             size = range_rows(prepared)
-            found = sources.ranges_of(prepared.source, prepared.key, rows=size)
+            source, key, where = prepared.source, prepared.key, prepared.where
+            found = sources.ranges_of(source, key, rows=size, where=where)
             ranges = len(found)
-            rows = (ranges - 1) * size
-            rows += sources.count(prepared.source, prepared.key, found[-1])
+            rows = (ranges - 1) * size + sources.count(source, key, found[-1], where)
         return cls(
             source=prepared.job.source, target=prepared.target.table.fullname,
             target_exists=prepared.exists, key=tuple(column.name for column in prepared.key),
@@ -342,6 +354,11 @@ def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:
 def _policies(nulls: Mapping[str, Any] | None) -> dict[str, str]:
     """NULL policies as text, in which they are stored with a run."""
     return {name: str(NullPolicy.of(policy)) for name, policy in (nulls or {}).items()}
+
+
+def _params(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Parameters as they are stored with a run."""
+    return {name: encoded(value) for name, value in (given or {}).items()}
 
 
 def _seconds(lag: timedelta | float | None) -> float:

@@ -62,6 +62,15 @@ Null = Annotated[
     ),
 ]
 
+Where = Annotated[
+    str | None,
+    typer.Option(metavar="CONDITION", help="Only these rows of the source: \"region = 'EU'\"."),
+]
+Param = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="A value for :NAME in --where."),
+]
+
 
 def names(values: Sequence[str] | None) -> tuple[str, ...]:
     """The names in repeated or comma-separated values."""

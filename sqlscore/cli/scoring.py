@@ -63,6 +63,8 @@ def score(
     target: Target = None,
     key: Key = None,
     mode: How = Mode.UPSERT,
+    where: options.Where = None,
+    param: options.Param = None,
     columns: Columns = None,
     map: options.Map = None,
     null: options.Null = None,
@@ -94,6 +96,8 @@ def score(
     bound: dict[str, Any] = {
         "source": source,
         "key": options.names(key) or None,
+        "where": where,
+        "params": options.pairs(param, "--param"),
         "columns": options.names(columns),
         "map": options.pairs(map, "--map"),
         "nulls": options.pairs(null, "--null"),

@@ -42,6 +42,8 @@ class Job:
     target: str
     key: tuple[str, ...] = ()  #: empty: the source table's primary key
     mode: Mode = Mode.UPSERT
+    where: str | None = None  #: a condition on the source's rows; None: all of them
+    params: Mapping[str, Any] = field(default_factory=dict)  #: its parameters, as `encoded`
     columns: tuple[str, ...] = ()  #: passed through from the source to the target
     map: Mapping[str, str] = field(default_factory=dict)  #: feature -> column, where names differ
     nulls: Mapping[str, Any] = field(default_factory=dict)  #: feature -> NULL policy
@@ -66,7 +68,13 @@ class Job:
             sorted(self.map.items()), sorted(self.nulls.items()), self.incremental, self.only_new,
             self.source_db, self.registry_db,
         )  # fmt: skip
-        return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+        # what came later counts where it is used: the jobs of before stay the same jobs
+        later = [(name, value) for name, value in self._later().items() if value]
+        said = json.dumps([*parts, *later], default=str)
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+    def _later(self) -> dict[str, Any]:
+        return {"where": self.where, "params": sorted(self.params.items())}
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, from which `from_json` makes an equal job."""

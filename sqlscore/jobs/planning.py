@@ -63,7 +63,7 @@ def complete(
     """Stage the source if it must be, prove its key, make the tables, fix and store the ranges."""
     if plan.staging:
         prepared = _stage(work, plan.staging, plan, prepared)
-    sources.prove_key(prepared.source, prepared.key)
+    sources.prove_key(prepared.source, prepared.key, prepared.where)
     _make(work, plan, prepared)
     return _cut(work, held, run, plan, prepared), prepared
 
@@ -72,7 +72,7 @@ def _stage(work: Work, name: str, plan: Plan, prepared: Prepared) -> Prepared:
     """Evaluate the source once, and prepare the job on what came out."""
     source = prepared.source
     columns = [written(column, source.product, work.product) for column in source.columns]
-    staging.fill(work, name, source, columns)
+    staging.fill(work, name, source, columns, prepared.where)
     prepared = again_on(work, plan, prepared.job, made=bool(plan.made))
     staging.index(work, name, prepared.key)
     return prepared

@@ -14,6 +14,7 @@ import pyarrow as pa
 from sqlscore.binding import Binding, bind
 from sqlscore.errors import DatabaseError, SignatureError, SqlscoreError, nearest
 from sqlscore.graph import signature_of
+from sqlscore.jobs import slices
 from sqlscore.jobs.job import Job, Mode
 from sqlscore.products import product_for
 from sqlscore.prove import runnable
@@ -77,6 +78,7 @@ class Prepared:
     models: tuple[BoundModel, ...]
     wanted: sink.Wanted
     target: Target
+    where: sources.Condition  #: the job's own condition on the source's rows
     exists: bool  #: the target is there already
 
 
@@ -97,6 +99,7 @@ def prepare(
     product = product_for(engines.target)
     source = staged or sources.resolve(engines.source, product_for(engines.source), job.source)
     key = sources.select_key(source, job.key)
+    where = None if staged else slices.condition_of(job, source)
     passed = tuple(source.column(name) for name in job.columns)
     if job.incremental is not None:
         source.column(job.incremental)
@@ -123,7 +126,8 @@ def prepare(
         wanted = sink.spelled(wanted, target)
     return Prepared(
         job=job, source=source, key=key, passed=passed, models=models, wanted=wanted,
-        target=_target(job, engines, product, target, wanted, made=made), exists=target is not None,
+        target=_target(job, engines, product, target, wanted, made=made), where=where,
+        exists=target is not None,
     )  # fmt: skip
 
 

@@ -96,5 +96,7 @@ def preview(prepared: Prepared, limit: int) -> pa.Table:
     scorer = Scorer(prepared, product_for(prepared.source.engine))
     projection = scorer.projection
     empty = pa.RecordBatch.from_pylist([], schema=projection.schema)
-    batches = sources.read(prepared.source, projection, batch_rows=8192, limit=limit)
+    batches = sources.read(
+        prepared.source, projection, batch_rows=8192, limit=limit, where=prepared.where
+    )
     return pa.Table.from_batches([scorer(batch)[0] for batch in (empty, *batches)])

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.errors import DatabaseError, SqlscoreError
+from sqlscore.errors import DatabaseError, SqlscoreError, nearest
 from sqlscore.jobs.job import Job, Mode
+from sqlscore.relations.conditions import condition, parameters
 from sqlscore.relations.ranges import compare, decode, encode, of
 from sqlscore.transports.failures import translated
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlscore.jobs.prepare import Prepared
+    from sqlscore.relations.source import Condition, Source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,11 +45,41 @@ def check(job: Job) -> None:
         raise SqlscoreError(f"only_new= needs mode upsert or append, not {job.mode}")
     if job.lag_seconds and not job.incremental:
         raise SqlscoreError("lag= belongs to incremental=, and there is none")
+    if job.where is not None and job.mode is Mode.REPLACE:
+        raise SqlscoreError(
+            "mode replace fills the whole target, so it takes no where=. Use a SELECT with the "
+            "condition as the source, or mode upsert"
+        )
+
+
+def condition_of(job: Job, source: Source) -> Condition:
+    """The job's `where` on a source's rows, tried once on the database; None: all of them."""
+    if job.where is None:
+        _refuse_unasked(job, set())
+        return None
+    found = condition(
+        job.where, job.params, product=source.product, columns=source.columns,
+        relation=source.relation, of=f"the source {source.name!r}",
+    )  # fmt: skip
+    _refuse_unasked(job, parameters(job.where, source.product))
+    with translated("trying where="), source.engine.connect() as connection:
+        tried = sa.select(sa.literal(1)).select_from(source.relation).where(found)
+        connection.execute(tried.limit(0))
+    return found
+
+
+def _refuse_unasked(job: Job, asked: set[str]) -> None:
+    for name in job.params:
+        if name not in asked:
+            raise SqlscoreError(
+                f"there is a value for the parameter :{name}, and where= asks for no such one."
+                f"{nearest(name, asked)}"
+            )
 
 
 def about(job: Job) -> str:
     """What a watermark belongs to: it means nothing for another source or target."""
-    parts = (job.source, job.target, job.incremental, job.source_db)
+    parts = (job.source, job.target, job.incremental, job.source_db, job.where)
     return ", ".join(str(part) for part in parts if part)
 
 
@@ -59,9 +91,12 @@ def watermark(prepared: Prepared, low: str | None) -> Watermark | None:
     name = source.column(job.incremental).name
     column = source.relation.c[name]
     with translated("looking for the watermark"), source.engine.connect() as connection:
-        largest = connection.scalar(sa.select(sa.func.max(column)).select_from(source.relation))
+        mine = sa.true() if prepared.where is None else prepared.where
+        largest = connection.scalar(
+            sa.select(sa.func.max(column)).select_from(source.relation).where(mine)
+        )
         missing = sa.select(sa.func.count()).select_from(source.relation)
-        nulls = connection.scalar(missing.where(column.is_(None))) or 0
+        nulls = connection.scalar(missing.where(column.is_(None), mine)) or 0
     high = None if largest is None else encode((_behind(largest, job.lag_seconds),))
     return Watermark(column=name, low=low, high=high, nulls=nulls)
 
@@ -100,7 +135,7 @@ def where(
 
     `same` says that source and target are one database, which an only-new job needs.
     """
-    parts = []
+    parts = [] if prepared.where is None else [prepared.where]
     if mark is not None:
         parts.append(_between(prepared, mark))
     if prepared.job.only_new and prepared.exists:

@@ -38,8 +38,14 @@ def table(product: Product, name: str, columns: Sequence[Column] = ()) -> Target
     return sink.described((full, schema), columns, ())
 
 
-def fill(work: Work, name: str, source: Source, columns: Sequence[Column]) -> None:
-    """Make the staging table and evaluate the source into it, once.
+def fill(
+    work: Work,
+    name: str,
+    source: Source,
+    columns: Sequence[Column],
+    where: sources.Condition = None,
+) -> None:
+    """Make the staging table and evaluate the source into it, once: the rows of `where`.
 
     `columns` are the source's columns in the words of the target's product.
     """
@@ -50,18 +56,19 @@ def fill(work: Work, name: str, source: Source, columns: Sequence[Column]) -> No
     if source.engine is work.engines.target:
         names = [column.name for column in columns]
         rows: sa.Select[Any] = sa.Select(*(source.relation.c[n] for n in names))
+        rows = rows if where is None else rows.where(where)
         with work.unit() as unit:
             unit.execute(sa.insert(target.table).from_select(names, rows))
             unit.commit()
         return
-    _copy(work, source, target)
+    _copy(work, source, target, where)
 
 
-def _copy(work: Work, source: Source, target: Target) -> None:
+def _copy(work: Work, source: Source, target: Target, where: sources.Condition) -> None:
     carried = source.product.carried
     projection = sources.Projection.of(*((c.name, c, carried(c)) for c in source.columns))
     waiting: list[pa.RecordBatch] = []
-    for batch in sources.read(source, projection, batch_rows=16_384):
+    for batch in sources.read(source, projection, batch_rows=16_384, where=where):
         waiting.append(batch)
         if sum(b.num_rows for b in waiting) >= _ROWS:
             _write(work, target, waiting)

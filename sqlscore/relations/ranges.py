@@ -150,12 +150,12 @@ def compare(
 
 def encode(key: tuple[Any, ...] | None) -> str | None:
     """A bound as JSON text, which `decode` turns back into equal values."""
-    return None if key is None else json.dumps([_encoded(value) for value in key])
+    return None if key is None else json.dumps([encoded(value) for value in key])
 
 
 def decode(text: str | None) -> tuple[Any, ...] | None:
     """The bound that `encode` wrote."""
-    return None if text is None else tuple(_decoded(value) for value in json.loads(text))
+    return None if text is None else tuple(decoded(value) for value in json.loads(text))
 
 
 #: type -> (its name in stored text, to text, from text); a subclass stands before its base
@@ -168,7 +168,8 @@ _STORED: tuple[tuple[type, str, Callable[[Any], str], Callable[[str], Any]], ...
 )
 
 
-def _encoded(value: object) -> object:
+def encoded(value: object) -> object:
+    """A value as JSON has it, of which `decoded` makes an equal one."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     plain = bytes(value) if isinstance(value, bytearray | memoryview) else value
@@ -176,12 +177,13 @@ def _encoded(value: object) -> object:
         if isinstance(plain, type_):
             return {name: to_text(plain)}
     raise SqlscoreError(
-        f"a key of type {type(value).__name__} cannot be stored as a range's bound. Use a key of "
-        "integers, text, decimals, dates, timestamps, uuids or binary"
+        f"a value of type {type(value).__name__} cannot be stored as a range's bound or a "
+        "parameter. Use integers, text, decimals, dates, timestamps, uuids or binary"
     )
 
 
-def _decoded(value: object) -> object:
+def decoded(value: object) -> object:
+    """The value that `encoded` wrote."""
     if not isinstance(value, dict):
         return value
     ((name, text),) = value.items()

@@ -53,7 +53,7 @@ def parsed(query: str, product: Product) -> exp.Query | None:
 
 #: what may stand in a SELECT that is asked again for each range: columns, values, arithmetic,
 #: comparisons, CASE, COALESCE, casts, one table. All else may give other rows the second time.
-_REPEATABLE = (
+REPEATABLE = (
     exp.Select, exp.From, exp.Where, exp.Table, exp.TableAlias, exp.Identifier, exp.Column,
     exp.Alias, exp.Star, exp.Order, exp.Ordered, exp.Literal, exp.Boolean, exp.Null, exp.Paren,
     exp.Binary, exp.Unary,
@@ -66,7 +66,7 @@ _REPEATABLE = (
 def is_repeatable(tree: exp.Query) -> bool:
     """Whether a SELECT is columns and filters over one table, and so gives the same rows again."""
     single = len(list(tree.find_all(exp.Table))) == 1 and not tree.args.get("with_")
-    return single and all(isinstance(node, _REPEATABLE) for node in tree.walk())
+    return single and all(isinstance(node, REPEATABLE) for node in tree.walk())
 
 
 def base_name(tree: exp.Query, product: Product) -> str:

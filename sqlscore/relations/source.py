@@ -144,21 +144,23 @@ def select_key(source: Source, key: Sequence[str]) -> tuple[Column, ...]:
     return tuple(source.column(name) for name in names)
 
 
-def prove_key(source: Source, key: Sequence[Column]) -> None:
+def prove_key(source: Source, key: Sequence[Column], where: Condition = None) -> None:
     """Make sure that no key is NULL or there twice: by the catalogue, else by one query.
 
+    Only the rows of `where` count.
     Raises `DatabaseError` with the numbers; the values themselves are not shown.
     """
     with translated("proving the key"), source.engine.connect() as connection:
         if _proved_by_catalogue(connection, source, key):
             return
         columns = of(source.relation, key)
+        mine = sa.true() if where is None else where
         missing = sa.or_(*(column.is_(None) for column in columns))
         nulls = connection.scalar(
-            sa.select(sa.func.count()).select_from(source.relation).where(missing)
+            sa.select(sa.func.count()).select_from(source.relation).where(missing, mine)
         )
         repeated = (
-            sa.select(sa.literal(1).label("one")).select_from(source.relation)
+            sa.select(sa.literal(1).label("one")).select_from(source.relation).where(mine)
             .group_by(*columns).having(sa.func.count() > 1).subquery()
         )  # fmt: skip
         duplicates = connection.scalar(sa.select(sa.func.count()).select_from(repeated))

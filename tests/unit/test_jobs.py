@@ -25,7 +25,7 @@ def test_a_job_comes_back_from_json():
 OTHER: dict[str, Any] = {
     "source": "others", "target": "elsewhere", "key": ("a", "b"), "models": ("churn",),
     "mode": Mode.APPEND, "columns": (), "map": {}, "nulls": {}, "incremental": None,
-    "only_new": False, "source_db": None, "registry_db": "sqlite:///b",
+    "where": "a > :low", "params": {"low": 2}, "only_new": False, "source_db": None, "registry_db": "sqlite:///b",
 }  # fmt: skip
 
 
@@ -51,3 +51,9 @@ def test_the_identity_does_not_depend_on_the_order_of_mappings():
     two = dataclasses.replace(JOB, map={"b": "y", "a": "x"})
     assert one.identity == two.identity
     assert len(one.identity) == 16
+
+
+def test_what_came_later_leaves_the_jobs_of_before_as_they_were():
+    assert Job(models=("m",), source="s", target="t").identity == "0cc426698e8db1b0"
+    there = Job(models=("m",), source="s", target="t", where="a = :a", params={"a": 1})
+    assert there.identity != dataclasses.replace(there, params={"a": 2}).identity

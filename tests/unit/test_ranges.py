@@ -38,7 +38,7 @@ def test_bounds_come_back_as_they_were():
 
 
 def test_a_type_that_is_no_bound_is_named():
-    with pytest.raises(SqlscoreError, match="a key of type complex cannot be stored"):
+    with pytest.raises(SqlscoreError, match="a value of type complex cannot be stored"):
         encode((1j,))
 
 

@@ -1,0 +1,211 @@
+"""A user's own condition on rows, ``region = 'EU' AND day = :day``: checked, then sent as written.
+
+It must be one boolean expression over the columns of one relation that gives the same answer when
+it is asked again, since each key range asks it. Only columns and parameters are replaced in its
+text: by the catalogue's spelling, and by `Product.literal`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlglot import Dialect, TokenType, exp
+from sqlglot.errors import SqlglotError
+
+from sqlscore.errors import SqlscoreError, nearest
+from sqlscore.relations.catalogue import find_column
+from sqlscore.relations.ranges import decoded
+from sqlscore.relations.selects import REPEATABLE
+from sqlscore.types import Column, is_number, is_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy.sql.compiler import SQLCompiler
+
+    from sqlscore.products.product import Product
+
+#: what may stand in a condition beside what may stand in a repeatable SELECT
+_MORE = (exp.Placeholder, exp.Escape, exp.Interval, exp.Var, exp.Extract, exp.Date)
+_QUERIES = (exp.Query, exp.Exists, exp.From, exp.Table)
+#: what a condition can be as a whole; the database says whether it really is true or false
+_WHOLE = (
+    exp.Predicate, exp.Connector, exp.Not, exp.Boolean, exp.Escape, exp.Column, exp.Coalesce,
+    exp.Case, exp.Cast, exp.RegexpLike, exp.RegexpILike,
+)  # fmt: skip
+_SHOWN = 80  #: characters of a condition that a message repeats
+
+
+class Condition(sa.ColumnElement[bool]):
+    """A condition as SQLAlchemy takes it: the user's text with columns and values in it."""
+
+    inherit_cache = False
+
+    def __init__(self, parts: Sequence[sa.ColumnElement[Any]]) -> None:
+        self.parts = tuple(parts)
+        self.type = sa.Boolean()
+
+
+@compiles(Condition)
+def _compiled(condition: Condition, compiler: SQLCompiler, **chosen: Any) -> str:
+    return f"({''.join(compiler.process(part, **chosen) for part in condition.parts)}\n)"
+
+
+def condition(
+    text: str,
+    params: Mapping[str, Any],
+    *,
+    product: Product,
+    columns: Sequence[Column],
+    relation: sa.FromClause,
+    of: str,
+) -> Condition:
+    """The condition that a text means on the rows of a relation with these columns.
+
+    `params` are values as `ranges.encoded` wrote them; `of` names the relation in messages. Raises
+    `SqlscoreError` for what is no condition, could have another answer when it is asked again,
+    or has a parameter without a value; `DatabaseError` for a column that is not there.
+    """
+    tree = _parsed(text, product)
+    _check(tree, text)
+    found = {
+        node.this.meta["start"]: (node.this.meta["end"], find_column(node.name, columns, where=of))
+        for node in tree.find_all(exp.Column)
+    }
+    _check_whole(tree, text, [column for _, column in found.values()])
+    pieces: dict[int, tuple[int, sa.ColumnElement[Any]]] = {
+        start: (end, relation.c[column.name]) for start, (end, column) in found.items()
+    }
+    compared = _compared(tree, {start: column for start, (_, column) in found.items()})
+    for start, end, name in _placeholders(text, product):
+        if name not in params:
+            raise SqlscoreError(
+                f"where= asks for the parameter :{name}, which has no value."
+                f"{nearest(name, params)} Give it: params={{{name!r}: …}} (--param {name}=…)"
+            )
+        value = decoded(params[name])
+        pieces[start] = (end, _literal(name, value, compared.get(name), product))
+    return Condition(list(_parts(text, pieces)))
+
+
+def parameters(text: str, product: Product) -> set[str]:
+    """The names of the parameters that a condition asks for."""
+    return {name for _, _, name in _placeholders(text, product)}
+
+
+def _parsed(text: str, product: Product) -> exp.Expression:
+    try:
+        found = Dialect.get_or_raise(product.dialect).parse_into(exp.Condition, text)
+    except SqlglotError as error:
+        raise SqlscoreError(_no_condition(text)) from error
+    if len(found) != 1 or not isinstance(found[0], exp.Expression):
+        raise SqlscoreError(_no_condition(text))
+    return found[0]
+
+
+def _no_condition(text: str) -> str:
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return (
+        f"where= takes one condition on the rows, such as region = 'EU', in the words of the "
+        f"source's database, and this is none: {shown!r}"
+    )
+
+
+def _check(tree: exp.Expression, text: str) -> None:
+    """Refuse subqueries, and what may give another answer the next time."""
+    for node in tree.walk():
+        if isinstance(node, _QUERIES):
+            raise SqlscoreError(
+                "where= holds a subquery, whose rows may be others for the next key range. Put it "
+                "into a SELECT as the source, which is evaluated once"
+            )
+        if not isinstance(node, (*REPEATABLE, *_MORE)):
+            what = node.name if isinstance(node, exp.Anonymous) else node.key
+            raise SqlscoreError(
+                f"where= uses {what}, which is not known to give the same answer for each key "
+                "range. It takes columns, values, arithmetic, comparisons, CASE and casts; today's "
+                "date is a parameter (day = :day); for all else a SELECT as the source"
+            )
+        if isinstance(node, exp.Column) and node.table:
+            raise SqlscoreError(
+                f"where= names the column {node.sql()!r} with its table: name the column alone"
+            )
+        if isinstance(node, exp.Placeholder) and not node.this:
+            raise SqlscoreError("where= has a parameter without a name: write :day, not ?")
+    if not isinstance(tree.unnest(), _WHOLE):
+        raise SqlscoreError(_no_condition(text))
+
+
+def _check_whole(tree: exp.Expression, text: str, columns: Sequence[Column]) -> None:
+    """A single column is a condition only if it can be true or false."""
+    if isinstance(tree.unnest(), exp.Column):
+        type_ = columns[0].type
+        if is_text(type_) or pa.types.is_floating(type_):
+            raise SqlscoreError(_no_condition(text))
+
+
+def _placeholders(text: str, product: Product) -> Iterator[tuple[int, int, str]]:
+    """First place, last place and name of each ``:name`` in a text that was parsed."""
+    tokens = Dialect.get_or_raise(product.dialect).tokenize(text)
+    for colon, name in itertools.pairwise(tokens):
+        if colon.token_type is TokenType.COLON and name.start == colon.end + 1:
+            yield colon.start, name.end, name.text
+
+
+def _compared(tree: exp.Expression, columns: Mapping[int, Column]) -> dict[str, Column]:
+    """Parameter -> the column that it is compared with, whose type its value takes on."""
+    found: dict[str, Column] = {}
+    for node in tree.find_all(exp.Placeholder):
+        sides = node.parent.iter_expressions() if isinstance(node.parent, exp.Predicate) else ()
+        for side in sides:
+            if isinstance(side, exp.Column):
+                found.setdefault(node.name, columns[side.this.meta["start"]])
+    return found
+
+
+def _literal(
+    name: str, value: Any, column: Column | None, product: Product
+) -> sa.ColumnElement[Any]:
+    """The value as SQL: a text as the column that it is compared with, all else as what it is."""
+    if isinstance(value, str) and column is not None and is_number(column.type):
+        value = _number(name, value, column)
+    if isinstance(value, uuid.UUID) and column is None:
+        value = str(value)
+    if column is None or not isinstance(value, str | bytes | uuid.UUID):
+        type_ = pa.scalar(value).type
+        column = Column(name=name, type=type_, declared=product.declare(type_))
+    return product.literal(value, column)
+
+
+def _number(name: str, text: str, column: Column) -> Any:
+    """The number that a text says, for a column of numbers."""
+    try:
+        if pa.types.is_decimal(column.type):
+            return Decimal(text)
+        return pa.scalar(text.strip()).cast(column.type).as_py()
+    except InvalidOperation:
+        return text  # a date in a column of SQLite, whose NUMERIC is any value
+    except pa.ArrowException as error:
+        raise SqlscoreError(
+            f"the parameter :{name} is compared with the column {column.name!r} "
+            f"({column.declared or column.type}), and its value is no such number"
+        ) from error
+
+
+def _parts(
+    text: str, pieces: Mapping[int, tuple[int, sa.ColumnElement[Any]]]
+) -> Iterator[sa.ColumnElement[Any]]:
+    """The text, with the pieces in place of what they stand for."""
+    done = 0
+    for start in sorted(pieces):
+        end, piece = pieces[start]
+        yield sa.literal_column(text[done:start])
+        yield piece
+        done = end + 1
+    yield sa.literal_column(text[done:])
