@@ -85,8 +85,8 @@ class Database:
         restart: bool = False,
         abandon: bool = False,
         provider: str = "cpu",
-        source_db: str | sa.Engine | None = None,
-        target_db: str | sa.Engine | None = None,
+        source_db: str | sa.URL | sa.Engine | None = None,
+        target_db: str | sa.URL | sa.Engine | None = None,
         on_progress: Callable[[runs.Progress], None] | None = None,
     ) -> Run:
         """Score the rows of a source and write the predictions to a target; every row exactly once.
@@ -129,8 +129,8 @@ class Database:
         self,
         run: str,
         *,
-        source_db: str | sa.Engine | None = None,
-        target_db: str | sa.Engine | None = None,
+        source_db: str | sa.URL | sa.Engine | None = None,
+        target_db: str | sa.URL | sa.Engine | None = None,
         on_progress: Callable[[runs.Progress], None] | None = None,
     ) -> Run:
         """Go on with one unfinished run, by its id, or by how its id begins.
@@ -153,7 +153,7 @@ class Database:
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
         provider: str = "cpu",
-        source_db: str | sa.Engine | None = None,
+        source_db: str | sa.URL | sa.Engine | None = None,
     ) -> pa.Table:
         """Score the first rows of a source and write them nowhere: key, columns, predictions."""
         job = Job(
@@ -177,8 +177,8 @@ class Database:
         columns: Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
-        source_db: str | sa.Engine | None = None,
-        target_db: str | sa.Engine | None = None,
+        source_db: str | sa.URL | sa.Engine | None = None,
+        target_db: str | sa.URL | sa.Engine | None = None,
     ) -> Bound:
         """What a run would read and write, without scoring: a dry run.
 
@@ -367,12 +367,14 @@ def _seconds(lag: timedelta | float | None) -> float:
 
 @contextmanager
 def _engines(
-    database: Database, source: str | sa.Engine | None, target: str | sa.Engine | None
+    database: Database,
+    source: str | sa.URL | sa.Engine | None,
+    target: str | sa.URL | sa.Engine | None,
 ) -> Iterator[Engines]:
     """The engines of a job; those made here for a URL are disposed of after it."""
     with ExitStack() as stack:
 
-        def engine(given: str | sa.Engine | None) -> sa.Engine:
+        def engine(given: str | sa.URL | sa.Engine | None) -> sa.Engine:
             if given is None or isinstance(given, sa.Engine):
                 return database.engine if given is None else given
             made = engine_for(given)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sqlscore.cli import failures, models, predicting, runs, scoring, touring
+from sqlscore.cli import failures, jobs, models, predicting, present, runs, scoring, touring
 from sqlscore.errors import SqlscoreError
 
 if TYPE_CHECKING:
@@ -27,12 +27,20 @@ app.command()(touring.demo)
 app.command()(predicting.predict)
 app.add_typer(models.app, name="model")
 app.command()(scoring.score)
+app.add_typer(jobs.app, name="job")
 app.add_typer(runs.app, name="run")
 app.command()(touring.doctor)
 
 # Typer brings its own copy of click, or uses click itself, by its version: the one base of what is
 # wrong with a command line is found through the class that both have.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+_TYPED_PASSWORD = (
+    "A password on the command line is seen by everybody who lists processes, and kept by the "
+    "shell's history. Put the URL into SQLSCORE_DB or into a job file (with ${VARIABLE} or a "
+    "password_file), or leave the password to the server's own file: ~/.pgpass, ~/.my.cnf."
+)
 
 
 def _version(value: bool) -> None:
@@ -60,6 +68,8 @@ def _options(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if failures.passwords(arguments):
+        present.note(_TYPED_PASSWORD)
     try:
         code = app(arguments, prog_name="sqlscore", standalone_mode=False)
     except SqlscoreError as error:

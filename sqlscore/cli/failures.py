@@ -45,10 +45,10 @@ def exit_code(error: SqlscoreError) -> int:
 def report(error: SqlscoreError, argv: Sequence[str]) -> int:
     """Say what went wrong: on stderr, or as the JSON document; the exit code."""
     code = exit_code(error)
-    secrets = passwords([*argv, os.environ.get("SQLSCORE_DB", "")])
+    secrets = known_secrets(argv)
     message = without(str(error), secrets)
     if "--json" in argv:
-        present.document({"error": _described(error, message, code)})
+        present.document({"error": described(error, message)})
     else:
         present.failure(message)
     if "--verbose" in argv:
@@ -71,15 +71,34 @@ def report_usage(error: Exception, argv: Sequence[str]) -> int:
     return USAGE
 
 
-def _described(error: SqlscoreError, message: str, code: int) -> dict[str, object]:
-    described: dict[str, object] = {
+def said(error: SqlscoreError) -> str:
+    """The error's message, without any password that this process was given."""
+    return without(str(error), known_secrets(sys.argv))
+
+
+def described(error: SqlscoreError, message: str) -> dict[str, object]:
+    """An error as a JSON object."""
+    values: dict[str, object] = {
         "kind": type(error).__name__,
         "message": message,
-        "exit_code": code,
+        "exit_code": exit_code(error),
     }
     if isinstance(error, DatabaseError) and error.code:
-        described["code"] = error.code
-    return described
+        values["code"] = error.code
+    return values
+
+
+_kept_out: set[str] = set()  # passwords that came by another way than a URL of the command line
+
+
+def keep_out(secret: str) -> None:
+    """Never print this text, whatever a driver's message holds."""
+    _kept_out.add(secret)
+
+
+def known_secrets(argv: Sequence[str]) -> set[str]:
+    """The passwords that this process was given."""
+    return _kept_out | passwords([*argv, os.environ.get("SQLSCORE_DB", "")])
 
 
 def passwords(texts: Iterable[str]) -> set[str]:

@@ -17,6 +17,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import sqlalchemy as sa
+
     from sqlscore.database import Database
 
 File = Path  #: named here, since Typer looks at the types when it runs
@@ -104,7 +106,7 @@ def span(value: str | None, option: str) -> timedelta | None:
     return sum((timedelta(**{_UNITS[u]: float(n)}) for n, u in parts), timedelta())
 
 
-def opened(db: str | None) -> Database:
+def opened(db: str | sa.URL | None) -> Database:
     """The database that the options name, as a context manager."""
     if not db:
         raise typer.BadParameter(

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sqlscore.cli import describe, options, present, progress
+from sqlscore.cli import describe, options, outcome, present, progress
 from sqlscore.jobs.job import Mode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlscore.database import Database
+    from sqlscore.jobs.records import Run
 
 Name = Annotated[
     list[str],
@@ -55,6 +58,10 @@ SourceDb = Annotated[
 TargetDb = Annotated[
     str | None, typer.Option(metavar="URL", help="Write into another database than --db.")
 ]
+OnFailure = Annotated[
+    str | None,
+    typer.Option(metavar="COMMAND", help="Run where the run fails; no shell sees it."),
+]
 
 
 def score(
@@ -79,6 +86,8 @@ def score(
     provider: options.Provider = "cpu",
     source_db: SourceDb = None,
     target_db: TargetDb = None,
+    on_failure: OnFailure = None,
+    log: outcome.LogOption = None,
     db: options.Db = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
@@ -89,32 +98,51 @@ def score(
 
     Example: sqlscore score churn --source customers --target churn_scores
     """
+    given = dict(locals())  # the options by name, in the words of a job file
     if target is None and not dry_run and limit is None:
         raise typer.BadParameter(
             "no target: give --target TABLE, or --dry-run or --limit to look first"
         )
-    bound: dict[str, Any] = {
-        "source": source,
-        "key": options.names(key) or None,
-        "where": where,
-        "params": options.pairs(param, "--param"),
-        "columns": options.names(columns),
-        "map": options.pairs(map, "--map"),
-        "nulls": options.pairs(null, "--null"),
-    }
-    places = {"target": target, "mode": mode, "source_db": source_db, "target_db": target_db}
-    job = {
-        "incremental": incremental, "lag": options.span(lag, "--lag"), "only_new": only_new,
-        "name": name, "restart": restart, "abandon": abandon, "provider": provider,
-    }  # fmt: skip
+    wanted = arguments(given)
+    if limit is None and not dry_run:
+        with outcome.told(given, log=log), options.opened(db) as database:
+            ended = run(database, wanted, quiet=as_json or log is not None)
+        return outcome.ended(ended, log=log, as_json=as_json)
     with options.opened(db) as database:
         if limit is not None:
             looked = {"limit": limit, "provider": provider, "source_db": source_db}
-            _preview(database, models, {**bound, **looked}, as_json=as_json)
-        elif dry_run:
-            _bind(database, models, {**bound, **places}, as_json=as_json)
-        else:
-            _run(database, models, {**bound, **places, **job}, as_json=as_json)
+            return _preview(database, models, {**_bound(given), **looked}, as_json=as_json)
+        return _bind(database, models, {**_bound(given), **_places(given)}, as_json=as_json)
+
+
+def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What `Database.score` takes, from the options of this command or of a job file."""
+    as_they_are = ("incremental", "only_new", "name", "restart", "abandon", "provider")
+    return {
+        "models": given["models"],
+        **_bound(given),
+        **_places(given),
+        **{name: given[name] for name in as_they_are},
+        "lag": options.span(given["lag"], "--lag"),
+    }
+
+
+def _bound(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is read, and which column feeds which feature."""
+    return {
+        "source": given["source"],
+        "key": options.names(given["key"]) or None,
+        "where": given["where"],
+        "params": options.pairs(given["param"], "--param"),
+        "columns": options.names(given["columns"]),
+        "map": options.pairs(given["map"], "--map"),
+        "nulls": options.pairs(given["null"], "--null"),
+    }
+
+
+def _places(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Where it is read and written, and how."""
+    return {name: given[name] for name in ("target", "mode", "source_db", "target_db")}
 
 
 def _bind(database: Database, models: list[str], wanted: dict[str, Any], *, as_json: bool) -> None:
@@ -129,12 +157,8 @@ def _preview(
     present.document(rows.to_pylist()) if as_json else present.arrow_table(rows)
 
 
-def _run(database: Database, models: list[str], job: dict[str, Any], *, as_json: bool) -> None:
-    what = f"{', '.join(models)}: {job['source']} -> {job['target']}"
-    try:
-        with progress.shown(what, quiet=as_json) as update:
-            run = database.score(models, on_progress=update, **job)
-    except KeyboardInterrupt:
-        present.note("Stopped. What is committed stays; the same command goes on from there.")
-        raise
-    present.document(describe.run_record(run)) if as_json else describe.show_run(run)
+def run(database: Database, wanted: Mapping[str, Any], *, quiet: bool = False) -> Run:
+    """Score as `arguments` says, and show how far it is."""
+    what = f"{', '.join(wanted['models'])}: {wanted['source']} -> {wanted['target']}"
+    with progress.shown(what, quiet=quiet) as update:
+        return database.score(**wanted, on_progress=update)

@@ -28,7 +28,7 @@ class Mode(StrEnum):
         """The mode of that name; `SqlscoreError` for any other."""
         if name not in list(cls):
             raise SqlscoreError(
-                f"{name!r} is no mode.{nearest(name, cls)} There are: {', '.join(cls)}"
+                f"{name!r} is no mode.{nearest(name, map(str, cls))} There are: {', '.join(cls)}"
             )
         return cls(name)
 

@@ -42,11 +42,11 @@ def engine_for(url: str | sa.URL) -> Engine:
     `DatabaseError` for a text that is no URL or names no known database; `MissingExtra` where the
     driver is not installed.
     """
-    parsed = _parsed(url)
-    name = parsed.get_backend_name()
+    found = parsed(url)
+    name = found.get_backend_name()
     make = PRODUCTS[name].engine if name in PRODUCTS else generic.engine
     try:
-        return make(parsed)
+        return make(found)
     except sa.exc.NoSuchModuleError as error:
         raise DatabaseError(
             f"no database product {name!r} is known here. A URL begins like postgresql://, "
@@ -55,12 +55,13 @@ def engine_for(url: str | sa.URL) -> Engine:
     except ImportError as error:
         if name not in _EXTRAS:
             raise DatabaseError(
-                f"the driver of {parsed.drivername} is not installed: {error}"
+                f"the driver of {found.drivername} is not installed: {error}"
             ) from error
         raise MissingExtra(_EXTRAS[name], f"a {name} database") from error
 
 
-def _parsed(url: str | sa.URL) -> sa.URL:
+def parsed(url: str | sa.URL) -> sa.URL:
+    """The text as a URL; `DatabaseError`, without the text, for what is none."""
     try:
         return sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -20,14 +23,36 @@ if TYPE_CHECKING:
 
 
 def engine(url: URL) -> Engine:
-    """PyMySQL, in UTC and strict, seeing what others have committed; another driver if named."""
+    """PyMySQL, in UTC and strict, seeing what others have committed; another driver if named.
+
+    A URL without a password takes that of ``~/.my.cnf``, as the server's own client does.
+    """
     if url.drivername in ("mysql", "mariadb"):
         url = url.set(drivername=f"{url.drivername}+pymysql")
+    if url.password is None:
+        url = _with_password(url, Path.home() / ".my.cnf")
     if "charset" not in url.query:
         url = url.update_query_dict({"charset": "utf8mb4"})
     made = sa.create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
     sa.event.listen(made, "connect", _set_up)
     return made
+
+
+def _with_password(url: URL, file: Path) -> URL:
+    """The URL with the password, and the user where it names none, of a file's ``[client]``.
+
+    Nothing else of the file counts: its socket or host would lead to another server.
+    """
+    options = configparser.RawConfigParser(allow_no_value=True, strict=False)
+    with suppress(OSError, UnicodeDecodeError, configparser.Error):
+        options.read(file)
+    found = {
+        name: (options.get("client", name, fallback=None) or "").strip("'\"")
+        for name in ("user", "password")
+    }
+    if not found["password"] or (url.username and found["user"] not in ("", url.username)):
+        return url
+    return url.set(username=url.username or found["user"] or None, password=found["password"])
 
 
 def _set_up(driver: Any, _record: object) -> None:
