@@ -62,20 +62,29 @@ def connectorx(request: dict[str, Any]) -> Iterator[pa.RecordBatch]:
 
 
 def sqlite(request: dict[str, Any]) -> Iterator[pa.RecordBatch]:
-    """Rows of a SQLite file by ADBC, with the types that were asked for."""
-    import adbc_driver_sqlite.dbapi
+    """Rows of a SQLite file by ADBC, with the types that were asked for.
+
+    Without its DBAPI, which imports pandas and polars if they are there: 85 MB and 0.3 s.
+    """
+    import adbc_driver_manager as adbc
+    import adbc_driver_sqlite
 
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in request["columns"]])
-    connection = adbc_driver_sqlite.dbapi.connect(request["path"])
-    with connection, connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA busy_timeout = {int(request['busy_ms'])}")
+    with (
+        adbc_driver_sqlite.connect(request["path"]) as database,
+        adbc.AdbcConnection(database) as connection,
+        adbc.AdbcStatement(connection) as statement,
+    ):
+        statement.set_sql_query(f"PRAGMA busy_timeout = {int(request['busy_ms'])}")
+        statement.execute_update()
         rows = str(max(2, int(request["batch_rows"])))
-        cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": rows})
-        cursor.execute(request["query"])
-        reader = cursor.fetch_record_batch()
-        if reader.schema.types != schema.types:
-            raise ValueError("a value is of another kind than its column")
-        yield from _without_first(reader, schema)
+        statement.set_options(**{"adbc.sqlite.query.batch_rows": rows})
+        statement.set_sql_query(request["query"])
+        stream, _ = statement.execute_query()
+        with pa.RecordBatchReader.from_stream(stream) as reader:
+            if reader.schema.types != schema.types:
+                raise ValueError("a value is of another kind than its column")
+            yield from _without_first(reader, schema)
 
 
 READERS = {"connectorx": connectorx, "sqlite": sqlite}
