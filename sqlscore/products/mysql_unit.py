@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import pyarrow.compute as pc
@@ -30,7 +31,7 @@ from sqlscore.transports.failures import without_contents
 from sqlscore.transports.literals import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     import pyarrow as pa
     from sqlalchemy import Engine, Executable
@@ -90,8 +91,10 @@ class LiteralUnit(DbapiUnit):
     def _insert(self, name: str, batches: Sequence[pa.RecordBatch], tail: str) -> None:
         columns = ", ".join(quoted(n) for n in batches[0].schema.names)
         head = f"INSERT INTO {name} ({columns}) VALUES"
-        for batch in batches:
-            for text in statements(head, batch, tail, most_bytes=self._most_bytes()):
+        room = self._most_bytes()
+        texts = (t for batch in batches for t in statements(head, batch, tail, most_bytes=room))
+        with closing(_ahead(texts)) as prepared:
+            for text in prepared:
                 self._write_out(text)
 
     def _on_duplicate(self, target: Target, names: Sequence[str]) -> str:
@@ -165,6 +168,15 @@ class LiteralUnit(DbapiUnit):
 
     def _rows(self, statement: str) -> list[sa.Row[Any]]:
         return list(self.connection.exec_driver_sql(statement, execution_options=LITERALLY))
+
+
+def _ahead(texts: Iterator[str]) -> Generator[str]:
+    """The texts, each made in another thread while the server works on the one before."""
+    with ThreadPoolExecutor(1, thread_name_prefix="sqlscore-literals") as maker:
+        coming = maker.submit(next, texts, None)
+        while (text := coming.result()) is not None:
+            coming = maker.submit(next, texts, None)
+            yield text
 
 
 def _text_of(statement: Executable, engine: Engine) -> str:

@@ -1,8 +1,10 @@
-"""A unit on SQLite: one transaction on one connection of Python's sqlite3, by executemany."""
+"""A unit on SQLite: one transaction on a connection of Python's sqlite3, many rows a statement."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -28,6 +30,7 @@ _TAKES = {
     Affinity.TEXT: pa.string(),
 }
 _CACHE_KIB = 16 * 1024
+_VALUES = 512  #: of one INSERT; every SQLite takes 999
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
@@ -86,11 +89,8 @@ class SqliteUnit(Transaction):
                 continue
             types = {name: _taken(batch, name, wish) for name, wish in wishes.items()}
             fitting = fitted(batch, types, target.table.fullname)
-            text, order = _statement(target, fitting.schema.names, how, self.engine.dialect)
-            values = [_values(column) for column in fitting.columns]
             with self.translated(f"writing to table {target.table.fullname}"):
-                if text:
-                    parameters = list(zip(*(values[i] for i in order), strict=True))
+                for text, parameters in _statements(target, fitting, how, self.engine.dialect):
                     self.connection.exec_driver_sql(text, parameters)
             rows += fitting.num_rows
         return rows
@@ -128,28 +128,56 @@ def _values(column: pa.Array) -> list[Any]:
     return values
 
 
+def _statements(
+    target: Target, batch: pa.RecordBatch, how: Write, dialect: sa.Dialect
+) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+    """What writes a batch: a statement's text, and its values for each time that it runs.
+
+    An INSERT takes many rows: sqlite3 gives Python's lock away each time that a statement runs,
+    and has to wait for it where other threads score.
+    """
+    names = tuple(batch.schema.names)
+    if how is Write.UPDATE and set(names) <= set(target.key):
+        return  # nothing but the key: there is nothing to change
+    place = (target.table.schema, target.table.name)
+    values = [_values(column) for column in batch.columns]
+    most = 1 if how is Write.UPDATE else max(1, _VALUES // len(names))
+    whole = batch.num_rows - batch.num_rows % most
+    for rows, first, last in ((most, 0, whole), (1, whole, batch.num_rows)):
+        if last > first:
+            text, order = _statement(place, names, target.key, how, rows, dialect)
+            chosen = (values[i][first:last] for i in order)
+            flat = list(chain.from_iterable(zip(*chosen, strict=True)))
+            step = rows * len(order)
+            yield text, [tuple(flat[at : at + step]) for at in range(0, len(flat), step)]
+
+
+@lru_cache(maxsize=256)
 def _statement(
-    target: Target, names: Sequence[str], how: Write, dialect: sa.Dialect
-) -> tuple[str, list[int]]:
-    """The statement's text, and which column each of its parameters takes."""
-    table = sa.table(target.table.name, *map(sa.column, names), schema=target.table.schema)
+    place: tuple[str | None, str], names: tuple[str, ...], key: tuple[str, ...], how: Write,
+    rows: int, dialect: sa.Dialect,
+) -> tuple[str, list[int]]:  # fmt: skip
+    """The text of a statement for some rows, and which column each value of a row belongs to."""
+    schema, table_name = place
+    table = sa.table(table_name, *map(sa.column, names), schema=schema)
     # numbered: a column's name may hold what no parameter's name can
-    given: dict[str, Any] = {name: sa.bindparam(f"p_{i}") for i, name in enumerate(names)}
-    changed = [name for name in names if name not in target.key]
+    given: list[dict[str, Any]] = [
+        {name: sa.bindparam(f"p_{i}_{row}") for i, name in enumerate(names)} for row in range(rows)
+    ]
+    changed = [name for name in names if name not in key]
     statement: sa.Insert | sa.Update
     if how is Write.UPDATE:
-        if not changed:
-            return "", []
-        same = sa.and_(*(table.c[k] == given[k] for k in target.key))
-        statement = sa.update(table).where(same).values({n: given[n] for n in changed})
+        same = sa.and_(*(table.c[k] == given[0][k] for k in key))
+        statement = sa.update(table).where(same).values({n: given[0][n] for n in changed})
     else:
         statement = sqlite.insert(table).values(given)
         if how is Write.UPSERT:
             new = {name: statement.excluded[name] for name in changed}
             statement = (
-                statement.on_conflict_do_update(index_elements=list(target.key), set_=new)
+                statement.on_conflict_do_update(index_elements=list(key), set_=new)
                 if new
-                else statement.on_conflict_do_nothing(index_elements=list(target.key))
+                else statement.on_conflict_do_nothing(index_elements=list(key))
             )
     compiled = statement.compile(dialect=dialect)
-    return str(compiled), [int(p.removeprefix("p_")) for p in compiled.positiontup or ()]
+    places = (compiled.positiontup or [])[: len(compiled.positiontup or []) // rows]
+    return str(compiled), [int(place.split("_")[1]) for place in places]
