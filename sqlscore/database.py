@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from sqlscore import layout
 from sqlscore.errors import JobConflict, RegistryError
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.job import Job, Mode
@@ -24,7 +25,7 @@ from sqlscore.products import engine_for, product_for
 from sqlscore.registry import Registry
 from sqlscore.relations import source as sources
 from sqlscore.relations.ranges import encoded
-from sqlscore.tables import opened
+from sqlscore.tables import opened, placed, placed_like
 from sqlscore.transact import transact
 
 if TYPE_CHECKING:
@@ -39,13 +40,18 @@ if TYPE_CHECKING:
     from sqlscore.registry.versions import Version
 
 
-def connect(url: str | sa.URL | sa.Engine) -> Database:
+def connect(url: str | sa.URL | sa.Engine, *, schema: str | None = None) -> Database:
     """A database by its SQLAlchemy URL, or over an Engine of the caller's.
+
+    schema: where sqlscore's own tables are; their prefix where the product has no schemas. By
+        default the URL's parameter ``sqlscore_schema``, else the environment variable
+        ``SQLSCORE_SCHEMA``, else ``sqlscore``.
 
     Nothing is connected or created before it is needed. Raises `DatabaseError` for what is no URL,
     `MissingExtra` where the driver is not installed.
     """
-    return Database(url if isinstance(url, sa.Engine) else engine_for(url))
+    engine = url if isinstance(url, sa.Engine) else engine_for(url)
+    return Database(engine if schema is None else placed(engine, schema))
 
 
 class Database:
@@ -202,6 +208,26 @@ class Database:
         if found is None:
             raise JobConflict(f"there is no run {id!r}: this database has seen none")
         return found
+
+    def init(self, *, grants: bool | Mapping[str, str] = False, dry_run: bool = False) -> list[str]:
+        """Make or upgrade sqlscore's own tables, and grant rights on them; the SQL that was run.
+
+        They are made when they are first needed, too; this is for who wants to see it.
+        grants: ``{"job": "etl", "models": "analysts", "reader": "dashboards"}``, roles that exist;
+            True for sqlscore_job, sqlscore_models and sqlscore_reader.
+        dry_run: only say what would be run.
+        """
+        roles = grants if isinstance(grants, Mapping) else (layout.ROLES if grants else {})
+        act = layout.script if dry_run else layout.make
+        return act(self.engine, self.product, roles)
+
+    def upgrade(self, *, dry_run: bool = False) -> list[str]:
+        """Bring sqlscore's own tables to the layout of this version; the SQL that was run.
+
+        `DatabaseError` where there are none, or of a newer layout.
+        """
+        layout.refuse_absent(self.engine, self.product)
+        return self.init(dry_run=dry_run)
 
     def _records(self, question: Callable[[Records, Any], Any]) -> Any:
         if self.product.absent(self.engine):
@@ -377,7 +403,7 @@ def _engines(
         def engine(given: str | sa.URL | sa.Engine | None) -> sa.Engine:
             if given is None or isinstance(given, sa.Engine):
                 return database.engine if given is None else given
-            made = engine_for(given)
+            made = placed_like(engine_for(given), database.engine)
             if made.url == database.engine.url and made.url.database not in (None, "", ":memory:"):
                 return database.engine
             stack.callback(made.dispose)

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlscore.database import connect
 from sqlscore.errors import SqlscoreError
 from sqlscore.session import available
-from sqlscore.tables import LAYOUT, layout_version, owned
+from sqlscore.tables import LAYOUT, layout_version, owned_by
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _looked(subject: str, look: Callable[[Database, str], Check], database: Data
 
 def _layout(database: Database, subject: str) -> Check:
     """Whether the tables that sqlscore owns are there, and known."""
-    tables = owned(schemas=database.product.schemas)
+    tables = owned_by(database.engine, schemas=database.product.schemas)
     with translated("looking for them", url=database.engine.url), database.engine.connect() as c:
         found = layout_version(c, tables)
     if found > LAYOUT:

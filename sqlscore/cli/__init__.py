@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sqlscore.cli import failures, jobs, models, predicting, present, runs, scoring, touring
+from sqlscore.cli import failures, jobs, models, predicting, present, runs, scoring, touring, upkeep
 from sqlscore.errors import SqlscoreError
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ app.add_typer(models.app, name="model")
 app.command()(scoring.score)
 app.add_typer(jobs.app, name="job")
 app.add_typer(runs.app, name="run")
+app.command()(upkeep.init)
+app.command()(upkeep.upgrade)
 app.command()(touring.doctor)
 
 # Typer brings its own copy of click, or uses click itself, by its version: the one base of what is

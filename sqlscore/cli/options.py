@@ -106,7 +106,7 @@ def span(value: str | None, option: str) -> timedelta | None:
     return sum((timedelta(**{_UNITS[u]: float(n)}) for n, u in parts), timedelta())
 
 
-def opened(db: str | sa.URL | None) -> Database:
+def opened(db: str | sa.URL | None, schema: str | None = None) -> Database:
     """The database that the options name, as a context manager."""
     if not db:
         raise typer.BadParameter(
@@ -115,4 +115,4 @@ def opened(db: str | sa.URL | None) -> Database:
         )
     from sqlscore.database import connect
 
-    return connect(db)
+    return connect(db, schema=schema)

@@ -24,18 +24,17 @@ if TYPE_CHECKING:
 
     from sqlscore.jobs.records import Plan
     from sqlscore.jobs.work import Work
-    from sqlscore.products.product import Product, Target
+    from sqlscore.products.product import Target
     from sqlscore.relations.source import Source
+    from sqlscore.tables import Tables
     from sqlscore.types import Column
 
 _ROWS = 131_072  #: of a unit, where the rows come from another database
 
 
-def table(product: Product, name: str, columns: Sequence[Column] = ()) -> Target:
+def table(tables: Tables, name: str, columns: Sequence[Column] = ()) -> Target:
     """The staging table of that name, among sqlscore's own."""
-    schema = "sqlscore" if product.schemas else None
-    full = name if product.schemas else f"sqlscore_{name}"
-    return sink.described((full, schema), columns, ())
+    return sink.described((f"{tables.prefix}{name}", tables.metadata.schema), columns, ())
 
 
 def fill(
@@ -49,7 +48,7 @@ def fill(
 
     `columns` are the source's columns in the words of the target's product.
     """
-    target = table(work.product, name, columns)
+    target = table(work.tables, name, columns)
     with work.unit() as unit:
         sink.make(unit, target)
         unit.commit()
@@ -84,7 +83,7 @@ def _write(work: Work, target: Target, batches: Sequence[pa.RecordBatch]) -> Non
 
 def index(work: Work, name: str, key: Sequence[Column]) -> None:
     """Index the staged rows by key, where the product can: ranges are read by it."""
-    target = table(work.product, name, key)
+    target = table(work.tables, name, key)
     with suppress(DatabaseError), work.unit() as unit:
         made = sa.Index(f"{target.table.name}_key", *(target.table.c[c.name] for c in key))
         unit.execute(sa.schema.CreateIndex(made))
@@ -93,7 +92,7 @@ def index(work: Work, name: str, key: Sequence[Column]) -> None:
 
 def source(work: Work, name: str, typed: str, *, chosen: bool) -> Source:
     """The staging table in the place of the source, which keeps what the user typed."""
-    target = table(work.product, name)
+    target = table(work.tables, name)
     found = sources.resolve(work.engines.target, work.product, target.table.fullname)
     return dataclasses.replace(found, name=typed, chosen=chosen)
 
@@ -105,7 +104,7 @@ def staged_table(plan: Plan, target: sa.Table) -> sa.Table:
 
 def drop(work: Work, plan: Plan, place: str) -> None:
     """Drop what a run staged, if it is there, each table in a unit of its own."""
-    owned = [table(work.product, plan.staging).table] if plan.staging else []
+    owned = [table(work.tables, plan.staging).table] if plan.staging else []
     if plan.staged:
         target = sink.named(work.engines.target, work.product, place)
         owned.append(staged_table(plan, target))

@@ -12,6 +12,7 @@ from sqlscore.products.duckdb import DUCKDB
 from sqlscore.products.mysql import MYSQL
 from sqlscore.products.postgres import POSTGRES
 from sqlscore.products.sqlite import SQLITE
+from sqlscore.tables.schema import OPTION, placed
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -39,10 +40,14 @@ def product_for(engine: Engine) -> Product:
 def engine_for(url: str | sa.URL) -> Engine:
     """An engine with sqlscore's own settings for a URL; nothing is connected yet.
 
+    The URL's parameter ``sqlscore_schema`` names the schema of the owned tables there.
     `DatabaseError` for a text that is no URL or names no known database; `MissingExtra` where the
     driver is not installed.
     """
     found = parsed(url)
+    schema = found.query.get(OPTION)
+    if isinstance(schema, str):
+        return placed(engine_for(found.difference_update_query([OPTION])), schema)
     name = found.get_backend_name()
     make = PRODUCTS[name].engine if name in PRODUCTS else generic.engine
     try:

@@ -168,6 +168,7 @@ DUCKDB = Product(
     row_values=False,  # its optimiser makes BETWEEN of two comparisons of rows, and refuses it then
     keyset_walk=False,
     shared=False,
+    roles=False,
     server=False,
     engine=engine,
     absent=generic.absent_file,

@@ -144,6 +144,7 @@ class Product:
     row_values: bool  #: an index serves ``(a, b) >= (x, y)``; else it is spelled out
     keyset_walk: bool  #: range bounds by OFFSET from the last key; else by one row_number() query
     shared: bool  #: more than one process can have the database open for writing
+    roles: bool = True  #: rights on tables are granted to roles
     server: bool = True  #: a server that runs apart; else the database is a file or this memory
 
     #: an engine with sqlscore's own settings (UTC, application name, strictness) for a URL

@@ -214,6 +214,7 @@ SQLITE = Product(
     row_values=True,
     keyset_walk=True,
     shared=True,
+    roles=False,
     server=False,
     engine=engine,
     absent=generic.absent_file,

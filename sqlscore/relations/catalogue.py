@@ -9,6 +9,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from sqlscore.errors import DatabaseError, nearest
+from sqlscore.tables import schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,8 @@ def _names(inspector: sa.Inspector, schema: str | None) -> list[str]:
 
 def no_table(connection: sa.Connection, text: str) -> str:
     """The message for a name that no table has: what is near, and what there is."""
-    names = [n for n in _names(sa.inspect(connection), None) if not n.startswith("sqlscore_")]
+    ours = ("sqlscore_", f"{schema_of(connection.engine)}_")
+    names = [n for n in _names(sa.inspect(connection), None) if not n.startswith(ours)]
     shown = ", ".join(names[:20]) or "none"
     return f"there is no table or view {text!r}.{nearest(text, names)} Tables here: {shown}"
 

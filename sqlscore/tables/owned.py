@@ -48,6 +48,7 @@ class Tables:
     """The owned tables of one database."""
 
     metadata: sa.MetaData
+    prefix: str  #: of every name; empty where they have a schema of their own
     layout: sa.Table  #: one row: the layout's number
     models: sa.Table  #: one row a version
     model_parts: sa.Table  #: the bytes of a model, by sha256, in parts
@@ -59,13 +60,13 @@ class Tables:
 
 
 @cache
-def owned(*, schemas: bool) -> Tables:
-    """The owned tables of a product with schemas, or without."""
-    metadata = sa.MetaData(schema="sqlscore" if schemas else None)
+def owned(*, schemas: bool, schema: str = "sqlscore") -> Tables:
+    """The owned tables of a product with schemas, or without: then they have that prefix."""
+    metadata = sa.MetaData(schema=schema if schemas else None)
+    prefix = "" if schemas else f"{schema}_"
 
     def table(name: str, *columns: sa.Column[Any], since: int = 1) -> sa.Table:
-        full = name if schemas else f"sqlscore_{name}"
-        return sa.Table(full, metadata, *columns, info={SINCE: since}, **_INNODB)
+        return sa.Table(f"{prefix}{name}", metadata, *columns, info={SINCE: since}, **_INNODB)
 
     def key(name: str, type_: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
         return sa.Column(name, type_, primary_key=True, autoincrement=False)
@@ -77,6 +78,7 @@ def owned(*, schemas: bool) -> Tables:
 
     return Tables(
         metadata=metadata,
+        prefix=prefix,
         layout=table("layout", key("version", sa.Integer()), column("applied_at", _time())),
         models=table(
             "models",

@@ -37,7 +37,7 @@ def step(
 ) -> Iterator[sa.schema.ExecutableDDLElement]:
     """The statements that make what came in one layout, where it is missing, in their order."""
     there = sa.inspect(connection)
-    if metadata.schema is not None and not there.has_schema(metadata.schema):
+    if number == 1 and metadata.schema is not None and not there.has_schema(metadata.schema):
         yield sa.schema.CreateSchema(metadata.schema)
     for table in metadata.tables.values():
         if not there.has_table(table.name, table.schema):

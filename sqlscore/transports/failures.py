@@ -29,6 +29,9 @@ _ROW_CONTENTS = (
     re.compile(r"(?<=string )['\"].*['\"](?= to )"),  # DuckDB: conversion
     re.compile(r"(?<=value )[-+.\w]+(?= (?:can't be cast|is out of range))"),  # DuckDB: conversion
 )
+#: codes that say "you may not": SQLSTATE, MariaDB's numbers for a database, a table, a column
+_NO_RIGHT = {"42501", "1044", "1142", "1143"}
+_DENIED = re.compile(r"^([A-Z][A-Z ]*) command denied")  # MariaDB: the right itself
 _COPIED = re.compile(r"^COPY .*, line \d+, column ([^:\n]+)", re.MULTILINE)
 
 
@@ -43,9 +46,23 @@ def database_error(error: BaseException, doing: str, url: URL | None = None) -> 
     number = f" ({code})" if code else ""
     column = _column(original)
     place = f" (column {column!r})" if column else ""
-    failure = DatabaseError(f"{doing} failed{number}: {words}{place}")
+    right = _missing_right(error, code, words)
+    failure = DatabaseError(f"{doing} failed{number}: {words}{place}{right}")
     failure.code = code
     return failure
+
+
+def _missing_right(error: BaseException, code: str | None, words: str) -> str:
+    """Which right is missing, and what to do, as a sentence; empty where none is."""
+    if code not in _NO_RIGHT:
+        return ""
+    statement = getattr(error, "statement", None) or ""
+    named = _DENIED.search(words) or re.match(r"\s*([A-Z]+)", statement)
+    return (
+        f". The right {named[1] if named else 'to do so'} is missing. Those that sqlscore's own "
+        "tables need are printed, to be run by who may grant them, by: "
+        "sqlscore init --print-sql --grants"
+    )
 
 
 @contextmanager
