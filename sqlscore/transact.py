@@ -40,6 +40,7 @@ _IN_THE_WAY = {
     "1060": "another one made the column",
     "1205": "lock wait timeout",
     "1213": "deadlock",
+    "1684": "another one is changing the table",
     "SQLITE_BUSY": "the file is locked",
     "SQLITE_BUSY_SNAPSHOT": "the file was written since it was read",
     "SQLITE_LOCKED": "a table is locked by another connection of this process",
