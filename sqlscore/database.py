@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlscore import layout
 from sqlscore.errors import JobConflict, RegistryError
 from sqlscore.jobs import run as runs
-from sqlscore.jobs.job import Job, Mode
+from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.planning import range_rows
 from sqlscore.jobs.prepare import Engines, Prepared, prepare
 from sqlscore.jobs.records import Records, Run
@@ -82,6 +82,7 @@ class Database:
         where: str | None = None,
         params: Mapping[str, Any] | None = None,
         columns: Sequence[str] = (),
+        lineage: bool | str | Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
         incremental: str | None = None,
@@ -106,6 +107,8 @@ class Database:
         where: a condition on the source's rows, in its database's SQL: ``region = 'EU'``.
         params: values for the parameters of `where`, which are written ``:day``.
         columns: passed through from the source to the target.
+        lineage: columns of the target that say where a prediction comes from: True for all, or some
+            of ``model``, ``version``, ``sha256``, ``run`` and ``time``.
         map: feature -> column, where their names differ.
         nulls: feature -> what a NULL becomes: ``auto``, ``error``, ``nan``, ``null``, or a value.
         incremental: a column that grows with each change; only rows past it are scored.
@@ -122,7 +125,7 @@ class Database:
         job = Job(
             models=_names(models), source=source, target=target, key=_names(key),
             mode=Mode.of(mode), where=where, params=_params(params), columns=tuple(columns),
-            map=dict(map or {}), nulls=_policies(nulls),
+            lineage=Lineage.of(lineage), map=dict(map or {}), nulls=_policies(nulls),
             incremental=incremental, lag_seconds=_seconds(lag), only_new=only_new,
             provider=provider, name=name,
         )  # fmt: skip
@@ -181,6 +184,7 @@ class Database:
         where: str | None = None,
         params: Mapping[str, Any] | None = None,
         columns: Sequence[str] = (),
+        lineage: bool | str | Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
         source_db: str | sa.URL | sa.Engine | None = None,
@@ -193,7 +197,7 @@ class Database:
         job = Job(
             models=_names(models), source=source, target=target or _NOWHERE, key=_names(key),
             mode=Mode.of(mode), where=where, params=_params(params), columns=tuple(columns),
-            map=dict(map or {}), nulls=_policies(nulls),
+            lineage=Lineage.of(lineage), map=dict(map or {}), nulls=_policies(nulls),
         )  # fmt: skip
         with _engines(self, source_db, target_db) as engines:
             return Bound.of(prepare(job, engines))

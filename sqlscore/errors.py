@@ -67,6 +67,6 @@ class MissingExtra(SqlscoreError):
 
 def nearest(name: str, names: Iterable[str], most: int = 3) -> str:
     """The names most like `name`, as a clause to end a message with; empty where none is near."""
-    by_fold = {n.casefold(): n for n in names}
+    by_fold = {n.casefold(): str(n) for n in names}
     close = difflib.get_close_matches(name.casefold(), by_fold, n=most, cutoff=0.6)
     return f" Did you mean {' or '.join(repr(by_fold[c]) for c in close)}?" if close else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sqlscore.cli import describe, options, outcome, present, progress
-from sqlscore.jobs.job import Mode
+from sqlscore.jobs.job import Lineage, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,14 @@ How = Annotated[
 ]
 Columns = Annotated[
     list[str] | None, typer.Option(metavar="COLUMNS", help="Columns to pass to the target.")
+]
+Told = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KINDS",
+        help="Say in the target where predictions come from: all, or model, version, sha256, run, "
+        "time.",
+    ),
 ]
 Incremental = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Only rows past this column's watermark.")
@@ -73,6 +81,7 @@ def score(
     where: options.Where = None,
     param: options.Param = None,
     columns: Columns = None,
+    lineage: Told = None,
     map: options.Map = None,
     null: options.Null = None,
     incremental: Incremental = None,
@@ -142,7 +151,8 @@ def _bound(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _places(given: Mapping[str, Any]) -> dict[str, Any]:
     """Where it is read and written, and how."""
-    return {name: given[name] for name in ("target", "mode", "source_db", "target_db")}
+    places = {name: given[name] for name in ("target", "mode", "source_db", "target_db")}
+    return {**places, "lineage": Lineage.of(options.names(given["lineage"]))}
 
 
 def _bind(database: Database, models: list[str], wanted: dict[str, Any], *, as_json: bool) -> None:

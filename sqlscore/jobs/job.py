@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlscore.errors import JobConflict, SqlscoreError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Mode(StrEnum):
@@ -33,6 +33,32 @@ class Mode(StrEnum):
         return cls(name)
 
 
+class Lineage(StrEnum):
+    """What a target can be told of where its rows come from."""
+
+    MODEL = "model"  #: the model's name
+    VERSION = "version"  #: its number
+    SHA256 = "sha256"  #: of the model's bytes
+    RUN = "run"  #: the run's id
+    TIME = "time"  #: when the run began, UTC
+
+    @classmethod
+    def of(cls, given: bool | str | Sequence[str] | None) -> tuple[Lineage, ...]:
+        """What a caller asks for: all of it (True, ``all``), some by name, or nothing."""
+        if not given:
+            return ()
+        names = (given,) if isinstance(given, str) else given
+        if names is True or tuple(names) == ("all",):
+            return tuple(cls)
+        for name in names:
+            if name not in list(cls):
+                raise SqlscoreError(
+                    f"lineage= has no {name!r}.{nearest(name, cls)} There are: "
+                    f"{', '.join(cls)}; or all"
+                )
+        return tuple(one for one in cls if one in names)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """One source, one target, one or more models."""
@@ -45,6 +71,7 @@ class Job:
     where: str | None = None  #: a condition on the source's rows; None: all of them
     params: Mapping[str, Any] = field(default_factory=dict)  #: its parameters, as `encoded`
     columns: tuple[str, ...] = ()  #: passed through from the source to the target
+    lineage: tuple[str, ...] = ()  #: kinds of lineage columns that the target gets
     map: Mapping[str, str] = field(default_factory=dict)  #: feature -> column, where names differ
     nulls: Mapping[str, Any] = field(default_factory=dict)  #: feature -> NULL policy
     incremental: str | None = None  #: the watermark's column: only rows past it are read
@@ -74,7 +101,9 @@ class Job:
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
     def _later(self) -> dict[str, Any]:
-        return {"where": self.where, "params": sorted(self.params.items())}
+        return {
+            "where": self.where, "params": sorted(self.params.items()), "lineage": self.lineage,
+        }  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, from which `from_json` makes an equal job."""
@@ -83,7 +112,8 @@ class Job:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Job:
         """The job that `to_json` wrote."""
-        tuples = {name: tuple(values[name]) for name in ("models", "key", "columns")}
+        names = ("models", "key", "columns", "lineage")
+        tuples = {name: tuple(values.get(name, ())) for name in names}
         return cls(**{**values, **tuples, "mode": Mode(values["mode"])})
 
     def refuse_other(self, stored: Job) -> None:

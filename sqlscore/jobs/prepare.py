@@ -11,25 +11,21 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from sqlscore.binding import Binding, bind
-from sqlscore.errors import DatabaseError, SignatureError, SqlscoreError, nearest
-from sqlscore.graph import signature_of
-from sqlscore.jobs import slices
-from sqlscore.jobs.job import Job, Mode
+from sqlscore.errors import DatabaseError, SqlscoreError
+from sqlscore.jobs import lineage, slices
+from sqlscore.jobs.bound import BoundModel, bound_models, prefix
+from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.products import product_for
-from sqlscore.prove import runnable
-from sqlscore.registry import Registry
 from sqlscore.relations import sink
 from sqlscore.relations import source as sources
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import sqlalchemy as sa
 
     from sqlscore.products.product import Product, Target
-    from sqlscore.registry.versions import Version
     from sqlscore.relations.source import Source
 
 
@@ -54,17 +50,6 @@ class Engines:
 
     def _other(self, engine: sa.Engine) -> str | None:
         return None if engine is self.target else engine.url.render_as_string(hide_password=True)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BoundModel:
-    """One version of a model, bound to the source's columns."""
-
-    spec: str  #: as typed
-    version: Version
-    binding: Binding
-    graph: bytes  #: what the session runs
-    rowwise: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,17 +96,8 @@ def prepare(
             f"the target {job.target!r} is the table that the rows come from, and mode {job.mode} "
             "would replace or double them. Use mode update, or another target"
         )
-    models = _bound(job, engines, source, product, [*key, *passed], versions)
-    _check_named(job, models)
-    wanted = sink.Wanted(
-        key=tuple(written(column, source.product, product, key=True) for column in key),
-        passed=tuple(written(column, source.product, product) for column in passed),
-        predictions=tuple(
-            Column(name=p.column, type=p.type, declared=product.declare(p.type))
-            for model in models
-            for p in model.binding.predictions
-        ),
-    )
+    models = bound_models(job, engines.registry, source, product, [*key, *passed], versions)
+    wanted = _wanted(job, source.product, product, key, passed, models)
     if target is not None and not (job.mode is Mode.REPLACE and made):
         wanted = sink.spelled(wanted, target)
     return Prepared(
@@ -129,6 +105,33 @@ def prepare(
         target=_target(job, engines, product, target, wanted, made=made), where=where,
         exists=target is not None,
     )  # fmt: skip
+
+
+def _wanted(
+    job: Job,
+    source: Product,
+    target: Product,
+    key: Sequence[Column],
+    passed: Sequence[Column],
+    models: Sequence[BoundModel],
+) -> sink.Wanted:
+    """The columns that the target gets."""
+    wanted = sink.Wanted(
+        key=tuple(written(column, source, target, key=True) for column in key),
+        passed=tuple(written(column, source, target) for column in passed),
+        predictions=tuple(
+            Column(name=p.column, type=p.type, declared=target.declare(p.type))
+            for model in models
+            for p in model.binding.predictions
+        ),
+    )
+    told = lineage.columns(
+        Lineage.of(job.lineage),
+        [prefix(model.spec, single=len(models) == 1) for model in models],
+        taken=[column.name for column in wanted.columns],
+        product=target,
+    )
+    return dataclasses.replace(wanted, lineage=told)
 
 
 def _check_update(
@@ -153,71 +156,6 @@ def _same(engines: Engines, source: Source, target: Target | None) -> bool:
     return sink.place(engines.target, source.product, source.base.table.fullname) == sink.place(
         engines.target, source.product, target.table.fullname
     )
-
-
-def _bound(
-    job: Job,
-    engines: Engines,
-    source: Source,
-    product: Product,
-    taken: Sequence[Column],
-    versions: Sequence[str],
-) -> tuple[BoundModel, ...]:
-    registry = Registry(engines.registry, product_for(engines.registry))
-    names = [column.name for column in taken]
-    bound = []
-    for spec, exact in zip(job.models, versions or job.models, strict=True):
-        version = registry.get(exact)
-        graph = registry.graph(version)
-        signature = signature_of(
-            graph, features=version.features, outputs=version.outputs, drop=version.drop
-        )
-        mine = {feature.name for feature in signature.features}
-        binding = bind(
-            signature,
-            source.columns,
-            key=tuple(column.name for column in taken),
-            taken=names,
-            map=_map_of(job, mine, single=len(job.models) == 1),
-            positional=source.chosen,
-            identifier_limit=product.identifier_limit,
-            column_limit=product.column_limit,
-            arrays=product.arrays,
-            prefix="" if len(job.models) == 1 else _prefix(spec),
-        )
-        names += [prediction.column for prediction in binding.predictions]
-        bound.append(
-            BoundModel(
-                spec=spec,
-                version=version,
-                binding=binding,
-                graph=runnable(graph, version.proof),
-                rowwise=version.proof.rowwise,
-            )
-        )
-    return tuple(bound)
-
-
-def _check_named(job: Job, models: Sequence[BoundModel]) -> None:
-    """Every name in `map` and `nulls` is a feature of one of the models."""
-    features = [f.name for model in models for f in model.binding.signature.features]
-    for option, names in (("map", job.map), ("nulls", job.nulls)):
-        for name in names:
-            if name not in features:
-                raise SignatureError(
-                    f"{option}= names {name!r}, which is no feature of the model."
-                    f"{nearest(name, features)} The model wants: {', '.join(map(repr, features))}"
-                )
-
-
-def _map_of(job: Job, features: set[str], *, single: bool) -> Mapping[str, str]:
-    """The part of `map` that names a model's features; of one model, all of it, typos included."""
-    return {f: c for f, c in job.map.items() if single or f in features}
-
-
-def _prefix(spec: str) -> str:
-    """What tells the predictions of one model from another's: ``churn_3_``."""
-    return "".join(c if c.isalnum() else "_" for c in spec) + "_"
 
 
 def written(column: Column, source: Product, target: Product, *, key: bool = False) -> Column:

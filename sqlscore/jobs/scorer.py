@@ -13,8 +13,11 @@ from sqlscore.relations import sink
 from sqlscore.relations import source as sources
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlscore.jobs.bound import BoundModel
     from sqlscore.jobs.job import Job
-    from sqlscore.jobs.prepare import BoundModel, Prepared
+    from sqlscore.jobs.prepare import Prepared
     from sqlscore.products.product import Product
     from sqlscore.relations.source import Projection
     from sqlscore.types import Column
@@ -55,9 +58,13 @@ class Scorer:
     Safe to call from several threads.
     """
 
-    def __init__(self, prepared: Prepared, product: Product) -> None:
+    def __init__(
+        self, prepared: Prepared, product: Product, stamp: Sequence[pa.Scalar] = ()
+    ) -> None:
+        """`stamp` are the values of the lineage columns, which are left out without it."""
         self._layout = Layout.of(prepared)
         self._product = product
+        self._stamp = tuple(stamp)
         self._names = [column.name for column in prepared.wanted.columns]
         self._predictors = [_predictor(model, prepared.job) for model in prepared.models]
 
@@ -67,7 +74,7 @@ class Scorer:
         return self._layout.projection
 
     def __call__(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Counts]:
-        """The key, the passed columns and the predictions of each row, and the counts."""
+        """The key, the passed columns, the predictions and their lineage, and the counts."""
         columns = [batch.column(i) for i in self._layout.kept]
         counts = Counts()
         for predictor, places in zip(self._predictors, self._layout.features, strict=True):
@@ -77,7 +84,8 @@ class Scorer:
             predicted = predictor(features)
             columns += sink.storable(predicted.batch, self._product).columns
             counts += predicted.counts
-        return pa.RecordBatch.from_arrays(columns, names=self._names), counts
+        columns += [pa.repeat(value, batch.num_rows) for value in self._stamp]
+        return pa.RecordBatch.from_arrays(columns, names=self._names[: len(columns)]), counts
 
 
 def _predictor(model: BoundModel, job: Job) -> Predictor:

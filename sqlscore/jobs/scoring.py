@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from sqlscore import bridge
 from sqlscore.errors import DatabaseError
 from sqlscore.jobs import planning
-from sqlscore.jobs.job import Mode
+from sqlscore.jobs.job import Lineage, Mode
+from sqlscore.jobs.lineage import stamp
 from sqlscore.jobs.scorer import Scorer
 from sqlscore.predictor import Counts
 from sqlscore.products.product import Write
@@ -64,7 +65,7 @@ def score_ranges(
         target = sink.beside(target, plan.staged, prepared.wanted)
     committed = _telling(work, run, plan, on_progress)
     where = planning.where(work, plan, prepared)
-    scorer = Scorer(prepared, work.product)
+    scorer = Scorer(prepared, work.product, _stamp(work, run, prepared))
     projection = scorer.projection
 
     def read(range_: KeyRange) -> Generator[pa.RecordBatch]:
@@ -82,6 +83,13 @@ def score_ranges(
             (work.product, work.engines.target), (prepared.source.product, prepared.source.engine)
         ),
     )
+
+
+def _stamp(work: Work, run: str, prepared: Prepared) -> list[pa.Scalar]:
+    """The values of the lineage columns: the same after a resume."""
+    began = work.ask(lambda unit: work.records.one(unit, run)).started_at
+    versions = [model.version for model in prepared.models]
+    return stamp(Lineage.of(prepared.job.lineage), versions, run=run, began=began)
 
 
 def _telling(

@@ -30,16 +30,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What a run will write: the key, the passed columns, the predictions."""
+    """What a run will write: the key, the passed columns, the predictions, their lineage."""
 
     key: tuple[Column, ...]
     passed: tuple[Column, ...]
     predictions: tuple[Column, ...]  #: `declared` is the product's word for the type
+    lineage: tuple[Column, ...] = ()  #: which model, version and run the predictions are of
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """All of them, in the order in which a new table has them."""
-        return (*self.key, *self.passed, *self.predictions)
+        return (*self.key, *self.passed, *self.predictions, *self.lineage)
 
 
 def find(engine: sa.Engine, product: Product, name: str) -> Target | None:
@@ -186,6 +187,7 @@ def spelled(wanted: Wanted, found: Target) -> Wanted:
         key=tuple(map(as_there, wanted.key)),
         passed=tuple(map(as_there, wanted.passed)),
         predictions=tuple(map(as_there, wanted.predictions)),
+        lineage=tuple(map(as_there, wanted.lineage)),
     )
 
 

@@ -25,7 +25,8 @@ def test_a_job_comes_back_from_json():
 OTHER: dict[str, Any] = {
     "source": "others", "target": "elsewhere", "key": ("a", "b"), "models": ("churn",),
     "mode": Mode.APPEND, "columns": (), "map": {}, "nulls": {}, "incremental": None,
-    "where": "a > :low", "params": {"low": 2}, "only_new": False, "source_db": None, "registry_db": "sqlite:///b",
+    "where": "a > :low", "params": {"low": 2}, "lineage": ("run",),
+    "only_new": False, "source_db": None, "registry_db": "sqlite:///b",
 }  # fmt: skip
 
 

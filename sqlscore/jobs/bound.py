@@ -1,0 +1,106 @@
+"""The models of a job: each version found, and bound to the source's columns and the target's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlscore.binding import Binding, bind
+from sqlscore.errors import SignatureError, nearest
+from sqlscore.graph import signature_of
+from sqlscore.products import product_for
+from sqlscore.prove import runnable
+from sqlscore.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import sqlalchemy as sa
+
+    from sqlscore.jobs.job import Job
+    from sqlscore.products.product import Product
+    from sqlscore.registry.versions import Version
+    from sqlscore.relations.source import Source
+    from sqlscore.types import Column
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoundModel:
+    """One version of a model, bound to the source's columns."""
+
+    spec: str  #: as typed
+    version: Version
+    binding: Binding
+    graph: bytes  #: what the session runs
+    rowwise: bool
+
+
+def bound_models(
+    job: Job,
+    engine: sa.Engine,
+    source: Source,
+    product: Product,
+    taken: Sequence[Column],
+    versions: Sequence[str],
+) -> tuple[BoundModel, ...]:
+    """The job's models, in their order, with prediction columns that do not meet.
+
+    `taken` are the columns that the target gets from the source; `versions` the exact versions
+    that a resumed run began with.
+    """
+    registry = Registry(engine, product_for(engine))
+    names = [column.name for column in taken]
+    bound = []
+    for spec, exact in zip(job.models, versions or job.models, strict=True):
+        version = registry.get(exact)
+        graph = registry.graph(version)
+        signature = signature_of(
+            graph, features=version.features, outputs=version.outputs, drop=version.drop
+        )
+        mine = {feature.name for feature in signature.features}
+        binding = bind(
+            signature,
+            source.columns,
+            key=tuple(column.name for column in taken),
+            taken=names,
+            map=_map_of(job, mine, single=len(job.models) == 1),
+            positional=source.chosen,
+            identifier_limit=product.identifier_limit,
+            column_limit=product.column_limit,
+            arrays=product.arrays,
+            prefix=prefix(spec, single=len(job.models) == 1),
+        )
+        names += [prediction.column for prediction in binding.predictions]
+        bound.append(
+            BoundModel(
+                spec=spec,
+                version=version,
+                binding=binding,
+                graph=runnable(graph, version.proof),
+                rowwise=version.proof.rowwise,
+            )
+        )
+    _check_named(job, bound)
+    return tuple(bound)
+
+
+def _check_named(job: Job, models: Sequence[BoundModel]) -> None:
+    """Every name in `map` and `nulls` is a feature of one of the models."""
+    features = [f.name for model in models for f in model.binding.signature.features]
+    for option, names in (("map", job.map), ("nulls", job.nulls)):
+        for name in names:
+            if name not in features:
+                raise SignatureError(
+                    f"{option}= names {name!r}, which is no feature of the model."
+                    f"{nearest(name, features)} The model wants: {', '.join(map(repr, features))}"
+                )
+
+
+def _map_of(job: Job, features: set[str], *, single: bool) -> Mapping[str, str]:
+    """The part of `map` that names a model's features; of one model, all of it, typos included."""
+    return {f: c for f, c in job.map.items() if single or f in features}
+
+
+def prefix(spec: str, *, single: bool) -> str:
+    """What tells the predictions of one model from another's, if there are others: ``churn_3_``."""
+    return "" if single else "".join(c if c.isalnum() else "_" for c in spec) + "_"
