@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sqlscore import layout
-from sqlscore.errors import JobConflict, RegistryError
+from sqlscore.errors import JobConflict
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.planning import range_rows
 from sqlscore.jobs.prepare import Engines, Prepared, prepare
 from sqlscore.jobs.records import Records, Run
 from sqlscore.jobs.scorer import preview
-from sqlscore.model import Model, stored
+from sqlscore.model.models import Models
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.products import engine_for, product_for
 from sqlscore.registry import Registry
@@ -29,15 +29,11 @@ from sqlscore.tables import opened, placed, placed_like
 from sqlscore.transact import transact
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
-    import onnx
     import pyarrow as pa
-
-    from sqlscore.registry.versions import Version
 
 
 def connect(url: str | sa.URL | sa.Engine, *, schema: str | None = None) -> Database:
@@ -260,55 +256,6 @@ class Database:
 
     def __repr__(self) -> str:
         return f"sqlscore.connect({self.url!r})"
-
-
-class Models(Mapping[str, Model]):
-    """The models of a database: names, versions, aliases. ``models["churn@production"]``."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self.version = registry.get
-        self.versions = registry.versions
-        self.aliases = registry.aliases
-        self.alias = registry.alias
-        self.unalias = registry.unalias
-        self.remove = registry.remove
-
-    def add(
-        self,
-        name: str,
-        model: str | os.PathLike[str] | bytes | onnx.ModelProto | Model,
-        *,
-        features: Sequence[str] | None = None,
-        outputs: Mapping[str, str] | None = None,
-        drop: Sequence[str] = (),
-        alias: str | None = None,
-    ) -> Version:
-        """Keep a model as the next version of a name; see `Registry.add`.
-
-        A `Model` brings the options that it was loaded with; those given here win.
-        """
-        given: dict[str, Any] = {"features": features, "outputs": outputs, "drop": drop}
-        if isinstance(model, Model):
-            given = {option: value or model.options[option] for option, value in given.items()}
-        source = model.graph if isinstance(model, Model) else model
-        return self._registry.add(name, source, alias=alias, **given)
-
-    def __getitem__(self, spec: str) -> Model:
-        return stored(self._registry, spec)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._registry.names())
-
-    def __len__(self) -> int:
-        return len(self._registry.names())
-
-    def __contains__(self, spec: object) -> bool:
-        try:
-            self._registry.get(str(spec))
-        except RegistryError:
-            return False
-        return True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

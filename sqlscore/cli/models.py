@@ -9,7 +9,10 @@ import typer
 from sqlscore.cli import describe, options, present
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlscore.database import Database
+    from sqlscore.registry import AliasChange
 
 app = typer.Typer(help="Keep models in the database: add, list, show, …", no_args_is_help=True)
 
@@ -135,26 +138,80 @@ def alias(
         int | None, typer.Argument(metavar="VERSION", help="The version that it is to point to.")
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Take the alias away.")] = False,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Point it to what it pointed to before.")
+    ] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Show who moved it, when and where to.")
+    ] = False,
     db: options.Db = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Point an alias to a version, or take it away.
+    """Point an alias to a version, or back, or take it away; or show who did.
 
     Example: sqlscore model alias churn production 3
     """
-    if remove == (version is not None):
-        raise typer.BadParameter("give the VERSION to point to, or --remove")
+    if [version is not None, remove, rollback, history].count(True) != 1:
+        raise typer.BadParameter("give the VERSION to point to, or --remove, --rollback, --history")
     with options.opened(db) as database:
-        if version is None:
-            database.models.unalias(name, alias)
+        models = database.models
+        if history:
+            return _show_history(models.history(name, alias), as_json=as_json)
+        if version is not None:
+            models.alias(name, alias, version)
+        elif rollback:
+            version = models.rollback(name, alias)
         else:
-            database.models.alias(name, alias, version)
-        aliases = database.models.aliases(name)
+            models.unalias(name, alias)
+        aliases = models.aliases(name)
     if as_json:
         return present.document({"name": name, "aliases": aliases})
     points = f"points to {name}:{version}" if version else "is gone"
     return present.say(f"{name}@{alias} {points}.")
+
+
+def _show_history(changes: Sequence[AliasChange], *, as_json: bool) -> None:
+    if as_json:
+        return present.document(changes)
+    rows = [
+        (
+            change.number,
+            "taken away" if change.version is None else f"version {change.version}",
+            f"{change.changed_at:%Y-%m-%d %H:%M:%S}",
+            change.database_user or "",
+            change.system_user or "",
+        )
+        for change in changes
+    ]
+    return present.table(["change", "to", "when (UTC)", "database user", "user"], rows)
+
+
+@app.command()
+def copy(
+    model: Spec,
+    to_db: Annotated[
+        str, typer.Option("--to-db", metavar="URL", help="The database that is to have it too.")
+    ],
+    name: Annotated[str | None, typer.Option(help="Another name there.")] = None,
+    alias: Annotated[
+        str | None, typer.Option(help="Point this alias there to the version.")
+    ] = None,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Copy a version to another database: the same bytes, options and proof.
+
+    Example: sqlscore model copy churn:3 --to-db postgresql://host/prod
+    """
+    with options.opened(db) as database, options.opened(to_db) as other:
+        copied = database.models.copy(model, other.models, name=name, alias=alias)
+        aliases = other.models.aliases(copied.name)
+        where = other.url
+    if as_json:
+        return present.document(describe.version_record(copied, aliases))
+    return present.say(f"{copied} in {where} is {model}: sha256 {copied.sha256}.")
 
 
 @app.command()

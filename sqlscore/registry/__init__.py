@@ -1,55 +1,45 @@
 """The models that a database keeps: versions that never change, and aliases that point to them.
 
 A version's bytes lie in parts under their sha256, once however many versions share them, and are
-checked against it whenever they are loaded. Each call reads or writes in one transaction. Writers
-take turns: the first statement of each locks the one row of the layout table, so no writer sees
-half of another's work; a key that is taken nevertheless is answered by trying again.
+checked against it whenever they are loaded. Each call reads or writes in one transaction (`Turns`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import threading
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from sqlscore import graph as graphs
-from sqlscore import tables
 from sqlscore.errors import RegistryError
-from sqlscore.prove import prove
+from sqlscore.prove import prove, runtime_version
+from sqlscore.registry.alias_history import AliasChange, before, history
 from sqlscore.registry.model_rows import ModelRows, listed, unknown_model
-from sqlscore.registry.versions import Spec, Version, checked_name, options_json
-from sqlscore.transact import transact
+from sqlscore.registry.turns import Turns
+from sqlscore.registry.versions import Spec, Version, checked_name, options_json, signature_json
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import onnx
     import sqlalchemy as sa
 
     from sqlscore.graph import Graph
     from sqlscore.products.product import Product
-    from sqlscore.signature import Signature
+    from sqlscore.prove import Proof
 
-__all__ = ["Registry", "Version"]
-
-T = TypeVar("T")
-
-# A database that a single process holds needs no lock but this one; DuckDB takes an UPDATE that
-# changes nothing for no write at all, so there the layout row would not make writers wait.
-_ONE_PROCESS = threading.RLock()
+__all__ = ["AliasChange", "Registry", "Version"]
 
 
 class Registry:
     """The models of one database. Nothing is created before something is added."""
 
     def __init__(self, engine: sa.Engine, product: Product) -> None:
-        self._engine = engine
-        self._product = product
+        self._url = engine.url.render_as_string(hide_password=True)
+        self._turns = Turns(engine, product)
 
     def __repr__(self) -> str:
-        return f"Registry({self._engine.url.render_as_string(hide_password=True)!r})"
+        return f"Registry({self._url!r})"
 
     def add(
         self,
@@ -60,13 +50,14 @@ class Registry:
         outputs: Mapping[str, str] | None = None,
         drop: Sequence[str] = (),
         alias: str | None = None,
+        proof: Proof | None = None,
     ) -> Version:
         """Store a model as the next version of `name`; the version that is there, for the same.
 
         The same means: the same bytes, `features`, `outputs` and `drop`. What the model is, and
-        that its rewrite agrees with it, is checked before anything is stored. With `alias`, the
-        alias points to the version afterwards. Raises ModelError, SignatureError, RegistryError
-        for a name that cannot be one, DatabaseError.
+        that its rewrite agrees with it, is checked before anything is stored, unless `proof` says
+        so for this ONNX Runtime. With `alias`, the alias points to the version afterwards. Raises
+        ModelError, SignatureError, RegistryError for a name that cannot be one, DatabaseError.
         """
         name = checked_name(name)
         alias = None if alias is None else checked_name(alias, "alias")
@@ -74,14 +65,18 @@ class Registry:
         signature = graphs.signature_of(graph, features=features, outputs=outputs, drop=drop)
         options = options_json(features, outputs, drop)
         known = _same(self.versions(name), graph.sha256, options)
+        if known is not None:
+            proof = known.proof
+        elif proof is None or proof.onnxruntime != runtime_version():
+            # outside of the transaction: it may take seconds, and other writers wait for that one
+            proof = prove(graph, signature)
         row = {
             "name": name,
             "sha256": graph.sha256,
             "bytes": len(graph.stored),
             "options": options,
-            "signature": _signature_json(signature),
-            # outside of the transaction: it may take seconds, and other writers wait for that one
-            "proof": (known.proof if known else prove(graph, signature)).to_json(),
+            "signature": signature_json(signature),
+            "proof": proof.to_json(),
         }
 
         def store(rows: ModelRows) -> Version:
@@ -91,7 +86,7 @@ class Registry:
                 rows.point(name, alias, version.version)
             return version
 
-        return self._write(store, f"adding model {name!r}")
+        return self._turns.write(store, f"adding model {name!r}")
 
     def get(self, spec: str) -> Version:
         """The version that ``churn`` (the newest), ``churn:3`` or ``churn@production`` names.
@@ -106,24 +101,29 @@ class Registry:
                 number = rows.pointed(wanted.name, wanted.alias)
             return rows.version(wanted.name, number)
 
-        found = self._read(look, f"reading model {spec!r}")
+        found = self._turns.read(look, f"reading model {spec!r}")
         if found is None:
             raise unknown_model(wanted.name, ())
         return found
 
     def names(self) -> tuple[str, ...]:
         """The names of all models, sorted."""
-        return self._read(lambda rows: rows.names(), "listing models") or ()
+        return self._turns.read(lambda rows: rows.names(), "listing models") or ()
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """The versions of a name, oldest first; empty where there is none."""
         name = checked_name(name)
-        return self._read(lambda rows: rows.versions(name), f"listing versions of {name!r}") or ()
+        return (
+            self._turns.read(lambda rows: rows.versions(name), f"listing versions of {name!r}")
+            or ()
+        )
 
     def aliases(self, name: str) -> dict[str, int]:
         """The aliases of a name and the number of the version that each points to."""
         name = checked_name(name)
-        return self._read(lambda rows: rows.aliases(name), f"listing aliases of {name!r}") or {}
+        return (
+            self._turns.read(lambda rows: rows.aliases(name), f"listing aliases of {name!r}") or {}
+        )
 
     def alias(self, name: str, alias: str, version: int) -> None:
         """Point an alias of `name` to a version, wherever it pointed before."""
@@ -132,12 +132,64 @@ class Registry:
         def point(rows: ModelRows) -> None:
             rows.point(name, alias, rows.version(name, version).version)
 
-        self._change(name, point, f"pointing {name}@{alias} to version {version}")
+        self._turns.change(name, point, f"pointing {name}@{alias} to version {version}")
 
     def unalias(self, name: str, alias: str) -> None:
         """Take an alias away; the version that it points to stays."""
         name, alias = checked_name(name), checked_name(alias, "alias")
-        self._change(name, lambda rows: rows.unpoint(name, alias), f"taking {name}@{alias} away")
+        self._turns.change(
+            name, lambda rows: rows.unpoint(name, alias), f"taking {name}@{alias} away"
+        )
+
+    def history(self, name: str, alias: str) -> tuple[AliasChange, ...]:
+        """The changes of an alias, the oldest first: who, when, where to."""
+        name, alias = checked_name(name), checked_name(alias, "alias")
+
+        def look(rows: ModelRows) -> tuple[AliasChange, ...]:
+            found = history(rows.connection, rows.owned, name, alias)
+            if not found:
+                rows.pointed(name, alias)  # says so where there is no such alias
+            return found
+
+        found = self._turns.read(look, f"reading the history of {name}@{alias}")
+        if found is None:
+            raise unknown_model(name, ())
+        return found
+
+    def rollback(self, name: str, alias: str) -> int:
+        """Point an alias to the version that it pointed to before; that version.
+
+        One that was taken away comes back. Raises RegistryError where there was none.
+        """
+        name, alias = checked_name(name), checked_name(alias, "alias")
+
+        def back(rows: ModelRows) -> int:
+            changes = history(rows.connection, rows.owned, name, alias)
+            number = before(name, alias, rows.aliases(name).get(alias), changes)
+            rows.point(name, alias, rows.version(name, number).version)
+            return number
+
+        return self._turns.change(name, back, f"rolling {name}@{alias} back")
+
+    def copy(
+        self, spec: str, to: Registry, *, name: str | None = None, alias: str | None = None
+    ) -> Version:
+        """Add a version to another registry, as it is here: the same bytes, options and proof.
+
+        It gets the next number there, under its own name or another. A proof made with another
+        ONNX Runtime than this process has is made anew. The same model with the same options gives
+        the version that is there. Raises RegistryError, ModelError, DatabaseError.
+        """
+        version = self.get(spec)
+        return to.add(
+            name or version.name,
+            self.graph(version),
+            features=version.features,
+            outputs=version.outputs,
+            drop=version.drop,
+            alias=alias,
+            proof=version.proof,
+        )
 
     def remove(self, spec: str) -> None:
         """Remove one version, named by its number; its number is never given again.
@@ -163,7 +215,7 @@ class Registry:
                 )
             rows.remove(version)
 
-        self._change(wanted.name, remove, f"removing {spec!r}")
+        self._turns.change(wanted.name, remove, f"removing {spec!r}")
 
     def graph(self, version: Version) -> Graph:
         """The model's graph, with its bytes checked against the sha256 of the version."""
@@ -174,7 +226,7 @@ class Registry:
                 rows.version(version.name, version.version)  # says so where it was removed
             return stored
 
-        found = self._read(look, f"loading {version}") or b""
+        found = self._turns.read(look, f"loading {version}") or b""
         if hashlib.sha256(found).hexdigest() != version.sha256:
             raise RegistryError(
                 f"the stored bytes of model {version.name!r}, version {version.version}, are not "
@@ -184,41 +236,6 @@ class Registry:
             )
         return graphs.read(found)
 
-    def _read(self, look: Callable[[ModelRows], T], doing: str) -> T | None:
-        """What `look` finds, in one transaction; None where the database has no owned tables."""
-        if self._product.absent(self._engine):
-            return None
-
-        def work() -> T | None:
-            owned = tables.opened(self._engine, schemas=self._product.schemas)
-            if owned is None:
-                return None
-            with self._engine.connect() as connection:
-                return look(ModelRows(connection=connection, owned=owned))
-
-        return transact(self._engine, work, doing)
-
-    def _change(self, name: str, change: Callable[[ModelRows], None], doing: str) -> None:
-        """Change what is there of a name; where nothing is, nothing is made just to say so."""
-        if self._read(lambda rows: rows.existing(name), doing) is None:
-            raise unknown_model(name, ())
-        self._write(change, doing)
-
-    def _write(self, change: Callable[[ModelRows], T], doing: str) -> T:
-        """What `change` returns, in one transaction that no other writer of the registry is in."""
-
-        def work() -> T:
-            owned = tables.ensure(self._engine, schemas=self._product.schemas)
-            turn = owned.layout.update().values(applied_at=owned.layout.c.applied_at)
-            with self._engine.begin() as connection:
-                connection.execute(turn)
-                return change(ModelRows(connection=connection, owned=owned))
-
-        if self._product.shared:
-            return transact(self._engine, work, doing)
-        with _ONE_PROCESS:
-            return transact(self._engine, work, doing)
-
 
 def _same(versions: Sequence[Version], sha256: str, options: str) -> Version | None:
     """The newest version with these bytes and options."""
@@ -227,14 +244,3 @@ def _same(versions: Sequence[Version], sha256: str, options: str) -> Version | N
         if version.sha256 == sha256 and theirs == options:
             return version
     return None
-
-
-def _signature_json(signature: Signature) -> str:
-    """The signature for people who look into the table; nothing reads it back."""
-    return json.dumps(
-        {
-            "features": [[f.name, str(f.type)] for f in signature.features],
-            "predictions": [[p.name, str(p.type)] for p in signature.predictions],
-        },
-        ensure_ascii=False,
-    )

@@ -9,10 +9,13 @@ import sqlalchemy as sa
 
 from sqlscore import tables
 from sqlscore.errors import RegistryError, nearest
+from sqlscore.registry.alias_history import note
 from sqlscore.registry.versions import Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlscore.products.product import Product
 
 PART = 2**20  #: bytes of a part: with quoting it fits the smallest packet limit (MySQL 5.7: 4 MB)
 
@@ -23,6 +26,7 @@ class ModelRows:
 
     connection: sa.Connection
     owned: tables.Tables
+    product: Product
 
     def names(self) -> tuple[str, ...]:
         """The names that have a version, sorted."""
@@ -84,22 +88,33 @@ class ModelRows:
     def point(self, name: str, alias: str, version: int) -> None:
         """Make an alias point to a version, wherever it pointed before."""
         aliases = self.owned.aliases
-        before = self.aliases(name).get(alias)
-        if before == version:
+        before = self._pointing(name, alias)
+        if before is not None and before["version"] == version:
             return
-        moved = {"version": version, "changed_at": tables.now()}
+        moved = {"name": name, "alias": alias, "version": version, "changed_at": tables.now()}
         if before is None:
-            self.connection.execute(aliases.insert(), {"name": name, "alias": alias, **moved})
+            self.connection.execute(aliases.insert(), moved)
         else:
             there = (aliases.c.name == name) & (aliases.c.alias == alias)
             self.connection.execute(aliases.update().where(there).values(moved))
+        note(self.connection, self.owned, self.product, moved=moved, unnoted=before)
 
     def unpoint(self, name: str, alias: str) -> None:
         """Take an alias away; RegistryError where there is none."""
         self.pointed(name, alias)
         aliases = self.owned.aliases
         there = (aliases.c.name == name) & (aliases.c.alias == alias)
+        before = self._pointing(name, alias)
         self.connection.execute(aliases.delete().where(there))
+        gone = {"name": name, "alias": alias, "version": None, "changed_at": tables.now()}
+        note(self.connection, self.owned, self.product, moved=gone, unnoted=before)
+
+    def _pointing(self, name: str, alias: str) -> Mapping[str, Any] | None:
+        """The row of an alias; None where there is none."""
+        aliases = self.owned.aliases
+        query = sa.select(aliases).where(aliases.c.name == name, aliases.c.alias == alias)
+        row = self.connection.execute(query).mappings().one_or_none()
+        return None if row is None else dict(row)
 
     def add(self, row: Mapping[str, Any], stored: bytes) -> Version:
         """Keep a new version of ``row["name"]``, and its bytes where they are not there yet."""

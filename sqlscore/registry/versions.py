@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from sqlscore.signature import Signature
+
 NAME_LENGTH = 190  #: what the owned tables hold in a key
 
 
@@ -106,3 +108,14 @@ def options_json(
         "drop": sorted(set(drop)),
     }
     return json.dumps(kept, ensure_ascii=False, sort_keys=True)
+
+
+def signature_json(signature: Signature) -> str:
+    """The signature for people who look into the table; nothing reads it back."""
+    return json.dumps(
+        {
+            "features": [[f.name, str(f.type)] for f in signature.features],
+            "predictions": [[p.name, str(p.type)] for p in signature.predictions],
+        },
+        ensure_ascii=False,
+    )

@@ -53,6 +53,7 @@ class Tables:
     models: sa.Table  #: one row a version
     model_parts: sa.Table  #: the bytes of a model, by sha256, in parts
     aliases: sa.Table  #: ``production`` of a name is this version
+    alias_changes: sa.Table  #: every move of an alias: who, when, where to
     runs: sa.Table  #: one execution of a job, with all that a resume needs
     ranges: sa.Table  #: the key ranges of a run; `done_at` is the mark
     leases: sa.Table  #: who may write a target now
@@ -104,6 +105,17 @@ def owned(*, schemas: bool, schema: str = "sqlscore") -> Tables:
             key("alias", _name()),
             column("version", sa.Integer()),
             column("changed_at", _time()),
+        ),
+        alias_changes=table(
+            "alias_changes",
+            key("name", _name()),
+            key("alias", _name()),
+            key("number", sa.Integer()),  # in the order of the changes, from 1
+            column("version", sa.Integer(), nullable=True),  # NULL: taken away
+            column("changed_at", _time()),
+            column("database_user", _name(), nullable=True),
+            column("system_user", _name(), nullable=True),  # user@host
+            since=2,
         ),
         runs=table(
             "runs",

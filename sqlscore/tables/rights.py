@@ -35,6 +35,7 @@ RIGHTS: dict[str, dict[str, tuple[str, ...]]] = {
         "models": _GROW,
         "model_parts": _ALL,
         "aliases": _ALL,
+        "alias_changes": ("SELECT", "INSERT"),
     },
     "reader": {  # looks at runs, and sees no row that was scored
         "layout": _READ,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +14,7 @@ import onnx
 import pytest
 import sqlalchemy as sa
 
+from sqlscore import registry as registries
 from sqlscore import tables
 from sqlscore.errors import DatabaseError, ModelError, RegistryError
 from sqlscore.model import stored
@@ -323,3 +326,86 @@ def test_a_database_in_memory_keeps_models_too(url: str):
     assert registry.graph(registry.get("churn@production")).stored == small()
     assert registry.versions("churn") == (version,)
     engine.dispose()
+
+
+def test_the_history_of_an_alias_says_who_when_and_where_to(database: Database):
+    registry = Registry(database.engine, database.product)
+    for constant in (1, 2, 3):
+        registry.add("churn", small(constant))
+    with pytest.raises(RegistryError, match=r"no alias 'production'; it has none"):
+        registry.history("churn", "production")
+    registry.alias("churn", "production", 1)
+    registry.alias("churn", "production", 1)  # no change
+    registry.alias("churn", "production", 3)
+    registry.unalias("churn", "production")
+    registry.add("churn", small(2), alias="production")
+    changes = registry.history("churn", "production")
+    assert [(c.number, c.version) for c in changes] == [(1, 1), (2, 3), (3, None), (4, 2)]
+    users = {c.system_user for c in changes}
+    assert users == {f"{getpass.getuser()}@{socket.gethostname()}"}
+    ours = str(database.engine.url.username)
+    assert all((c.database_user or "None").startswith(ours) for c in changes)
+    assert all(abs((tables.now() - c.changed_at).total_seconds()) < 60 for c in changes)
+
+
+def test_a_rollback_goes_to_where_the_alias_pointed_before(registry: Registry):
+    for constant in (1, 2):
+        registry.add("churn", small(constant), alias="production")
+    assert registry.rollback("churn", "production") == 1
+    assert registry.rollback("churn", "production") == 2
+    registry.unalias("churn", "production")
+    assert registry.rollback("churn", "production") == 2
+    assert registry.aliases("churn") == {"production": 2}
+    registry.remove("churn:1")
+    with pytest.raises(RegistryError, match="no version 1; it has version 2"):
+        registry.rollback("churn", "production")
+    registry.alias("churn", "new", 2)
+    with pytest.raises(RegistryError, match="churn@new has pointed to no other version before"):
+        registry.rollback("churn", "new")
+
+
+def test_an_alias_from_before_there_was_a_history_rolls_back_too(
+    registry: Registry, database: Database
+):
+    for constant in (1, 2):
+        registry.add("churn", small(constant))
+    with database.engine.begin() as connection:
+        connection.execute(
+            owned(database).aliases.insert(),
+            {"name": "churn", "alias": "old", "version": 1, "changed_at": tables.now()},
+        )
+    registry.alias("churn", "old", 2)
+    assert [(c.version, c.system_user is None) for c in registry.history("churn", "old")] == [
+        (1, True), (2, False),
+    ]  # fmt: skip
+    assert registry.rollback("churn", "old") == 1
+
+
+def test_a_copy_in_another_database_is_the_same(
+    database: Database, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+):
+    here = Registry(database.engine, database.product)
+    there = Registry(sqlite.engine, sqlite.product)
+    if database.name == "sqlite":
+        there = here
+    first = here.add("churn", models.one_hot(), outputs={"score": "output_probability[1]"})
+    monkeypatch.setattr(registries, "prove", None)  # the proof comes along
+    copied = here.copy("churn:1", there, name="copy", alias="production")
+    assert str(there.get("copy@production")) == "copy:1"
+    assert (copied.sha256, copied.outputs, copied.proof) == (
+        first.sha256, first.outputs, first.proof,
+    )  # fmt: skip
+    assert there.graph(copied).stored == models.one_hot()
+    assert here.copy("churn", there, name="copy") == copied  # it is there
+    monkeypatch.undo()
+    here.add("old", small(1))
+    monkeypatch.setattr(registries, "runtime_version", lambda: "another")
+    proved: list[object] = []
+
+    def prove(graph: object, _signature: object) -> object:
+        proved.append(graph)
+        return first.proof
+
+    monkeypatch.setattr(registries, "prove", prove)
+    here.copy("old", there, name="proved")
+    assert len(proved) == 1
