@@ -14,12 +14,14 @@ if TYPE_CHECKING:
         MissingExtra,
         ModelError,
         ProviderError,
+        PushdownUnsupported,
         RegistryError,
         SignatureError,
         SqlscoreError,
     )
     from sqlscore.jobs.records import Run
     from sqlscore.model import Model, load
+    from sqlscore.model.compiling import compile
 
 __all__ = [
     "Database",
@@ -29,10 +31,12 @@ __all__ = [
     "Model",
     "ModelError",
     "ProviderError",
+    "PushdownUnsupported",
     "RegistryError",
     "Run",
     "SignatureError",
     "SqlscoreError",
+    "compile",
     "connect",
     "load",
 ]
@@ -48,10 +52,12 @@ _HOMES = {
     "Model": "sqlscore.model",
     "ModelError": "sqlscore.errors",
     "ProviderError": "sqlscore.errors",
+    "PushdownUnsupported": "sqlscore.errors",
     "RegistryError": "sqlscore.errors",
     "Run": "sqlscore.jobs.records",
     "SignatureError": "sqlscore.errors",
     "SqlscoreError": "sqlscore.errors",
+    "compile": "sqlscore.model.compiling",
     "connect": "sqlscore.database",
     "load": "sqlscore.model",
 }

@@ -10,6 +10,7 @@ carries a password or the contents of a row.
      ├─ SignatureError        the caller's columns, names or types do not fit the model
      ├─ RegistryError         no such model, version or alias; or it is in use; or its bytes changed
      ├─ DatabaseError         the database refused, or cannot hold the promise that a run makes
+     ├─ PushdownUnsupported   the model has no SQL form in this dialect
      ├─ JobConflict           another run holds the target, or a resume does not match its run
      └─ MissingExtra          a package that an optional feature needs is not installed
 """
@@ -20,7 +21,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class SqlscoreError(Exception):
@@ -49,6 +50,17 @@ class DatabaseError(SqlscoreError):
     """The database refused, or cannot keep the promise that was asked of it."""
 
     code: str | None = None  #: the database's own code, where it gave one: SQLSTATE or its number
+
+
+class PushdownUnsupported(SqlscoreError):
+    """The model cannot be written as SQL; `refusals` has every reason."""
+
+    def __init__(self, refusals: Sequence[object]) -> None:
+        self.refusals = tuple(refusals)
+        reasons = "\n".join(f"  {refusal}" for refusal in self.refusals)
+        super().__init__(
+            f"the model has no SQL form:\n{reasons}\nScore it with 'sqlscore score' instead."
+        )
 
 
 class JobConflict(SqlscoreError):

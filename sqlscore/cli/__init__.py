@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sqlscore.cli import failures, jobs, models, predicting, present, runs, scoring, touring, upkeep
+from sqlscore.cli import (
+    compiling,
+    failures,
+    jobs,
+    models,
+    predicting,
+    present,
+    runs,
+    scoring,
+    touring,
+    upkeep,
+)
 from sqlscore.errors import SqlscoreError
 
 if TYPE_CHECKING:
@@ -31,6 +42,7 @@ app.add_typer(jobs.app, name="job")
 app.add_typer(runs.app, name="run")
 app.command()(upkeep.init)
 app.command()(upkeep.upgrade)
+app.command()(compiling.compile)
 app.command()(touring.doctor)
 
 # Typer brings its own copy of click, or uses click itself, by its version: the one base of what is

@@ -15,6 +15,7 @@ from sqlscore.errors import (
     JobConflict,
     MissingExtra,
     ModelError,
+    PushdownUnsupported,
     RegistryError,
     SignatureError,
     SqlscoreError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 EXIT_CODES: dict[type[SqlscoreError], int] = {
     MissingExtra: 2,
     ModelError: 3,
+    PushdownUnsupported: 3,
     SignatureError: 3,
     RegistryError: 3,
     DatabaseError: 4,

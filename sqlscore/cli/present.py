@@ -40,6 +40,11 @@ def say(text: str = "", *, style: str | None = None) -> None:
     console().print(escape(text), style=style)
 
 
+def code(text: str) -> None:
+    """SQL on stdout as it is, however long its lines are."""
+    sys.stdout.write(text + "\n")
+
+
 def heading(text: str) -> None:
     """A line that begins a part, with an empty one above."""
     console().print(f"\n[bold cyan]{escape(text)}[/]")

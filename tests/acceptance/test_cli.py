@@ -559,3 +559,28 @@ def test_lines_become_ever_fewer(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split(" ")[0] for line in lines[1:]] == [
         "5,000", "10,000", "20,000", "40,000", "80,000",
     ]  # fmt: skip
+
+
+def test_compile_writes_sql_that_runs(run: Callable[..., Ended], tmp_path: Path) -> None:
+    (tmp_path / "churn.onnx").write_bytes(models.lightgbm(2, 3))
+    asked = ("churn.onnx", "--features", "age,spend", "--table", "customers", "--key", "id")
+    shown = run("compile", *asked, "--dialect", "sqlite")
+    assert shown.code == 0
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE customers (id INTEGER, age REAL, spend REAL)")
+        connection.exec_driver_sql("INSERT INTO customers VALUES (7, 1.5, -0.25)")
+        (row,) = connection.exec_driver_sql(shown.out).mappings()
+    assert list(row) == ["id", "label", "probabilities_0", "probabilities_1"]
+    assert row["probabilities_0"] + row["probabilities_1"] == pytest.approx(1)
+    assert run("compile", *asked, "--dialect", "mssql", "--json").document["sql"]
+    assert "Did you mean 'postgres'" in run("compile", *asked, "--dialect", "postgress").err
+
+
+def test_compile_names_all_that_has_no_sql_form(run: Callable[..., Ended], tmp_path: Path) -> None:
+    text = "g (float[N,2] a) => (float[N,2] y) { x = Hardmax(a) y = Round(x) }"
+    (tmp_path / "odd.onnx").write_bytes(models.written(text))
+    failed = run("compile", "odd.onnx", "--features", "p,q", "--dialect", "duckdb")
+    assert failed.code == 3
+    assert "Hardmax" in failed.err
+    assert "Round" in failed.err

@@ -1,0 +1,77 @@
+"""``sqlscore compile``: a model as SQL text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sqlscore.cli import options, present
+
+if TYPE_CHECKING:
+    from sqlscore.model import Model
+
+
+def compile(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="An ONNX file, or a model of the database: churn:3."),
+    ],
+    dialect: Annotated[
+        str, typer.Option(metavar="NAME", help="postgres, mssql, mysql, sqlite, duckdb, …")
+    ],
+    table: Annotated[str, typer.Option(metavar="TABLE", help="The table with the rows.")] = "data",
+    key: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMNS", help="Columns to select before the rest.")
+    ] = None,
+    features: options.Features = None,
+    output: options.Outputs = None,
+    drop: options.Drop = None,
+    map: options.Map = None,
+    out: Annotated[
+        options.File | None, typer.Option("-o", "--out", help="The file to write.")
+    ] = None,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Write a model as a SELECT, so that the database scores its own rows.
+
+    It takes the same leaf of every tree as ONNX Runtime. What has no SQL form is listed, all at
+    once.
+
+    Example: sqlscore compile churn.onnx --dialect postgres --table customers --key id
+    """
+    from sqlscore.model.compiling import compile as compiled
+
+    chosen = {
+        "features": options.names(features) or None,
+        "outputs": options.pairs(output, "--output") or None,
+        "drop": options.names(drop),
+    }
+    loaded = _loaded(model, db, chosen)
+    text = compiled(
+        loaded,
+        dialect=dialect,
+        table=table,
+        key=options.names(key),
+        map=options.pairs(map, "--map"),
+    )
+    if out is not None:
+        out.write_text(text + "\n")
+    if as_json:
+        return present.document({"sha256": loaded.sha256, "dialect": dialect, "sql": text})
+    return present.say(f"Wrote {len(text):,} characters to {out}.") if out else present.code(text)
+
+
+def _loaded(model: str, db: str | None, chosen: dict[str, Any]) -> Model:
+    """A file where there is one, or where it looks like one; else a model of the database."""
+    if Path(model).is_file() or model.endswith(".onnx"):
+        from sqlscore.model import load
+
+        return load(model, **chosen)
+    if any(chosen.values()):
+        raise typer.BadParameter("a model of the database has its names already; drop the options")
+    with options.opened(db) as database:
+        return database.models[model]

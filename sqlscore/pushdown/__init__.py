@@ -1,0 +1,112 @@
+"""Push-down: a graph becomes a SQL expression, and the database scores its own rows.
+
+`select` compiles, `missing` says what keeps a graph from that. The same leaf of every tree is
+taken as by ONNX Runtime, on every database; sums are its bits where the product has a 4-byte
+float, else they are doubles within float32's rounding of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import onnx
+import pyarrow as pa
+from sqlglot import exp
+
+from sqlscore import graph as graphs
+from sqlscore.errors import PushdownUnsupported
+from sqlscore.pushdown.arithmetic import case, clamped, either, expression
+from sqlscore.pushdown.cells import Term
+from sqlscore.pushdown.refusals import Refusal
+from sqlscore.pushdown.stages import staged
+from sqlscore.pushdown.walk import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlscore.graph import Graph
+    from sqlscore.products.expressions import Expressions
+    from sqlscore.pushdown.cells import Cell, Tensor
+    from sqlscore.signature import Prediction, Signature
+
+__all__ = ["Refusal", "missing", "select"]
+
+
+def missing(graph: Graph, signature: Signature, facts: Expressions) -> tuple[Refusal, ...]:
+    """All that has no SQL form in a dialect; nothing, where the graph compiles."""
+    columns = {feature.name: feature.name for feature in signature.features}
+    return tuple(_compiled(graph, signature, columns, facts)[1])
+
+
+def select(
+    graph: Graph,
+    signature: Signature,
+    facts: Expressions,
+    *,
+    relation: exp.Expression,
+    columns: Mapping[str, str],
+    names: Mapping[str, str],
+    passed: Sequence[str] = (),
+) -> exp.Select:
+    """``SELECT passed, predictions FROM relation``.
+
+    `columns` gives each feature's column, `names` each prediction's. A row with a NULL in a
+    feature whose missing values the graph does not handle has NULL predictions. Raises
+    PushdownUnsupported with all refusals.
+    """
+    outputs, refusals = _compiled(graph, signature, columns, facts)
+    if refusals:
+        raise PushdownUnsupported(refusals)
+    made = {names[name]: value for name, value in outputs.items()}
+    return staged(made, passed, relation, facts, taken=columns.values())
+
+
+def _compiled(
+    graph: Graph, signature: Signature, columns: Mapping[str, str], facts: Expressions
+) -> tuple[dict[str, exp.Expression], list[Refusal]]:
+    model = onnx.ModelProto.FromString(graphs.rewrite(graph))
+    tensors, refusals = walk(model, signature, columns, facts)
+    outputs = {}
+    for one in signature.predictions:
+        if one.output not in tensors:
+            continue
+        if pa.types.is_list(one.type) and not facts.arrays:
+            why = f"{facts.dialect} has no arrays; name its columns by outputs="
+            refusals.append(Refusal(operator="", node=f"output {one.output!r}", why=why))
+            continue
+        outputs[one.name] = _prediction(tensors[one.output], one, signature, columns, facts)
+    return outputs, refusals
+
+
+def _prediction(
+    tensor: Tensor,
+    one: Prediction,
+    signature: Signature,
+    columns: Mapping[str, str],
+    facts: Expressions,
+) -> exp.Expression:
+    if pa.types.is_list(one.type):
+        cells = tensor.row
+        value: exp.Expression = exp.Array(expressions=[_finished(cell, facts) for cell in cells])
+        safe: frozenset[str] = frozenset()  # an array of NULLs is not NULL
+    else:
+        cell = tensor.row[one.position or 0]
+        value = _finished(cell, facts)
+        safe = frozenset() if isinstance(cell, int | float | str) else cell.needs
+    lost = [
+        exp.Is(
+            this=exp.column(exp.to_identifier(columns[feature.name], quoted=True)),
+            expression=exp.Null(),
+        )
+        for feature in signature.features
+        if not feature.missing and feature.name not in safe
+    ]
+    return case((either(lost), exp.Null()), otherwise=value) if lost else value
+
+
+def _finished(cell: Cell, facts: Expressions) -> exp.Expression:
+    """The cell as a prediction: past float32's range it is an infinity, or NULL."""
+    value = expression(cell, facts)
+    if isinstance(cell, Term) and not cell.bounded:
+        return clamped(value, facts)
+    return value

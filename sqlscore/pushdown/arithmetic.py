@@ -1,0 +1,196 @@
+"""Small expressions, and how a cell becomes one that never raises.
+
+A double stands for a float32 of the graph: past the largest float32 it means infinity. PostgreSQL
+and MariaDB raise where a double overflows, PostgreSQL also where a product underflows; a feature's
+value is therefore brought into float32's range before anything is computed with it.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sqlglot import exp
+
+from sqlscore.products.expressions import Saturation
+from sqlscore.pushdown import literals
+from sqlscore.pushdown.cells import INFINITE, Line, Term
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlscore.products.expressions import Expressions
+    from sqlscore.pushdown.cells import Cell
+
+_TINY = 2.0**-150  #: the largest double that rounds to a float32 of zero
+
+
+def expression(cell: Cell, facts: Expressions) -> exp.Expression:
+    """The cell's value, with infinities, NaN and NULL where the graph has them."""
+    if isinstance(cell, Term):
+        return cell.sql
+    if isinstance(cell, Line):
+        return careful(cell, facts)
+    if isinstance(cell, str):
+        return literals.text(cell)
+    if isinstance(cell, bool):
+        return exp.Boolean(this=cell) if facts.boolean else literals.integer(int(cell))
+    return literals.integer(cell) if isinstance(cell, int) else literals.number(cell, facts)
+
+
+def lifted(cell: Cell, facts: Expressions) -> Cell:
+    """The cell as an expression that others may share, if it is a line; else the cell itself."""
+    if not isinstance(cell, Line):
+        return cell
+    return Term(sql=careful(cell, facts), needs=cell.needs, bounded=True)
+
+
+def needs(cells: Iterable[Cell]) -> frozenset[str]:
+    """The features of which a NULL makes an expression of all the cells NULL."""
+    return frozenset().union(*(c.needs for c in cells if isinstance(c, Term | Line)))
+
+
+def operand(value: exp.Expression) -> exp.Expression:
+    """The expression as an operand: in parentheses where it is an operation itself."""
+    if isinstance(value, exp.Binary | exp.Unary | exp.Between) and not isinstance(value, exp.Paren):
+        return exp.Paren(this=value)
+    return value
+
+
+def added(parts: Sequence[exp.Expression]) -> exp.Expression:
+    """A sum from left to right."""
+    return reduce(
+        lambda total, part: exp.Add(
+            this=total, expression=part if isinstance(part, exp.Mul) else operand(part)
+        ),
+        parts,
+    )
+
+
+def divided(value: exp.Expression, by: exp.Expression) -> exp.Expression:
+    """A quotient of values that are no whole numbers."""
+    return exp.Div(this=operand(value), expression=operand(by), typed=True)
+
+
+def greatest(values: Sequence[exp.Expression], facts: Expressions) -> exp.Expression:
+    """The largest of several numbers."""
+    return _extreme(values, facts.extremes[0] if facts.extremes else None, exp.GT)
+
+
+def least(values: Sequence[exp.Expression], facts: Expressions) -> exp.Expression:
+    """The smallest of several numbers."""
+    return _extreme(values, facts.extremes[1] if facts.extremes else None, exp.LT)
+
+
+def _extreme(
+    values: Sequence[exp.Expression], function: str | None, better: type[exp.GT] | type[exp.LT]
+) -> exp.Expression:
+    if len(values) == 1:
+        return values[0]
+    if function:
+        return exp.Anonymous(this=function, expressions=list(values))
+
+    def pick(best: exp.Expression, value: exp.Expression) -> exp.Expression:
+        test: exp.Expression = better(this=operand(value), expression=operand(best))
+        return case((test, value), otherwise=best)
+
+    return reduce(pick, values)
+
+
+def times(value: exp.Expression, by: float, facts: Expressions) -> exp.Expression:
+    """The expression times a number."""
+    if by == 1.0:
+        return value
+    return exp.Mul(this=operand(value), expression=literals.number(by, facts))
+
+
+def either(tests: Sequence[exp.Expression]) -> exp.Expression:
+    """Whether one of the conditions holds."""
+    return reduce(lambda whole, test: exp.Or(this=whole, expression=test), tests)
+
+
+def both(tests: Sequence[exp.Expression]) -> exp.Expression:
+    """Whether all of the conditions hold."""
+    return reduce(lambda whole, test: exp.And(this=whole, expression=test), tests)
+
+
+def case(
+    *branches: tuple[exp.Expression, exp.Expression], otherwise: exp.Expression
+) -> exp.Expression:
+    """``CASE WHEN test THEN value … ELSE otherwise END``."""
+    ifs = [exp.If(this=test, true=value) for test, value in branches]
+    return exp.Case(ifs=ifs, default=otherwise)
+
+
+def within(value: exp.Expression, low: float, high: float, facts: Expressions) -> exp.Expression:
+    """Whether a value is a number from `low` to `high`."""
+    return exp.Between(
+        this=operand(value), low=literals.number(low, facts), high=literals.number(high, facts)
+    )
+
+
+def above(value: exp.Expression, bound: float, facts: Expressions) -> exp.Expression:
+    """Whether a value is more than `bound`, and not NaN."""
+    more = exp.GT(this=operand(value), expression=literals.number(bound, facts))
+    return both([more, is_number(value, facts)]) if facts.nan else more
+
+
+def is_number(value: exp.Expression, facts: Expressions) -> exp.Expression:
+    """Whether a value is neither NaN nor NULL."""
+    if facts.nan:
+        infinity = literals.number(float("inf"), facts)
+        return exp.LTE(this=operand(value), expression=infinity)
+    return exp.Not(this=exp.Is(this=operand(value), expression=exp.Null()))
+
+
+def careful(line: Line, facts: Expressions) -> exp.Expression:
+    """The line's value, by a comparison with each edge of float32's range."""
+    finite = line.finite
+    column = line.column
+    branches = [(within(column, finite.low, finite.high, facts), _value(line, facts))]
+    if facts.underflow_raises:
+        zero = literals.number(line.at(0.0), facts)
+        branches.insert(0, (within(column, -_TINY, _TINY, facts), zero))
+    branches += [
+        (above(column, finite.high, facts), literals.number(finite.above, facts)),
+        (
+            exp.LT(this=column, expression=literals.number(finite.low, facts)),
+            literals.number(finite.below, facts),
+        ),
+    ]
+    missing = column if line.missing is None else literals.number(line.missing, facts)
+    return case(*branches, otherwise=missing)
+
+
+def _value(line: Line, facts: Expressions) -> exp.Expression:
+    value = times(line.column, line.slope, facts)
+    return added([value, literals.number(line.offset, facts)]) if line.offset else value
+
+
+def saturated(value: exp.Expression, facts: Expressions) -> exp.Expression:
+    """The value with what is past float32's range as an infinity; `value` stands in it once."""
+    if facts.saturation is Saturation.SCALING:
+        factors = [2.0**448, 2.0**448, 2.0**-448, 2.0**-448]
+        return reduce(lambda v, factor: times(v, factor, facts), factors, value)
+    if facts.saturation is Saturation.NULL:
+        return value
+    name = exp.column("z", quoted=True)
+    one = exp.Values(
+        expressions=[exp.Tuple(expressions=[value])],
+        alias=exp.TableAlias(this=exp.to_identifier("s"), columns=[exp.to_identifier("z", True)]),
+    )
+    return exp.Subquery(this=exp.Select().select(clamped(name, facts)).from_(one))
+
+
+def clamped(value: exp.Expression, facts: Expressions) -> exp.Expression:
+    """The same, where `value` may stand in it several times."""
+    edge = float(np.nextafter(INFINITE, 0))
+    infinity = literals.number(float("inf"), facts) if facts.infinity else exp.Null()
+    negative = literals.number(float("-inf"), facts) if facts.infinity else exp.Null()
+    return case(
+        (within(value, -edge, edge, facts), value),
+        (above(value, edge, facts), infinity),
+        (exp.LT(this=operand(value), expression=literals.number(-edge, facts)), negative),
+        otherwise=value,
+    )

@@ -1,0 +1,194 @@
+"""The values of one row while a graph is read: constants, lines over a feature, and expressions.
+
+A tensor is an array of cells with one row in it; operators take tensors and give tensors. A `Line`
+is a feature after steps that keep the order of its values (rounding to float32, scaling, moving).
+It stays apart from SQL as long as it can, so that scalers fold into weights, and thresholds move
+to the column.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from sqlscore.pushdown.cuts import last_above, last_not_above
+from sqlscore.pushdown.refusals import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlglot import exp
+
+    from sqlscore.pushdown.cuts import Steps
+
+LARGEST = float(np.finfo(np.float32).max)
+INFINITE = LARGEST + 2.0**103  #: the least double that rounds to an infinite float32
+_EDGES = np.array([LARGEST])
+
+#: ONNX's floating-point element types -> how the graph computes with them
+DTYPES: dict[str, type[np.floating[Any]]] = {"float": np.float32, "double": np.float64}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """A value as an expression."""
+
+    sql: exp.Expression
+    needs: frozenset[str] = frozenset()  #: the features of which a NULL makes this NULL by itself
+    exact: bool = False  #: the very value that ONNX Runtime has, so that it may be compared
+    real: bool = False  #: of the product's 4-byte type
+    bounded: bool = False  #: never past the largest float32
+
+
+@dataclass(frozen=True, slots=True)
+class Finite:
+    """Between which values of a column a line is a finite float32, and what it is beyond them."""
+
+    low: float
+    high: float
+    below: float
+    above: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """``slope * column + offset``, and by `steps` the value that the graph has, bit for bit."""
+
+    feature: str
+    column: exp.Expression
+    steps: Steps = field(compare=False, repr=False)
+    slope: float = 1.0
+    offset: float = 0.0
+    missing: float | None = None  #: what stands for NaN and NULL; None: they stay
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """A NULL stays NULL, unless something stands for it."""
+        return frozenset({self.feature} if self.missing is None else ())
+
+    def scaled(self, by: float, dtype: type[np.floating[Any]]) -> Line:
+        """Multiplied by a number, rounded as the graph rounds."""
+        factor = dtype(by)
+        return self._after(
+            lambda x: x * factor, self.slope * float(factor), self.offset * float(factor)
+        )
+
+    def moved(self, by: float, dtype: type[np.floating[Any]]) -> Line:
+        """With a number added, rounded as the graph rounds."""
+        added = dtype(by)
+        return self._after(lambda x: x + added, self.slope, self.offset + float(added))
+
+    def cast(self, dtype: type[np.floating[Any]]) -> Line:
+        """Rounded to a type."""
+        return self._after(lambda x: x.astype(dtype), self.slope, self.offset)
+
+    def imputed(self, value: float) -> Line:
+        """With a value in the place of NaN and NULL."""
+        if self.missing is not None:
+            return self
+        return dataclasses.replace(self, missing=float(value))
+
+    @cached_property
+    def finite(self) -> Finite:
+        """Where the graph's value is finite."""
+        edge = float(np.nextafter(INFINITE, 0))
+        down = np.nextafter(-_EDGES, -np.inf)  # the largest float32 that is not finite
+        if self.slope > 0:
+            high, low = last_not_above(self.steps, _EDGES), last_not_above(self.steps, down)
+        elif self.slope < 0:
+            high, low = last_above(self.steps, down), last_above(self.steps, _EDGES)
+        else:
+            high, low = np.array([edge]), np.array([-edge])
+        return Finite(
+            max(float(np.nextafter(low[0], np.inf)), -edge),
+            min(float(high[0]), edge),
+            self.at(-np.inf),
+            self.at(np.inf),
+        )
+
+    def at(self, x: float) -> float:
+        """The graph's value where the column has `x`."""
+        with np.errstate(all="ignore"):
+            return float(self.steps(np.array([x]))[0])
+
+    def _after(self, step: Callable[[np.ndarray], np.ndarray], slope: float, offset: float) -> Line:
+        before, missing = self.steps, self.missing
+        if missing is not None:
+            with np.errstate(all="ignore"):
+                missing = float(step(np.array([missing]))[0])
+        return dataclasses.replace(
+            self, steps=lambda x: step(before(x)), slope=slope, offset=offset, missing=missing
+        )
+
+
+Cell: TypeAlias = "Term | Line | float | int | bool | str"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Cells in the shape that a batch of one row has."""
+
+    cells: np.ndarray  #: of objects
+    element: str  #: ONNX element type, a key of `types.ARROW_TYPES`
+
+    @classmethod
+    def of(
+        cls, cells: Iterable[Cell], element: str, shape: tuple[int, ...] | None = None
+    ) -> Tensor:
+        """Cells in a row; of the shape ``(1, n)`` unless told."""
+        listed = list(cells)
+        array = np.empty(len(listed), object)
+        array[:] = listed
+        return cls(array.reshape(shape or (1, len(listed))), element)
+
+    @classmethod
+    def constant(cls, value: np.ndarray) -> Tensor:
+        """A constant tensor; its cells are Python's own values."""
+        array = np.empty(value.shape, object)
+        flat = [_plain(one) for one in value.ravel().tolist()]
+        array.reshape(-1)[:] = flat
+        return cls(array, element_of(value.dtype))
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether nothing in it depends on a row."""
+        return not any(isinstance(cell, Term | Line) for cell in self.row)
+
+    @property
+    def row(self) -> list[Cell]:
+        """The cells one after the other."""
+        return list(self.cells.ravel())
+
+    @property
+    def dtype(self) -> type[np.floating[Any]]:
+        """How the graph computes with it; refused where it is no floating-point type."""
+        if self.element not in DTYPES:
+            raise Refused(f"it computes with {self.element}")
+        return DTYPES[self.element]
+
+    def values(self) -> np.ndarray:
+        """The constant as an array; refused where it depends on the row."""
+        if not self.is_constant:
+            raise Refused("an input has to be a constant of the model, and depends on the row")
+        return np.array(self.cells.tolist(), dtype=_NUMPY.get(self.element, object))
+
+
+_NUMPY: dict[str, Any] = {
+    "float": np.float32, "double": np.float64, "bool": np.bool_,
+    **{name: np.dtype(name) for name in ("int8", "int16", "int32", "int64")},
+    **{name: np.dtype(name) for name in ("uint8", "uint16", "uint32", "uint64")},
+}  # fmt: skip
+_ELEMENTS = {np.dtype(type_): name for name, type_ in _NUMPY.items()}
+
+
+def element_of(dtype: np.dtype[Any]) -> str:
+    """ONNX's name of a numpy type."""
+    return _ELEMENTS.get(dtype, "string")
+
+
+def _plain(value: object) -> Any:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,212 @@
+"""Tree ensembles: the sum, average, least or largest of their trees, and classes from it.
+
+ONNX Runtime adds the leaves in float32, in the order of the trees; where a product has a 4-byte
+float the same sum gives the same bits. Which scores a classifier makes of one sum for two classes
+follows its aggregator, which `_binary` spells out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sqlglot import exp
+
+from sqlscore.pushdown import labels, literals
+from sqlscore.pushdown.arithmetic import added, case, divided, operand
+from sqlscore.pushdown.cells import LARGEST, Tensor, Term
+from sqlscore.pushdown.forests import forest_of
+from sqlscore.pushdown.functions import TRANSFORMS, logistic, probit
+from sqlscore.pushdown.refusals import Refused
+from sqlscore.pushdown.sums import negative
+from sqlscore.pushdown.trees import Forest, Grower, Leaf
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlscore.products.expressions import Expressions
+    from sqlscore.pushdown.cells import Cell
+    from sqlscore.pushdown.node import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """The expressions of a forest's outputs, and how to compute with them."""
+
+    forest: Forest
+    grower: Grower
+    facts: Expressions
+    single: bool  #: computed in float32
+
+    @classmethod
+    def of(cls, node: Node, facts: Expressions, x: Tensor, weights: str) -> Ensemble:
+        """The ensemble of a node; refused where it is too large or cannot be exact."""
+        forest = forest_of(node, weights)
+        leaves = sum(isinstance(one, Leaf) for one in forest.nodes)
+        if leaves > facts.most_leaves:
+            raise Refused(
+                f"{leaves:,} leaves: {facts.dialect} would plan it for minutes "
+                f"(the most is {facts.most_leaves:,})"
+            )
+        dtype = np.float64 if x.element == "double" else np.float32
+        most = _most(forest)
+        if most > LARGEST / 4:
+            raise Refused("its leaves add up to more than a float32 can hold")
+        return cls(forest, Grower(forest, x.row, dtype, facts), facts, dtype is np.float32)
+
+    def number(self, value: float) -> exp.Expression:
+        """A number of the type that the ensemble computes in."""
+        return (
+            literals.real(value, self.facts) if self.single else literals.number(value, self.facts)
+        )
+
+    def term(self, sql: exp.Expression) -> Term:
+        """A score."""
+        real = self.single and self.facts.real
+        return Term(sql=sql, exact=real or not self.single, real=real, bounded=True)
+
+    def trees(self, output: int) -> list[exp.Expression]:
+        """What each tree gives for an output, in their order."""
+        return [
+            self.grower.grow(root, lambda leaf: self.number(leaf.weights.get(output, 0.0)))
+            for root in self.forest.roots
+            if output in self.forest.outputs_of(root)
+        ]
+
+    def aggregate(self, output: int, how: str) -> exp.Expression:
+        """The trees' values as one."""
+        trees = self.trees(output)
+        if not trees:
+            return self.number(0.0)
+        if how in {"MIN", "MAX"}:
+            return reduce(_EXTREMES[how], trees)
+        total = added(trees)
+        if how == "AVERAGE":
+            count = self.number(float(len(self.forest.roots)))
+            total = divided(total, count)
+        return total
+
+    def plus(self, score: exp.Expression, base: float) -> exp.Expression:
+        """A score with its base value."""
+        return added([score, self.number(base)]) if base else score
+
+
+def _extreme(test: type[exp.GT] | type[exp.LT]) -> Any:
+    def pick(best: exp.Expression, value: exp.Expression) -> exp.Expression:
+        better: exp.Expression = test(this=operand(value), expression=operand(best))
+        return case((better, value), otherwise=best)
+
+    return pick
+
+
+_EXTREMES = {"MIN": _extreme(exp.LT), "MAX": _extreme(exp.GT)}
+
+
+def _most(forest: Forest) -> float:
+    weights = [abs(w) for n in forest.nodes if isinstance(n, Leaf) for w in n.weights.values()]
+    return max(weights, default=0.0) * len(forest.roots)
+
+
+def regressor(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """TreeEnsembleRegressor: one score a target."""
+    ensemble = Ensemble.of(node, facts, x, "target")
+    base = node.floats("base_values") or node.floats("base_values_as_tensor")
+    how = node.text("aggregate_function", "SUM")
+    return Tensor.of(
+        _regression(ensemble, node.integer("n_targets", 1), how, base,
+                    node.text("post_transform", "NONE")), "float")  # fmt: skip
+
+
+def _regression(
+    ensemble: Ensemble, targets: int, how: str, base: Sequence[float], transform: str
+) -> list[Cell]:
+    if len(base) not in {0, targets}:
+        base = []
+    scores = [
+        ensemble.term(ensemble.plus(ensemble.aggregate(i, how), base[i] if base else 0.0))
+        for i in range(targets)
+    ]
+    if len(scores) > 1:
+        return TRANSFORMS[transform](scores, ensemble.facts)
+    return [probit(scores[0], ensemble.facts) if transform == "PROBIT" else scores[0]]
+
+
+def classifier(node: Node, facts: Expressions, x: Tensor) -> tuple[Tensor, Tensor]:
+    """TreeEnsembleClassifier: the label, and a score for each class."""
+    ensemble = Ensemble.of(node, facts, x, "class")
+    classes = node.labels("classlabels_int64s")
+    base = node.floats("base_values") or node.floats("base_values_as_tensor")
+    transform = node.text("post_transform", "NONE")
+    make = _several if len(classes) > 2 else _binary
+    label, scores = make(ensemble, classes, base, transform)
+    element = "string" if isinstance(classes[0], str) else "int64"
+    return Tensor.of([label], element, (1,)), Tensor.of(scores, "float")
+
+
+def _several(
+    ensemble: Ensemble, classes: Sequence[int | str], base: Sequence[float], transform: str
+) -> tuple[Term, list[Cell]]:
+    used = ensemble.forest.outputs() | set(range(len(base)))
+    scores = [
+        ensemble.term(ensemble.plus(ensemble.aggregate(i, "SUM"), base[i] if base else 0.0))
+        for i in range(len(classes))
+    ]
+    candidates = [i for i in range(len(classes)) if i in used]
+    label = labels.highest(
+        [scores[i] for i in candidates], [classes[i] for i in candidates], ensemble.facts
+    )
+    return label, TRANSFORMS[transform](scores, ensemble.facts)
+
+
+def _binary(
+    ensemble: Ensemble, classes: Sequence[int | str], base: Sequence[float], transform: str
+) -> tuple[Term, list[Cell]]:
+    facts = ensemble.facts
+    used = ensemble.forest.outputs()
+    sums = [ensemble.aggregate(i, "SUM") for i in range(2)]
+    one_sum = len(used) == 1
+    first, second = classes if one_sum or isinstance(classes[0], str) else (0, 1)
+    if len(base) == 2 and 1 in used:
+        score = ensemble.term(ensemble.plus(sums[0], base[1]))
+        pair: list[Cell] = [negative(score), score]
+        deciding = score
+    elif len(base) == 2:
+        pair = [ensemble.term(ensemble.plus(sums[i], base[i])) for i in range(2)]
+        deciding = pair[0]  # type: ignore[assignment]
+    else:
+        start = ensemble.term(ensemble.plus(sums[0], base[0] if len(base) == 1 else 0.0))
+        pair = [start, ensemble.term(sums[1])] if 1 in used else [start]
+        deciding = pair[-1]  # type: ignore[assignment]
+    positive = one_sum and _positive(ensemble.forest)
+    edge = 0.5 if positive else 0.0
+    label = labels.beyond(deciding, edge, second, first, facts)
+    if len(pair) == 2:
+        return label, TRANSFORMS[transform](pair, facts)
+    return label, _from_one(ensemble, deciding, transform, positive=positive, edge=edge)
+
+
+def _positive(forest: Forest) -> bool:
+    return all(w >= 0 for n in forest.nodes if isinstance(n, Leaf) for w in n.weights.values())
+
+
+def _from_one(
+    ensemble: Ensemble, score: Term, transform: str, *, positive: bool, edge: float
+) -> list[Cell]:
+    """The scores of two classes from one sum."""
+    facts = ensemble.facts
+    if transform == "PROBIT":
+        return [probit(score, facts), 0.0]
+    if positive:
+        rest = exp.Sub(this=ensemble.number(1.0), expression=operand(score.sql))
+        return [ensemble.term(rest), score]
+    if transform == "LOGISTIC":
+        return [logistic(negative(score), facts), logistic(score, facts)]
+    # the winner's score comes second where it is positive, and first where it is not
+    wins = exp.GT(this=operand(score.sql), expression=ensemble.number(edge))
+    minus = exp.Neg(this=operand(score.sql))
+    return [
+        ensemble.term(case((wins, minus), otherwise=score.sql)),
+        ensemble.term(case((wins, score.sql), otherwise=minus)),
+    ]

@@ -1,0 +1,235 @@
+"""Trees as nested CASE expressions, whose thresholds are moved to the columns.
+
+Every mode of a branch is one question: is the value of a feature at most `cut`, and on which side
+are NaN and NULL? (Equality is two of them.) A comparison with NULL is not true, so the side of
+what is missing is the ELSE; only where that has to be the lower side does NaN, which counts as
+more than everything, need a test of its own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sqlglot import exp
+
+from sqlscore.pushdown import literals
+from sqlscore.pushdown.arithmetic import above, both, case, is_number
+from sqlscore.pushdown.cells import Line
+from sqlscore.pushdown.cuts import last_above, last_not_above
+from sqlscore.pushdown.refusals import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlscore.products.expressions import Expressions
+    from sqlscore.pushdown.cells import Cell
+
+#: mode -> whether a value equal to the threshold is on the lower side, and whether that is true
+_ORDERS = {
+    "BRANCH_LEQ": (True, True),
+    "BRANCH_LT": (False, True),
+    "BRANCH_GTE": (False, False),
+    "BRANCH_GT": (True, False),
+}
+_EQUALITIES = {"BRANCH_EQ": True, "BRANCH_NEQ": False}
+MODES = {*_ORDERS, *_EQUALITIES}
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One node that asks about a feature."""
+
+    feature: int
+    mode: str
+    threshold: float
+    missing_true: bool  #: NaN goes to the true side whatever the mode says
+    true: int  #: index of the node that follows
+    false: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One node that ends a path: output -> weight."""
+
+    weights: dict[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """The nodes of all trees, and the index of each tree's root."""
+
+    nodes: Sequence[Branch | Leaf]
+    roots: Sequence[int]
+
+    def outputs(self) -> set[int]:
+        """The outputs that some leaf adds to."""
+        return {i for node in self.nodes if isinstance(node, Leaf) for i in node.weights}
+
+    def outputs_of(self, root: int) -> set[int]:
+        """The outputs that some leaf below a root adds to."""
+        found: set[int] = set()
+        pending = [root]
+        while pending:
+            node = self.nodes[pending.pop()]
+            if isinstance(node, Leaf):
+                found.update(node.weights)
+            else:
+                pending += [node.true, node.false]
+        return found
+
+
+class Grower:
+    """Makes the expression of each tree of a forest, over one tensor of features."""
+
+    def __init__(
+        self,
+        forest: Forest,
+        cells: Sequence[Cell],
+        dtype: type[np.floating[Any]],
+        facts: Expressions,
+    ) -> None:
+        """Move all thresholds. Refused where a feature's exact value is not known."""
+        self._forest = forest
+        self._facts = facts
+        self._cells = cells
+        self._cuts = _moved(forest, cells, dtype)
+
+    def grow(self, root: int, leaf: Callable[[Leaf], exp.Expression]) -> exp.Expression:
+        """The tree below a root; no recursion, since trees may be deeper than Python's stack."""
+        done: dict[int, exp.Expression] = {}
+        pending = [root]
+        while pending:
+            index = pending[-1]
+            node = self._forest.nodes[index]
+            if isinstance(node, Leaf):
+                done[index] = leaf(node)
+                pending.pop()
+                continue
+            missing = [child for child in (node.true, node.false) if child not in done]
+            if missing:
+                pending += missing
+                continue
+            done[index] = self._branch(index, node, done.pop(node.true), done.pop(node.false))
+            pending.pop()
+        return done[root]
+
+    def _branch(
+        self, index: int, node: Branch, true: exp.Expression, false: exp.Expression
+    ) -> exp.Expression:
+        cell = self._cells[node.feature]
+        if not isinstance(cell, Line):
+            return true if _holds(node, float(cell)) else false  # type: ignore[arg-type]
+        missing_true = node.missing_true or node.mode == "BRANCH_NEQ"
+        if cell.missing is not None:
+            missing_true = _holds(node, cell.missing)
+        if node.mode in _EQUALITIES:
+            equal_true = _EQUALITIES[node.mode]
+            equal, other = (true, false) if equal_true else (false, true)
+            return self._equal(index, cell, equal, other, missing_equal=missing_true == equal_true)
+        lower_true = _ORDERS[node.mode][1] == (cell.slope > 0)
+        lower, upper = (true, false) if lower_true else (false, true)
+        cut = self._cuts[index][0]
+        return self._split(cell, cut, lower, upper, missing_lower=missing_true == lower_true)
+
+    def _split(
+        self,
+        line: Line,
+        cut: float,
+        lower: exp.Expression,
+        upper: exp.Expression,
+        *,
+        missing_lower: bool,
+    ) -> exp.Expression:
+        """`lower` where the column is at most the cut."""
+        column, facts = line.column, self._facts
+        if np.isnan(cut):  # nothing is at most it
+            if not missing_lower:
+                return upper
+            return case((is_number(column, facts), upper), otherwise=lower)
+        if np.isposinf(cut):
+            if missing_lower:
+                return lower
+            return case((is_number(column, facts), lower), otherwise=upper)
+        if missing_lower:
+            return case((above(column, cut, facts), upper), otherwise=lower)
+        return case((_at_most(column, cut, facts), lower), otherwise=upper)
+
+    def _equal(
+        self,
+        index: int,
+        line: Line,
+        equal: exp.Expression,
+        other: exp.Expression,
+        *,
+        missing_equal: bool,
+    ) -> exp.Expression:
+        """`equal` where the column is between the two cuts."""
+        facts = self._facts
+        low, high = sorted(self._cuts[index], key=lambda cut: -np.inf if np.isnan(cut) else cut)
+        if missing_equal:
+            inner = self._split(line, low, other, equal, missing_lower=False)
+            return self._split(line, high, inner, other, missing_lower=True)
+        tests = [] if np.isposinf(high) else [_at_most(line.column, high, facts)]
+        tests += [] if np.isnan(low) else [above(line.column, low, facts)]
+        tests = tests or [is_number(line.column, facts)]
+        return case((both(tests), equal), otherwise=other)
+
+
+def _at_most(column: exp.Expression, cut: float, facts: Expressions) -> exp.Expression:
+    return exp.LTE(this=column, expression=literals.number(cut, facts))
+
+
+def _holds(node: Branch, value: float) -> bool:
+    """Whether a node's true side takes a value that is known."""
+    if np.isnan(value):
+        return node.missing_true or node.mode == "BRANCH_NEQ"
+    compared = {
+        "BRANCH_LEQ": value <= node.threshold,
+        "BRANCH_LT": value < node.threshold,
+        "BRANCH_GTE": value >= node.threshold,
+        "BRANCH_GT": value > node.threshold,
+        "BRANCH_EQ": value == node.threshold,
+        "BRANCH_NEQ": value != node.threshold,
+    }
+    return compared[node.mode]
+
+
+def _moved(
+    forest: Forest, cells: Sequence[Cell], dtype: type[np.floating[Any]]
+) -> dict[int, tuple[float, ...]]:
+    """The cuts of every branch by its node's index: one, or two for equality."""
+    asked: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    for index, node in enumerate(forest.nodes):
+        if not isinstance(node, Branch):
+            continue
+        at, before = node.threshold, float(np.nextafter(dtype(node.threshold), dtype(-np.inf)))
+        if node.mode in _EQUALITIES:
+            asked[node.feature] += [(index, before), (index, at)]
+        else:
+            asked[node.feature].append((index, at if _ORDERS[node.mode][0] else before))
+    found: dict[int, tuple[float, ...]] = {}
+    for feature, wanted in asked.items():
+        for (index, _), cut in zip(wanted, _cuts(cells, feature, wanted), strict=True):
+            found[index] = (*found.get(index, ()), cut)
+    return found
+
+
+def _cuts(
+    cells: Sequence[Cell], feature: int, wanted: Sequence[tuple[int, float]]
+) -> Sequence[float]:
+    if feature >= len(cells):
+        raise Refused(f"it asks for feature {feature} of {len(cells)}")
+    cell = cells[feature]
+    thresholds = np.array([threshold for _, threshold in wanted])
+    if isinstance(cell, int | float):
+        return thresholds.tolist()  # type: ignore[no-any-return]
+    if not isinstance(cell, Line) or not cell.slope:
+        raise Refused(
+            f"it compares feature {feature}, which is computed on the way: rounded otherwise it "
+            "could take another branch"
+        )
+    move = last_not_above if cell.slope > 0 else last_above
+    return move(cell.steps, thresholds).tolist()  # type: ignore[no-any-return]

@@ -1,0 +1,134 @@
+"""From a graph's inputs to its outputs, node by node, for a batch of one symbolic row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import ModelProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from sqlglot import exp
+
+from sqlscore.pushdown.cells import DTYPES, Line, Tensor, Term
+from sqlscore.pushdown.node import Node
+from sqlscore.pushdown.operators import OPERATORS
+from sqlscore.pushdown.refusals import Refusal, Refused
+from sqlscore.signature import InputKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from onnx import NodeProto
+
+    from sqlscore.products.expressions import Expressions
+    from sqlscore.pushdown.cells import Cell
+    from sqlscore.signature import Feature, Signature
+
+
+def walk(
+    model: ModelProto, signature: Signature, columns: Mapping[str, str], facts: Expressions
+) -> tuple[dict[str, Tensor], list[Refusal]]:
+    """The tensors of the outputs that predictions are made from, and what has no SQL form.
+
+    `columns` gives the column of each feature. An output that depends on a refused node is not
+    there.
+    """
+    walker = _Walker(model, facts)
+    walker.known = _inputs(signature, columns, walker.refusals)
+    wanted = {one.output for one in signature.predictions}
+    for node in _needed(model, wanted):
+        walker.visit(node)
+    return {name: walker.known[name] for name in wanted if name in walker.known}, walker.refusals
+
+
+class _Walker:
+    def __init__(self, model: ModelProto, facts: Expressions) -> None:
+        self.known: dict[str, Tensor] = {}
+        self.refusals: list[Refusal] = []
+        self._facts = facts
+        self._opsets = {one.domain: one.version for one in model.opset_import}
+        self._fixed = {t.name: t for t in model.graph.initializer}
+
+    def visit(self, proto: NodeProto) -> None:
+        """Add the node's outputs to what is known, or its refusal."""
+        domain = "" if proto.domain == "ai.onnx" else proto.domain
+        node = Node.of(proto, self._opsets.get(domain, 1))
+        inputs = [self._value(name) for name in proto.input]
+        try:
+            if any(t is None and name for t, name in zip(inputs, proto.input, strict=True)):
+                if (domain, proto.op_type) not in OPERATORS:
+                    raise Refused("there is no SQL form of it")
+                return  # it depends on a node that was refused
+            if domain == "" and all(t is None or t.is_constant for t in inputs):
+                found = self._constant(proto, inputs)
+            elif (domain, proto.op_type) in OPERATORS:
+                found = OPERATORS[domain, proto.op_type](node, self._facts, *inputs)
+            else:
+                raise Refused("there is no SQL form of it")
+        except Refused as refused:
+            self.refusals.append(Refusal(operator=node.operator, node=node.name, why=str(refused)))
+            return
+        outputs = found if isinstance(found, tuple) else (found,)
+        self.known.update(zip(proto.output, outputs, strict=False))
+
+    def _value(self, name: str) -> Tensor | None:
+        if name in self._fixed:
+            self.known[name] = Tensor.constant(numpy_helper.to_array(self._fixed.pop(name)))
+        return self.known.get(name)
+
+    def _constant(self, proto: NodeProto, inputs: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
+        """The node's outputs by ONNX's own reference, where all its inputs are constants."""
+        feeds = {
+            name: t.values() for name, t in zip(proto.input, inputs, strict=True) if t is not None
+        }
+        given = [helper.make_tensor_value_info(name, 0, None) for name in feeds]
+        made = [helper.make_tensor_value_info(name, 0, None) for name in proto.output]
+        opsets = [helper.make_opsetid(d, v) for d, v in self._opsets.items()]
+        model = helper.make_model(
+            helper.make_graph([proto], "constant", given, made), opset_imports=opsets
+        )
+        made_values = ReferenceEvaluator(model).run(None, feeds)
+        return tuple(Tensor.constant(np.asarray(value)) for value in made_values)
+
+
+def _needed(model: ModelProto, wanted: set[str]) -> list[NodeProto]:
+    """The nodes that the outputs depend on, in the graph's order."""
+    names, found = set(wanted), []
+    for node in reversed(model.graph.node):
+        if names & set(node.output):
+            names.update(node.input)
+            found.append(node)
+    return found[::-1]
+
+
+def _inputs(
+    signature: Signature, columns: Mapping[str, str], refusals: list[Refusal]
+) -> dict[str, Tensor]:
+    found = {}
+    for one in signature.inputs:
+        if one.kind in {InputKind.TENSOR, InputKind.CONSTANT}:
+            why = (
+                "it takes an array a row"
+                if one.kind is InputKind.TENSOR
+                else "it has no batch dimension"
+            )
+            refusals.append(Refusal(operator="", node=f"input {one.name!r}", why=why))
+            continue
+        features = [feature for feature in signature.features if feature.input == one.name]
+        cells = [_cell(feature, columns[feature.name], one.element) for feature in features]
+        shape = (1,) if len(one.shape) == 1 else (1, len(cells))
+        found[one.name] = Tensor.of(cells, one.element, shape)
+    return found
+
+
+def _cell(feature: Feature, column: str, element: str) -> Cell:
+    sql = exp.column(exp.to_identifier(column, quoted=True))
+    if element in {"string", "bool"}:
+        return Term(sql=sql, needs=frozenset({feature.name}), exact=True, bounded=True)
+    dtype = DTYPES.get(element, np.float64)
+
+    def rounded(x: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            return x.astype(dtype)
+
+    return Line(feature=feature.name, column=sql, steps=rounded)
