@@ -15,9 +15,10 @@ import sqlscore
 from benchmarks.processes import processor_seconds
 from sqlscore import bridge
 from sqlscore.jobs.job import Job
+from sqlscore.jobs.plan import Plan
 from sqlscore.jobs.planning import RANGE_ROWS
 from sqlscore.jobs.prepare import Engines, Prepared, prepare
-from sqlscore.jobs.records import Plan, new_id
+from sqlscore.jobs.records import new_id
 from sqlscore.jobs.scorer import Layout, Scorer
 from sqlscore.jobs.scoring import batch_rows
 from sqlscore.jobs.work import Work

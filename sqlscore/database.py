@@ -84,6 +84,8 @@ class Database:
         incremental: str | None = None,
         lag: timedelta | float | None = None,
         only_new: bool = False,
+        rescore: str | None = None,
+        sync: bool = False,
         name: str | None = None,
         restart: bool = False,
         abandon: bool = False,
@@ -100,7 +102,8 @@ class Database:
         target: a table; it is made where it is missing.
         key: what identifies a row; by default the source table's primary key.
         mode: ``upsert``, ``append``, ``update`` (the source table's own columns) or ``replace``.
-        where: a condition on the source's rows, in its database's SQL: ``region = 'EU'``.
+        where: a condition on the source's rows, in its database's SQL: ``region = 'EU'``. With mode
+            replace only the target's rows of this slice are replaced.
         params: values for the parameters of `where`, which are written ``:day``.
         columns: passed through from the source to the target.
         lineage: columns of the target that say where a prediction comes from: True for all, or some
@@ -110,6 +113,9 @@ class Database:
         incremental: a column that grows with each change; only rows past it are scored.
         lag: how far to stay behind its largest value (seconds for times), for late commits.
         only_new: only rows whose key the target does not have.
+        rescore: ``"stale"``: only rows that the target has, with a lineage of another version than
+            the models are now (after an alias moved).
+        sync: in the end, predictions whose source row is gone are removed (mode upsert).
         name: the job's; by default a hash of what it does. The same job after a kill resumes.
         restart, abandon: give an unfinished run up, to begin anew or to leave it.
         provider: ``cpu``, ``cuda``, … of ONNX Runtime.
@@ -123,6 +129,7 @@ class Database:
             mode=Mode.of(mode), where=where, params=_params(params), columns=tuple(columns),
             lineage=Lineage.of(lineage), map=dict(map or {}), nulls=_policies(nulls),
             incremental=incremental, lag_seconds=_seconds(lag), only_new=only_new,
+            rescore=rescore, sync=sync,
             provider=provider, name=name,
         )  # fmt: skip
         with _engines(self, source_db, target_db) as engines:

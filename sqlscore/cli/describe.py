@@ -122,6 +122,7 @@ def run_fields(run: Run) -> dict[str, object]:
         "target": run.target,
         "mode": run.mode,
         "rows": f"{run.rows:,}" + (f" of {run.total:,}" if run.total is not None else ""),
+        "removed": f"{run.removed:,}, whose source row is gone" if run.removed else None,
         "ranges": f"{run.ranges_done} of {run.ranges} done",
         "started": f"{present.text(run.started_at)} UTC",
         "finished": f"{present.text(run.finished_at)} UTC" if run.finished_at else None,
@@ -156,6 +157,8 @@ def show_run(run: Run) -> None:
         "abandoned": f"Gave run {run.id} up: {run.rows:,} rows of it are in {run.target}",
     }
     present.say(lines.get(run.status, f"Run {run.id} is {run.status}") + f" (run {run.id}).")
+    if run.removed:
+        present.say(f"Removed {run.removed:,} predictions whose source row is gone.")
     if run.unmarked:
         present.say(
             f"{run.unmarked:,} rows have no watermark (NULL): no incremental run reads them."

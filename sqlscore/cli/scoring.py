@@ -53,6 +53,15 @@ Lag = Annotated[
     str | None, typer.Option(metavar="TIME", help="Stay this far behind late commits: 30s, 5m.")
 ]
 OnlyNew = Annotated[bool, typer.Option("--only-new", help="Only keys that the target has not.")]
+Rescore = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND", help="stale: only rows scored with another version than the models' now."
+    ),
+]
+Sync = Annotated[
+    bool, typer.Option("--sync", help="Remove predictions whose source row is gone, in the end.")
+]
 JobName = Annotated[str | None, typer.Option(help="A name for the job, for runs to come.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the binding, and score nothing.")]
 Limit = Annotated[
@@ -87,6 +96,8 @@ def score(
     incremental: Incremental = None,
     lag: Lag = None,
     only_new: OnlyNew = False,
+    rescore: Rescore = None,
+    sync: Sync = False,
     name: JobName = None,
     dry_run: DryRun = False,
     limit: Limit = None,
@@ -126,7 +137,16 @@ def score(
 
 def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     """What `Database.score` takes, from the options of this command or of a job file."""
-    as_they_are = ("incremental", "only_new", "name", "restart", "abandon", "provider")
+    as_they_are = (
+        "incremental",
+        "only_new",
+        "rescore",
+        "sync",
+        "name",
+        "restart",
+        "abandon",
+        "provider",
+    )
     return {
         "models": given["models"],
         **_bound(given),

@@ -6,6 +6,7 @@ killed between two of them goes on at the right one.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
-from sqlscore.jobs import staging
-from sqlscore.jobs.records import Plan, Run, Status
+from sqlscore.jobs import staging, target_rows
+from sqlscore.jobs.records import Run, Status
 from sqlscore.relations import sink
 from sqlscore.transports.failures import translated
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlscore.jobs.lease import Lease
+    from sqlscore.jobs.plan import Plan
     from sqlscore.jobs.work import Work
     from sqlscore.products.product import Unit
 
@@ -56,17 +58,19 @@ def _take_place(work: Work, held: Lease, run: str, plan: Plan, *, swapping: bool
     that has taken its place.
     """
     product, engine = work.product, work.engines.target
-    target = sink.existing(engine, product, held.target).table
+    found = sink.existing(engine, product, held.target)
+    target, slice_ = found.table, target_rows.on_target(plan.job, product, found)
     staged = staging.staged_table(plan, target)
     with translated("looking at the target"), engine.connect() as connection:
         hanging = product.dependents(connection, target)
         there = sa.inspect(connection).has_table(staged.name, staged.schema)
     if swapping and not there:
         _set(work, held, run, Status.CLEANING)
-    elif not plan.made or hanging:
+    elif not plan.made or hanging or slice_ is not None:
+        into = dataclasses.replace(found, key=plan.key)
         work.tell(
             held,
-            lambda unit: sink.refill(unit, staged, target, plan.written),
+            lambda unit: sink.refill(unit, staged, into, plan.written, slice_),
             lambda unit: work.records.set(unit, run, status=Status.CLEANING),
         )
     else:

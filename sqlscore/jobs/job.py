@@ -77,6 +77,8 @@ class Job:
     incremental: str | None = None  #: the watermark's column: only rows past it are read
     lag_seconds: float = 0.0  #: how far behind the newest watermark a run stays, for late commits
     only_new: bool = False  #: only rows whose key the target has not
+    rescore: str | None = None  #: ``stale``: only rows whose lineage says another version
+    sync: bool = False  #: predictions whose source row is gone are removed
     source_db: str | None = None  #: the source's database, without a password; None: the target's
     registry_db: str | None = None  #: the models' database, likewise
     provider: str = "cpu"
@@ -103,6 +105,7 @@ class Job:
     def _later(self) -> dict[str, Any]:
         return {
             "where": self.where, "params": sorted(self.params.items()), "lineage": self.lineage,
+            "rescore": self.rescore, "sync": self.sync,
         }  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:

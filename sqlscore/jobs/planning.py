@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from sqlscore.errors import JobConflict
 from sqlscore.jobs import slices, staging
 from sqlscore.jobs.job import Job, Mode
+from sqlscore.jobs.plan import Plan
 from sqlscore.jobs.prepare import Prepared, prepare, written
-from sqlscore.jobs.records import Plan
 from sqlscore.jobs.scorer import Layout, Scorer
 from sqlscore.relations import sink
 from sqlscore.relations import source as sources
@@ -33,7 +33,9 @@ def begin(work: Work, held: Lease, job: Job, run: str, place: str) -> tuple[Plan
     prepared = prepare(job, work.engines, made=bool(made))
     Scorer(prepared, work.product)  # what the provider or a NULL policy refuses, it refuses now
     columns = tuple(column.name for column in prepared.wanted.columns)
-    new = not prepared.exists or (job.mode is Mode.REPLACE and bool(made))
+    whole = job.mode is Mode.REPLACE and job.where is None
+    new = not prepared.exists or (whole and bool(made))
+    elsewhere = work.engines.source is not work.engines.target and prepared.source.repeatable
     plan = Plan(
         job=job,
         versions=tuple(str(model.version) for model in prepared.models),
@@ -44,6 +46,8 @@ def begin(work: Work, held: Lease, job: Job, run: str, place: str) -> tuple[Plan
         staged=f"sqlscore_staged_{run}" if job.mode is Mode.REPLACE else None,
         made=columns if new else made,
         chosen=prepared.source.chosen,
+        key=tuple(column.name for column in prepared.wanted.key),
+        keys=f"keys_{run}" if job.sync and elsewhere else None,
     )
     work.tell(held, lambda unit: work.records.begin(unit, run, place, plan))
     return plan, prepared

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from sqlscore.errors import DatabaseError, SqlscoreError
-from sqlscore.jobs import lineage, slices
+from sqlscore.jobs import lineage, slices, target_rows
 from sqlscore.jobs.bound import BoundModel, bound_models, prefix
 from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.products import product_for
@@ -82,6 +82,7 @@ def prepare(
     `made` says that sqlscore made the target, so that a replace may give it other columns.
     """
     product = product_for(engines.target)
+    made = made and job.where is None  # a slice leaves the other rows, and with them the columns
     source = staged or sources.resolve(engines.source, product_for(engines.source), job.source)
     key = sources.select_key(source, job.key)
     where = None if staged else slices.condition_of(job, source)
@@ -100,6 +101,14 @@ def prepare(
     wanted = _wanted(job, source.product, product, key, passed, models)
     if target is not None and not (job.mode is Mode.REPLACE and made):
         wanted = sink.spelled(wanted, target)
+    target_rows.check_target(
+        job,
+        source.product,
+        product,
+        wanted,
+        same=engines.source is engines.target,
+        exists=target is not None,
+    )
     return Prepared(
         job=job, source=source, key=key, passed=passed, models=models, wanted=wanted,
         target=_target(job, engines, product, target, wanted, made=made), where=where,

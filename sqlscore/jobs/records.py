@@ -6,8 +6,6 @@ exactly when its predictions are.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import uuid
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sqlscore.errors import JobConflict, nearest
-from sqlscore.jobs.job import Job
 from sqlscore.jobs.lease import owner
+from sqlscore.jobs.plan import Plan
 from sqlscore.predictor import Counts
 from sqlscore.relations.ranges import KeyRange, decode, encode
 from sqlscore.tables import now
@@ -66,6 +64,7 @@ class Run:
     started_at: datetime  #: UTC
     finished_at: datetime | None
     error: str | None
+    removed: int = 0  #: predictions whose source row is gone, where the job removes them
     unmarked: int = 0  #: rows whose watermark is NULL: no incremental run reads them
     resumed: bool = False  #: this call went on with a run that was there
 
@@ -83,35 +82,6 @@ class Run:
     def seconds(self) -> float | None:
         """From the run's start to its end; None while it has none."""
         return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """What a resume needs to go on as the run began, beside the ranges."""
-
-    job: Job
-    versions: tuple[str, ...]  #: exact: ``churn:3``
-    sha256: tuple[str, ...]
-    features: tuple[Mapping[str, str], ...]  #: for each model: feature -> column
-    written: tuple[str, ...]  #: the target's columns that are written, in their order
-    total: int | None = None
-    staging: str | None = None  #: table that took the rows of a SELECT that can't be asked twice
-    staged: str | None = None  #: table that is to take the target's place
-    made: tuple[str, ...] = ()  #: the target's columns, if sqlscore made it: it may be swapped
-    chosen: bool = False  #: the source's columns were named one by one
-    watermark: Mapping[str, Any] | None = None  #: column, low and high as stored text, NULLs
-
-    def to_json(self) -> str:
-        """As JSON text, from which `from_json` makes an equal plan."""
-        return json.dumps({**dataclasses.asdict(self), "job": self.job.to_json()})
-
-    @classmethod
-    def from_json(cls, text: str) -> Plan:
-        """The plan that `to_json` wrote."""
-        values = json.loads(text)
-        tuples = ("versions", "sha256", "features", "written", "made")
-        values |= {name: tuple(values[name]) for name in tuples}
-        return cls(**{**values, "job": Job.from_json(values["job"])})
 
 
 def new_id() -> str:
@@ -246,5 +216,6 @@ class Records:
             rows=sum(rows for rows, _ in done), total=plan.total, ranges=len(ranges),
             ranges_done=len(done), counts=sum((counts for _, counts in done), Counts()),
             owner=row["owner"], started_at=row["started_at"], finished_at=row["finished_at"],
-            error=row["error"], unmarked=(plan.watermark or {}).get("nulls", 0),
+            error=row["error"], removed=plan.removed,
+            unmarked=(plan.watermark or {}).get("nulls", 0),
         )  # fmt: skip

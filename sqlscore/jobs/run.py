@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sqlscore.errors import JobConflict, SqlscoreError
-from sqlscore.jobs import lease, planning, slices, staging
+from sqlscore.jobs import lease, mirroring, planning, slices, staging
 from sqlscore.jobs.finish import finish
-from sqlscore.jobs.records import Plan, Run, Status, new_id
+from sqlscore.jobs.records import Run, Status, new_id
 from sqlscore.jobs.scoring import Progress, score_ranges
 from sqlscore.jobs.work import Work
 from sqlscore.products import product_for
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from sqlscore.jobs.job import Job
     from sqlscore.jobs.lease import Lease
+    from sqlscore.jobs.plan import Plan
     from sqlscore.jobs.prepare import Engines, Prepared
 
 __all__ = ["Progress", "Run", "resume", "start"]
@@ -152,6 +153,8 @@ class _Task:
     def _do(self, run: str, plan: Plan, prepared: Prepared) -> Run:
         """The ranges that are left, then the end."""
         score_ranges(self._work, self._held, run, plan, prepared, self._on_progress)
+        if plan.job.sync:
+            mirroring.remove(self._work, self._held, run, plan, prepared)
         return finish(self._work, self._held, run, plan)
 
     @contextmanager

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from sqlscore.jobs.lease import Lease
+    from sqlscore.jobs.plan import Plan
     from sqlscore.jobs.prepare import Prepared
-    from sqlscore.jobs.records import Plan
     from sqlscore.jobs.work import Work
     from sqlscore.products.product import Product, Target, Unit
     from sqlscore.relations.ranges import KeyRange

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError, SqlscoreError, nearest
+from sqlscore.jobs import target_rows
 from sqlscore.jobs.job import Job, Mode
 from sqlscore.relations.conditions import condition, parameters
-from sqlscore.relations.ranges import compare, decode, encode, of
+from sqlscore.relations.ranges import compare, decode, encode
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -45,11 +46,10 @@ def check(job: Job) -> None:
         raise SqlscoreError(f"only_new= needs mode upsert or append, not {job.mode}")
     if job.lag_seconds and not job.incremental:
         raise SqlscoreError("lag= belongs to incremental=, and there is none")
-    if job.where is not None and job.mode is Mode.REPLACE:
-        raise SqlscoreError(
-            "mode replace fills the whole target, so it takes no where=. Use a SELECT with the "
-            "condition as the source, or mode upsert"
-        )
+    if job.sync and job.mode is not Mode.UPSERT:
+        raise SqlscoreError(f"sync= needs mode upsert, not {job.mode}")
+    if job.rescore is not None:
+        target_rows.check_rescore(job)
 
 
 def condition_of(job: Job, source: Source) -> Condition:
@@ -139,7 +139,9 @@ def where(
     if mark is not None:
         parts.append(_between(prepared, mark))
     if prepared.job.only_new and prepared.exists:
-        parts.append(_absent(prepared, same=same))
+        parts.append(target_rows.absent(prepared, same=same))
+    if prepared.job.rescore:
+        parts.append(target_rows.stale(prepared))
     return sa.and_(*parts) if parts else None
 
 
@@ -153,19 +155,3 @@ def _between(prepared: Prepared, mark: Mapping[str, Any]) -> sa.ColumnElement[bo
     if low is None:
         return upper
     return sa.and_(compare(source.product, source.relation, column, low, ">"), upper)
-
-
-def _absent(prepared: Prepared, *, same: bool) -> sa.ColumnElement[bool]:
-    if not same:
-        raise DatabaseError(
-            "only_new= compares the source with the target, so both must be in one database. "
-            "Use incremental= with a watermark column"
-        )
-    target = prepared.target
-    keys: list[sa.ColumnClause[Any]] = [sa.column(name) for name in target.key]
-    table = sa.table(target.table.name, *keys, schema=target.table.schema).alias("target")
-    equal = [
-        table.c[theirs] == ours
-        for theirs, ours in zip(target.key, of(prepared.source.relation, prepared.key), strict=True)
-    ]
-    return ~sa.exists().select_from(table).where(*equal)

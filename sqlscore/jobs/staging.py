@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from sqlscore.jobs.records import Plan
+    from sqlscore.jobs.plan import Plan
     from sqlscore.jobs.work import Work
     from sqlscore.products.product import Target
     from sqlscore.relations.source import Source
@@ -65,7 +65,8 @@ def fill(
 
 def _copy(work: Work, source: Source, target: Target, where: sources.Condition) -> None:
     carried = source.product.carried
-    projection = sources.Projection.of(*((c.name, c, carried(c)) for c in source.columns))
+    columns = [source.column(column.name) for column in target.columns]
+    projection = sources.Projection.of(*((c.name, c, carried(c)) for c in columns))
     waiting: list[pa.RecordBatch] = []
     for batch in sources.read(source, projection, batch_rows=16_384, where=where):
         waiting.append(batch)
@@ -104,13 +105,22 @@ def staged_table(plan: Plan, target: sa.Table) -> sa.Table:
 
 def drop(work: Work, plan: Plan, place: str) -> None:
     """Drop what a run staged, if it is there, each table in a unit of its own."""
-    owned = [table(work.tables, plan.staging).table] if plan.staging else []
+    owned = [table(work.tables, name).table for name in (plan.staging, plan.keys) if name]
     if plan.staged:
         target = sink.named(work.engines.target, work.product, place)
         owned.append(staged_table(plan, target))
         # where DDL commits by itself, a kill in a swap leaves the old rows aside
         owned.append(sa.Table(f"{plan.staged}_old", sa.MetaData(), schema=target.schema))
-    for name in owned:
-        with work.unit() as unit:
-            unit.execute(sa.schema.DropTable(name, if_exists=True))
-            unit.commit()
+    for gone in owned:
+        _drop(work, gone)
+
+
+def drop_one(work: Work, name: str) -> None:
+    """Drop one of the tables that a run stages among sqlscore's own, if it is there."""
+    _drop(work, table(work.tables, name).table)
+
+
+def _drop(work: Work, gone: sa.Table) -> None:
+    with work.unit() as unit:
+        unit.execute(sa.schema.DropTable(gone, if_exists=True))
+        unit.commit()

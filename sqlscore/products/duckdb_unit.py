@@ -86,7 +86,7 @@ def _statements(target: Target, schema: pa.Schema, how: Write) -> list[sa.Insert
         for i, name in enumerate(names)
     }
     changed = {name: value[name] for name in names if name not in target.key}
-    same = sa.and_(*(table.c[k] == value[k] for k in target.key))
+    same = sa.and_(sa.true(), *(table.c[k] == value[k] for k in target.key))
     update = [sa.update(table).where(same).values(changed)] if changed else []
     rows = sa.select(*value.values()).select_from(given)
     insert = postgresql.insert(table)

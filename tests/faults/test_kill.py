@@ -52,6 +52,15 @@ REPLACING = {
     "refilling": ("sqlscore.relations.sink:refill", "leave", 0),
     "placed": ("sqlscore.jobs.finish:_take_place", "leave", 0),
 }
+SLICING = {
+    "refilled": ("sqlscore.relations.sink:refill", "leave", 0),
+    "placed": ("sqlscore.jobs.finish:_take_place", "leave", 0),
+}
+MIRRORING = {
+    "removing": ("sqlscore.jobs.mirroring:remove", "enter", 0),
+    "removed": ("sqlscore.jobs.mirroring:remove", "leave", 0),
+    "synchronised": ("sqlscore.jobs.run:finish", "enter", 0),
+}
 SWAPS = {
     "postgres": "sqlscore.products.postgres_swap:_run",
     "mariadb": "sqlscore.products.mysql_swap:_run",
@@ -106,6 +115,31 @@ def test_a_replace_is_killed_and_started_again(database: Database):
         assert shop.found() in (expected(IDS), expected(IDS, NEWER))
     killed.done(shop, mode="replace")
     whole(shop, NEWER)
+
+
+def test_a_slice_is_killed_and_started_again(database: Database):
+    shop = Shop.on(database, rows=500)
+    shop.score(mode="replace")
+    shop.scoring.models.add("churn", NEWER, features=FEATURES)
+    before, after = expected(IDS), {**expected(IDS), **expected(range(900, 1500, 3), NEWER)}
+    part = {"mode": "replace", "where": "id >= 900"}
+    for chosen in (MOMENTS["marked"], SLICING[some(list(SLICING), database, 1)[0]]):
+        killed_at(shop, chosen, **part)
+        assert shop.found() in (before, after)
+    assert killed.done(shop, **part)["rows"] == 200
+    assert shop.found() == after
+
+
+def test_a_sync_is_killed_and_started_again(database: Database):
+    shop = Shop.on(database, rows=500)
+    shop.score()
+    shop.run("DELETE FROM customers WHERE id < 300")
+    chosen = MIRRORING[some(list(MIRRORING), database, 1)[0]]
+    killed_at(shop, chosen, sync=True)
+    killed.done(shop, sync=True)
+    assert shop.found() == expected(range(300, 1500, 3))
+    run, *_ = shop.scoring.runs()
+    assert (run.status, run.rows, run.removed) == (Status.DONE, 400, 100)
 
 
 @pytest.mark.parametrize("statement", [0, 1, 2, 3, 4, 5, 6, 7])
