@@ -18,10 +18,12 @@ if TYPE_CHECKING:
         RegistryError,
         SignatureError,
         SqlscoreError,
+        StatementError,
     )
     from sqlscore.jobs.records import Run
     from sqlscore.model import Model, load
     from sqlscore.model.compiling import compile
+    from sqlscore.statements.results import Result
 
 __all__ = [
     "Database",
@@ -33,9 +35,11 @@ __all__ = [
     "ProviderError",
     "PushdownUnsupported",
     "RegistryError",
+    "Result",
     "Run",
     "SignatureError",
     "SqlscoreError",
+    "StatementError",
     "compile",
     "connect",
     "load",
@@ -54,9 +58,11 @@ _HOMES = {
     "ProviderError": "sqlscore.errors",
     "PushdownUnsupported": "sqlscore.errors",
     "RegistryError": "sqlscore.errors",
+    "Result": "sqlscore.statements.results",
     "Run": "sqlscore.jobs.records",
     "SignatureError": "sqlscore.errors",
     "SqlscoreError": "sqlscore.errors",
+    "StatementError": "sqlscore.errors",
     "compile": "sqlscore.model.compiling",
     "connect": "sqlscore.database",
     "load": "sqlscore.model",

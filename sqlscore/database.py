@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sqlscore import layout
-from sqlscore.errors import JobConflict
+from sqlscore.errors import DatabaseError, JobConflict
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.planning import range_rows
@@ -25,8 +25,12 @@ from sqlscore.products import engine_for, product_for
 from sqlscore.registry import Registry
 from sqlscore.relations import source as sources
 from sqlscore.relations.ranges import encoded
+from sqlscore.statements.conversation import Conversation
+from sqlscore.statements.models import Models as StatementModels
+from sqlscore.statements.run import run as run_script
 from sqlscore.tables import opened, placed, placed_like
 from sqlscore.transact import transact
+from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     import pyarrow as pa
+
+    from sqlscore.statements.results import Result
 
 
 def connect(url: str | sa.URL | sa.Engine, *, schema: str | None = None) -> Database:
@@ -56,6 +62,7 @@ class Database:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self.product = product_for(engine)
+        self._begun: Conversation | None = None
 
     @property
     def url(self) -> str:
@@ -204,6 +211,48 @@ class Database:
         )  # fmt: skip
         with _engines(self, source_db, target_db) as engines:
             return Bound.of(prepare(job, engines))
+
+    def sql(self, text: str) -> Result:
+        """Run a T-SQL script, with PREDICT in it or without; the rows of its last SELECT.
+
+        What writes has run when this returns, each statement as a transaction of its own. A SELECT
+        that ends the script runs when its rows are read: once, as batches, Arrow, pandas or polars.
+        Rows of SELECTs before it are in its `earlier`, what was printed in its `messages`. On
+        databases other than SQL Server the statements around PREDICT are translated.
+
+        Raises `StatementError` with line and column for what cannot be understood, bound or run.
+        """
+        return run_script(text, self._statement_models, self._conversation)
+
+    def _conversation(self) -> Conversation:
+        if self._begun is not None:
+            return self._begun
+        if self.product.absent(self.engine):
+            raise DatabaseError(
+                f"there is no database file {self.engine.url.database!r}. Is the path right?"
+            )
+        return Conversation(self.engine, self.product)
+
+    @cached_property
+    def _statement_models(self) -> StatementModels:
+        return StatementModels(Registry(self.engine, self.product))
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """One transaction for the statements inside: they see each other's rows before the commit.
+
+        Gives the connection, on which the caller's own statements belong to the transaction too.
+        An error that leaves the block rolls all of it back. Rows must be read inside.
+        """
+        if self._begun is not None:
+            raise DatabaseError("this database is in a transaction already: begin() is not nested")
+        with translated("beginning", url=self.engine.url), self.engine.begin() as connection:
+            self._begun = Conversation(self.engine, self.product, connection)
+            try:
+                yield connection
+                self._begun.close_for_good()
+            finally:
+                self._begun = None
 
     def runs(self, limit: int | None = 20) -> list[Run]:
         """The newest runs first; those that run now show how far they are."""

@@ -9,6 +9,7 @@ carries a password or the contents of a row.
      │   └─ ProviderError     the execution provider asked for is not there, or refuses the model
      ├─ SignatureError        the caller's columns, names or types do not fit the model
      ├─ RegistryError         no such model, version or alias; or it is in use; or its bytes changed
+     ├─ StatementError        a statement cannot be run as it is written; with line and column
      ├─ DatabaseError         the database refused, or cannot hold the promise that a run makes
      ├─ PushdownUnsupported   the model has no SQL form in this dialect
      ├─ JobConflict           another run holds the target, or a resume does not match its run
@@ -44,6 +45,16 @@ class SignatureError(SqlscoreError):
 
 class RegistryError(SqlscoreError):
     """A model, version or alias is missing, in use, or not what was stored."""
+
+
+class StatementError(SqlscoreError):
+    """A statement, or the script around it, cannot be run as it is written."""
+
+    def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:
+        place = f"line {line}, column {column}: " if line is not None else ""
+        super().__init__(f"{place}{message}")
+        self.line = line  #: in the whole text, from 1; None where no place is to blame
+        self.column = column
 
 
 class DatabaseError(SqlscoreError):

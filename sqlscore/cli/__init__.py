@@ -19,6 +19,7 @@ from sqlscore.cli import (
     present,
     runs,
     scoring,
+    statements,
     touring,
     upkeep,
 )
@@ -40,6 +41,7 @@ app.add_typer(models.app, name="model")
 app.command()(scoring.score)
 app.add_typer(jobs.app, name="job")
 app.add_typer(runs.app, name="run")
+app.command()(statements.sql)
 app.command()(upkeep.init)
 app.command()(upkeep.upgrade)
 app.command()(compiling.compile)

@@ -19,6 +19,7 @@ from sqlscore.errors import (
     RegistryError,
     SignatureError,
     SqlscoreError,
+    StatementError,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ def described(error: SqlscoreError, message: str) -> dict[str, object]:
     }
     if isinstance(error, DatabaseError) and error.code:
         values["code"] = error.code
+    if isinstance(error, StatementError) and error.line is not None:
+        values |= {"line": error.line, "column": error.column}
     return values
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.pool import QueuePool
 from sqlscore.errors import DatabaseError
 from sqlscore.products import duckdb_types, generic
 from sqlscore.products.duckdb_catalogue import dependents, keys, swap, unfit
-from sqlscore.products.product import Declared, Product
+from sqlscore.products.product import Declared, Product, RowIndex
 from sqlscore.transports.failures import translated
 from sqlscore.transports.fit import fitted
 from sqlscore.types import Column
@@ -169,12 +169,14 @@ DUCKDB = Product(
     keyset_walk=False,
     shared=False,
     roles=False,
+    row_index=RowIndex.NONE,
     server=False,
     engine=engine,
     absent=generic.absent_file,
     describe=describe,
     keys=keys,
     carried=duckdb_types.carried,
+    returned=generic.returned,
     project=duckdb_types.project,
     literal=literal,
     declare=duckdb_types.declare,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from sqlscore.errors import DatabaseError
 from sqlscore.products.arrow_types import arrow_type, carried, sql_type
 from sqlscore.products.dbapi_unit import DbapiUnit
 from sqlscore.products.product import Keys, Product
@@ -137,6 +138,23 @@ def literal(value: Any, column: Column) -> ColumnElement[Any]:
     return sa.bindparam(None, value, type_=sql_type(column.type), unique=True)
 
 
+def returned(array: pa.Array, column: Column) -> pa.Array:
+    """Dates, times and decimals made of the text that carried them; all else as it is."""
+    text = pa.types.is_string(array.type) and not pa.types.is_string(column.type)
+    if not text or not any(fits(column.type) for fits in _MADE_OF_TEXT):
+        return array
+    try:
+        return array.cast(column.type)
+    except pa.ArrowException as error:
+        raise DatabaseError(
+            f"column {column.name!r} holds a value that {column.type} cannot hold, such as a date "
+            "that is none. Select it as text: CAST(… AS nvarchar(max))"
+        ) from error
+
+
+_MADE_OF_TEXT = (pa.types.is_date, pa.types.is_timestamp, pa.types.is_decimal)
+
+
 def unit(engine: Engine, connection: Connection | None = None) -> DbapiUnit:
     """A unit that writes by plain statements."""
     return DbapiUnit(engine, connection)
@@ -206,6 +224,7 @@ def product(dialect: sa.Dialect) -> Product:
         describe=describe,
         keys=keys,
         carried=carried,
+        returned=returned,
         project=project,
         literal=literal,
         declare=declare,

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from sqlscore.products import generic, mysql_types
 from sqlscore.products.mysql_read import SETTINGS, read
+from sqlscore.products.mysql_rewrite import rewrite
 from sqlscore.products.mysql_swap import dependents, swap
 from sqlscore.products.mysql_unit import LiteralUnit
-from sqlscore.products.product import Product
+from sqlscore.products.product import Product, RowIndex
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -122,11 +123,16 @@ MYSQL = Product(
     row_values=False,  # compared right, but no index serves it
     keyset_walk=True,
     shared=True,
+    lateral=False,  # MySQL has it, MariaDB has not
+    row_index=RowIndex.WITHIN,
+    drops_temporary=True,
+    rewrite=rewrite,
     engine=engine,
     absent=generic.absent,
     describe=describe,
     keys=generic.keys,
     carried=mysql_types.carried,
+    returned=generic.returned,
     project=mysql_types.project,
     literal=mysql_types.literal,
     declare=mysql_types.declare,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlscore.products import generic, postgres_types
 from sqlscore.products.dbapi_unit import DbapiUnit
 from sqlscore.products.postgres_read import SETTINGS, read
+from sqlscore.products.postgres_rewrite import rewrite
 from sqlscore.products.postgres_swap import dependents, swap
 from sqlscore.products.postgres_text import quoted
 from sqlscore.products.postgres_unit import CopyUnit
@@ -92,11 +93,13 @@ POSTGRES = Product(
     row_values=True,
     keyset_walk=True,
     shared=True,
+    rewrite=rewrite,
     engine=engine,
     absent=generic.absent,
     describe=describe,
     keys=generic.keys,
     carried=postgres_types.carried,
+    returned=generic.returned,
     project=postgres_types.project,
     literal=postgres_types.literal,
     declare=postgres_types.declare,

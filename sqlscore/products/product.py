@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Select,
         Table,
     )
+    from sqlglot.expressions import Expr
 
     from sqlscore.types import Column
 
@@ -38,6 +39,14 @@ class Write(StrEnum):
     INSERT = "insert"  #: an existing key is an error
     UPSERT = "upsert"  #: an existing row gets the new values, its other columns stay
     UPDATE = "update"  #: only existing rows get the new values, nothing is inserted
+
+
+class RowIndex(StrEnum):
+    """How a temporary table of numbered rows gets an index on their numbers."""
+
+    NONE = "none"  #: it needs none
+    AFTER = "after"  #: by CREATE INDEX, once its rows are there
+    WITHIN = "within"  #: as its primary key
 
 
 class Declared(UserDefinedType[Any]):
@@ -145,6 +154,9 @@ class Product:
     keyset_walk: bool  #: range bounds by OFFSET from the last key; else by one row_number() query
     shared: bool  #: more than one process can have the database open for writing
     roles: bool = True  #: rights on tables are granted to roles
+    lateral: bool = True  #: a relation in FROM may name columns of those before it
+    row_index: RowIndex = RowIndex.AFTER
+    drops_temporary: bool = False  #: DROP TABLE commits, and DROP TEMPORARY TABLE does not
     server: bool = True  #: a server that runs apart; else the database is a file or this memory
 
     #: an engine with sqlscore's own settings (UTC, application name, strictness) for a URL
@@ -157,6 +169,8 @@ class Product:
     keys: Callable[[Connection, Table], Keys]
     #: what a column is in a batch when it passes through: text where only text keeps the value
     carried: Callable[[Column], pa.DataType]
+    #: a carried column as a caller gets it: dates, times and decimals as what they are
+    returned: Callable[[pa.Array, Column], pa.Array]
     #: the expression to SELECT so that `read` gives a column as the given Arrow type
     project: Callable[[ColumnElement[Any], Column, pa.DataType], ColumnElement[Any]]
     #: a key's bound as an expression: safe as text, compared with the column by an index
@@ -165,6 +179,9 @@ class Product:
     declare: Callable[[pa.DataType], str]
     #: its words for such a column in a key, where they differ (MariaDB keys no unbounded text)
     declare_key: Callable[[pa.DataType], str] | None = None
+    #: what this product says otherwise than sqlglot writes it; the second argument is the kind of
+    #: the value, where it is known: ``integer``, ``number``, ``text``
+    rewrite: Callable[[Expr, str | None], Expr | None] | None = None
     read: Read
     unit: Callable[[Engine, Connection | None], Unit]
     #: readers must be closed while a unit commits (SQLite with a rollback journal)

@@ -18,8 +18,9 @@ from sqlalchemy.pool import StaticPool
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products import generic, sqlite_columns
-from sqlscore.products.product import Product
+from sqlscore.products.product import Product, RowIndex
 from sqlscore.products.sqlite_catalogue import dependents, describe, swap, unfit
+from sqlscore.products.sqlite_rewrite import rewrite
 from sqlscore.products.sqlite_unit import SqliteUnit, told_when_locked
 from sqlscore.transports import adbc
 from sqlscore.transports.dbapi import fall_back, read_rows
@@ -215,12 +216,16 @@ SQLITE = Product(
     keyset_walk=True,
     shared=True,
     roles=False,
+    lateral=False,
+    row_index=RowIndex.WITHIN,
+    rewrite=rewrite,
     server=False,
     engine=engine,
     absent=generic.absent_file,
     describe=describe,
     keys=generic.keys,
     carried=sqlite_columns.carried,
+    returned=sqlite_columns.returned,
     project=sqlite_columns.project,
     literal=literal,
     declare=declare,

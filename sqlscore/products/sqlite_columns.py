@@ -226,6 +226,28 @@ def another_kind(name: str, how: str) -> DatabaseError:
     )
 
 
+def returned(array: pa.Array, column: Column) -> pa.Array:
+    """A carried column as a caller gets it: numbers where its type says so, else text."""
+    if not pa.types.is_string(array.type) or pa.types.is_string(column.type):
+        return array
+    values = [restored(text) for text in array.to_pylist()]
+    if pa.types.is_decimal(column.type):
+        numbers = [None if value is None else _as_number(value, column.name) for value in values]
+        return pa.array(numbers, pa.float64())
+    return pa.array([None if v is None else _shown(v) for v in values], pa.string())
+
+
+def _as_number(value: object, name: str) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise another_kind(name, "not a number") from error
+
+
+def _shown(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
 def restored(text: str | None) -> object:
     """The value that a carried text stands for; a text without a mark is itself."""
     if text is None or not text.startswith(MARK):

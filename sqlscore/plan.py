@@ -1,0 +1,210 @@
+"""How a PREDICT is run, decided before anything is: pure, values in and a value out.
+
+Predict x signature x DATA's columns x what the statement reads -> Plan, with its reasons
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from sqlglot import exp
+
+from sqlscore.binding import Binding, bind
+from sqlscore.errors import SignatureError, StatementError
+from sqlscore.predict.asked import Output, outputs
+from sqlscore.predict.grammar import Predict, predicts
+from sqlscore.predict.scope import qualifier, table_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlscore.signature import Signature
+    from sqlscore.types import Column
+
+
+class How(StrEnum):
+    """What becomes of the predictions."""
+
+    STREAM = "stream"  #: rows go through the model and on, and lie nowhere
+    TABLE = "table"  #: rows and predictions become temporary tables, which the statement reads
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """The facts of a product that bind predictions to columns."""
+
+    identifier_limit: int
+    column_limit: int
+    arrays: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """One PREDICT made ready."""
+
+    binding: Binding
+    outputs: tuple[Output, ...]
+    kept: tuple[Column, ...]  #: DATA's columns that the statement reads beside the predictions
+    reasons: tuple[str, ...]
+
+    @property
+    def read(self) -> tuple[Column, ...]:
+        """Every column that is read of DATA, each once: features and those that are kept."""
+        features = {bound.column.name: bound.column for bound in self.binding.features}
+        return tuple({**{column.name: column for column in self.kept}, **features}.values())
+
+
+def plan(
+    predict: Predict,
+    signature: Signature,
+    columns: Sequence[Column],
+    *,
+    statement: exp.Expression,
+    chosen: bool,
+    limits: Limits,
+    place: dict[str, int],
+) -> Plan:
+    """Bind a PREDICT. `chosen` says that DATA names its columns one by one.
+
+    Raises `StatementError`, at `place`, for DATA or WITH columns that do not bind.
+    """
+    try:
+        binding = bind(
+            signature, columns, key=(), positional=chosen,
+            identifier_limit=limits.identifier_limit, column_limit=limits.column_limit,
+            arrays=limits.arrays,
+        )  # fmt: skip
+    except SignatureError as error:
+        hint = " (in a statement: DATA = (SELECT column AS feature, … FROM …) AS d)"
+        raise StatementError(f"DATA does not fit the model: {error}{hint}", **place) from error
+    given = outputs(predict, signature, place) if predict.columns else _all(binding)
+    kept = kept_columns(predict, columns, statement)
+    return Plan(binding=binding, outputs=given, kept=kept, reasons=_reasons(binding, kept, columns))
+
+
+def _all(binding: Binding) -> tuple[Output, ...]:
+    return tuple(
+        Output(name=bound.column, prediction=bound.prediction.name, type=bound.type)
+        for bound in binding.predictions
+    )
+
+
+def kept_columns(
+    predict: Predict, columns: Sequence[Column], statement: exp.Expression
+) -> tuple[Column, ...]:
+    """The columns of DATA that the rest of a statement may name; all of them where it says ``*``.
+
+    A name without a relation counts for every relation that has such a column.
+    """
+    alias = data_alias(predict).casefold()
+    inside = {id(node) for node in predict.walk()}
+    names: set[str] = set()
+    for node in statement.walk():
+        if id(node) in inside or _is_count(node):
+            continue
+        if isinstance(node, exp.Star) and not isinstance(node.parent, exp.Column | exp.Count):
+            return tuple(columns)
+        if isinstance(node, exp.Column) and qualifier(node) in ("", alias):
+            if node.is_star:
+                return tuple(columns)
+            names.add(node.name.casefold())
+    return tuple(column for column in columns if column.name.casefold() in names)
+
+
+def _is_count(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Star) and isinstance(node.parent, exp.Count)
+
+
+def data_alias(predict: Predict) -> str:
+    """The name under which the statement reads DATA's columns; its own, where it has no alias."""
+    data = predict.data
+    if isinstance(data, Predict):
+        return data.alias or data_alias(data)
+    return data.alias or (table_name(data) if isinstance(data, exp.Table) else "")
+
+
+def _reasons(
+    binding: Binding, kept: Sequence[Column], columns: Sequence[Column]
+) -> tuple[str, ...]:
+    reasons = ["bridge: the rows come to the model here"]
+    if binding.by_position:
+        reasons.append("the model names no features: DATA's columns bind in their order")
+    read = {bound.column.name for bound in binding.features} | {column.name for column in kept}
+    if len(read) < len(columns):
+        reasons.append(f"{len(read)} of DATA's {len(columns)} columns are read")
+    return tuple(reasons)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passing:
+    """One column of a statement that only passes PREDICT's columns on."""
+
+    name: str  #: of the answer's column
+    data: Column | None  #: DATA's column; None where it is a prediction
+    output: Output | None
+
+
+def projection(select: exp.Expression, predict: Predict, made: Plan) -> tuple[Passing, ...] | None:
+    """The columns of a SELECT that only passes on what PREDICT gives; None where it does more."""
+    if not is_bare(select, predict):
+        return None
+    by_data = {column.name.casefold(): column for column in made.kept}
+    by_output = {output.name.casefold(): output for output in made.outputs}
+    passed: list[Passing] = []
+    for one in select.expressions:
+        if one.is_star:
+            passed += _starred(one, predict, made)
+            continue
+        column = one.this if isinstance(one, exp.Alias) else one
+        if not isinstance(column, exp.Column):
+            return None
+        data, output = _meant(column, predict, by_data, by_output)
+        if (data is None) == (output is None):
+            return None
+        own = data.name if data is not None else output.name if output is not None else ""
+        passed.append(Passing(name=one.alias or own, data=data, output=output))
+    return tuple(passed)
+
+
+def _meant(
+    column: exp.Column,
+    predict: Predict,
+    by_data: dict[str, Column],
+    by_output: dict[str, Output],
+) -> tuple[Column | None, Output | None]:
+    name, table = column.name.casefold(), qualifier(column)
+    data = by_data.get(name) if table in ("", data_alias(predict).casefold()) else None
+    output = by_output.get(name) if table in ("", predict.alias.casefold()) else None
+    return data, output
+
+
+def _starred(star: exp.Expression, predict: Predict, made: Plan) -> list[Passing]:
+    table = qualifier(star) if isinstance(star, exp.Column) else ""
+    passed: list[Passing] = []
+    if table in ("", data_alias(predict).casefold()):
+        passed += [Passing(name=c.name, data=c, output=None) for c in made.kept]
+    if table in ("", predict.alias.casefold()):
+        passed += [Passing(name=o.name, data=None, output=o) for o in made.outputs]
+    return passed
+
+
+#: what a SELECT may have and still only pass rows on
+_BARE = {"expressions", "from_", "into", "with_", "options", "operation_modifiers", "kind"}
+
+
+def is_bare(select: exp.Expression, predict: Predict) -> bool:
+    """Whether a SELECT reads one PREDICT and does nothing to its rows."""
+    if not isinstance(select, exp.Select) or len(predicts(select)) != 1:
+        return False
+    start = select.args.get("from_")
+    if start is None or start.this is not predict or predict.args.get("joins"):
+        return False
+    return all(name in _BARE or not value for name, value in select.args.items())
+
+
+def storage(type_: pa.DataType) -> pa.DataType:
+    """The type of a column in which predictions lie for a moment: T-SQL's bit is a number."""
+    return pa.int16() if pa.types.is_boolean(type_) else type_

@@ -1,0 +1,1 @@
+"""Statement text to values: the grammar of PREDICT, scripts around it, and their translation."""

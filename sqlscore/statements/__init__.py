@@ -1,0 +1,1 @@
+"""Statements with PREDICT run on a database: scripts, models, temporary tables, results."""

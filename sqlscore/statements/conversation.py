@@ -1,0 +1,230 @@
+"""One connection and what a script leaves on it: temporary tables, an open transaction.
+
+All statements of a script run here, one at a time. Each commits by itself, as in T-SQL, unless the
+connection is the caller's and in a transaction already: then the last word is the caller's.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, UnsupportedError
+
+from sqlscore.errors import DatabaseError, StatementError, nearest
+from sqlscore.predict.scope import Key, Relation, key_of, table_name, tables
+from sqlscore.predict.translate import Facts, translate
+from sqlscore.relations.catalogue import find_table, no_table
+from sqlscore.relations.selects import textual
+from sqlscore.transports.dbapi import driver_errors
+from sqlscore.transports.failures import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlscore.products.product import Product, Target
+    from sqlscore.types import Column
+
+
+class Conversation:
+    """A connection that statements run on."""
+
+    def __init__(
+        self, engine: sa.Engine, product: Product, connection: sa.Connection | None = None
+    ) -> None:
+        """`connection` is the caller's, in a transaction; without, one is opened and closed."""
+        self.engine, self.product = engine, product
+        self.joined = connection is not None
+        self.facts = Facts(
+            dialect=product.dialect, lateral=product.lateral, declare=product.declare,
+            rewrite=product.rewrite,
+        )  # fmt: skip
+        with translated("connecting", url=engine.url):
+            self.connection = engine.connect() if connection is None else connection
+        self._temporary: dict[str, str] = {}  #: folded name -> the name that the database has
+        self._nonce = secrets.token_hex(3)
+        self._made = 0
+
+    # -- names
+
+    def relations(self, tree: exp.Expression, text: str = "") -> dict[Key, Relation]:
+        """What the database knows of the tables that a statement names.
+
+        A table that is not there is left out where the statement makes it, else it is a
+        `StatementError` that names the nearest ones.
+        """
+        made = _made_by(tree)
+        found: dict[Key, Relation] = {}
+        for table in tables(tree):
+            key = key_of(table)
+            if key in found:
+                continue
+            relation = self._relation(table)
+            if relation is not None:
+                found[key] = relation
+            elif table is not made:
+                raise self._no_table(table, text)
+        return found
+
+    def _relation(self, table: exp.Table) -> Relation | None:
+        name = table_name(table)
+        temporary = self._temporary.get(name.casefold())
+        if temporary is not None:
+            everything = exp.select("*").from_(exp.to_identifier(temporary, quoted=True))
+            return Relation(
+                schema=None, name=temporary, columns=self.columns(self.write(everything))
+            )
+        if name.startswith(("#", "@")):
+            return None
+        for schema in dict.fromkeys((table.db, "" if table.db.casefold() == "dbo" else table.db)):
+            written = exp.table_(name, db=schema or None, quoted=True)
+            with self.told("looking for a table"):
+                there = find_table(self.connection, self.product, written.sql(self.product.dialect))
+                if there is not None:
+                    columns = self.product.describe(self.connection, there)
+                    return Relation(schema=there.schema, name=there.name, columns=columns)
+        return None
+
+    def _no_table(self, table: exp.Table, text: str) -> StatementError:
+        name = table_name(table)
+        if name.startswith(("#", "@")):
+            known = list(self._temporary.values())
+            message = (
+                f"there is no {_KINDS[name[0]]} {name!r} in this script.{nearest(name, known)}"
+            )
+        else:
+            message = no_table(self.connection, f"{table.db}.{name}" if table.db else name)
+        return StatementError(message, **place_of(table, text))
+
+    def temporary_name(self, what: str) -> str:
+        """A name for a temporary table of our own, which is dropped when the conversation ends."""
+        self._made += 1
+        name = f"sqlscore_{what}_{self._nonce}_{self._made}"
+        self.keep_temporary(name)
+        return name
+
+    def keep_temporary(self, name: str) -> None:
+        """Remember a temporary table: its name is looked up first, and it is dropped at the end."""
+        self._temporary[name.casefold()] = name
+
+    def is_temporary(self, name: str) -> bool:
+        """Whether a table is there for this connection alone."""
+        return name.casefold() in self._temporary or name.startswith(("#", "@"))
+
+    def spelled(self, name: str) -> str:
+        """A new name as the database would spell it by itself."""
+        return name.lower() if self.facts.folds else name
+
+    def forget_temporary(self, name: str) -> None:
+        """Forget a temporary table that was dropped."""
+        self._temporary.pop(name.casefold(), None)
+
+    # -- running
+
+    def write(self, tree: exp.Expression) -> str:
+        """A tree that is in the database's own words already, as text."""
+        try:
+            return tree.sql(dialect=self.product.dialect, unsupported_level=ErrorLevel.RAISE)
+        except UnsupportedError as error:
+            raise StatementError(f"{self.product.name} cannot do that: {error}") from error
+
+    def translated(self, tree: exp.Expression, text: str = "") -> exp.Expression:
+        """A T-SQL tree in the database's own words."""
+        return translate(tree, self.relations(tree, text), self.facts)
+
+    def execute(self, sql: str) -> int:
+        """Run a statement; how many rows it wrote, -1 where the database does not say."""
+        with self.told("running the statement"):
+            result = self.connection.execute(textual(sql))
+            count = getattr(result, "rowcount", -1)
+            result.close()
+        return count if count is not None else -1
+
+    def make(self, target: Target) -> None:
+        """Make a table."""
+        with self.told(f"making the table {target.table.name}"):
+            self.connection.execute(sa.schema.CreateTable(target.table))
+
+    def rows(self, sql: str, most: int | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a query, or the first of them."""
+        with self.told("running the query"):
+            result = self.connection.execute(textual(sql))
+            found = result.fetchall() if most is None else result.fetchmany(most)
+            result.close()
+        return [tuple(row) for row in found]
+
+    def columns(self, sql: str) -> tuple[Column, ...]:
+        """The columns that a query gives."""
+        relation = textual(sql).columns().subquery("described")
+        with self.told("describing the query"):
+            return self.product.describe(self.connection, relation)
+
+    def told(self, doing: str) -> Any:
+        """Errors of the driver as `DatabaseError`."""
+        return translated(doing, *driver_errors(self.engine), url=self.engine.url)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What runs inside commits as one; in the caller's own transaction nothing commits here."""
+        if self.joined:
+            yield
+            return
+        try:
+            yield
+        except BaseException:
+            with suppress(sa.exc.SQLAlchemyError):
+                self.connection.rollback()
+            raise
+        with self.told("the commit"):
+            self.connection.commit()
+
+    def close(self) -> None:
+        """Drop the temporary tables and give the connection back, unless it is the caller's."""
+        if not self.joined:
+            with suppress(sa.exc.SQLAlchemyError, DatabaseError):
+                self.drop(list(self._temporary.values()))
+            self.connection.close()
+
+    def close_for_good(self) -> None:
+        """Drop the temporary tables before the caller's commit: its connection may be a pool's."""
+        self.drop(list(self._temporary.values()))
+
+    def drop(self, names: Sequence[str]) -> None:
+        """Drop temporary tables of this conversation."""
+        with self.transaction():
+            for name in names:
+                drop = exp.Drop(
+                    tables=[exp.table_(name, quoted=True)], kind="TABLE", exists=True,
+                    temporary=self.product.drops_temporary,
+                )  # fmt: skip
+                self.execute(self.write(drop))
+                self.forget_temporary(name)
+
+
+_KINDS = {"#": "temporary table", "@": "table variable"}
+
+
+def _made_by(tree: exp.Expression) -> exp.Table | None:
+    """The table that a statement makes, or drops where it is there."""
+    into = tree.args.get("into") if isinstance(tree, exp.Select) else None
+    if into is not None:
+        made: exp.Table | None = into.this
+        return made
+    if isinstance(tree, exp.Create) and tree.args.get("kind") == "TABLE":
+        return tree.find(exp.Table)
+    return None
+
+
+def place_of(node: exp.Expr, text: str) -> dict[str, int]:
+    """Line and column of a node in the script's text, where the parser kept them."""
+    from sqlscore.predict.grammar import position
+
+    for inner in node.walk():
+        start = inner.meta.get("start")
+        if start is not None and text:
+            line, column = position(text, start)
+            return {"line": line, "column": column}
+    return {}

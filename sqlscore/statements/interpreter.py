@@ -1,0 +1,201 @@
+"""Runs a script's batches: variables and control flow here, everything else in the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from sqlscore.errors import DatabaseError, StatementError
+from sqlscore.predict.statements import (
+    Assign,
+    Batch,
+    Block,
+    CreateProcedure,
+    CreateView,
+    Declare,
+    Execute,
+    If,
+    Option,
+    Print,
+    Query,
+    Return,
+    Statement,
+    Use,
+)
+from sqlscore.statements.queries import Queries
+from sqlscore.statements.results import Result, held
+from sqlscore.statements.variables import Variables, is_binary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pyarrow as pa
+
+    from sqlscore.predict.statements import Variable
+    from sqlscore.statements.conversation import Conversation
+    from sqlscore.statements.models import Models
+
+
+class _Returned(Exception):
+    """RETURN: the batch or procedure is over."""
+
+
+class Interpreter:
+    """Runs one script in one conversation."""
+
+    def __init__(self, conversation: Conversation, models: Models, text: str) -> None:
+        self._on, self._text = conversation, text
+        self._queries = Queries(conversation, models)
+        self._variables = Variables(conversation.engine, conversation.product)
+        self.results: list[Result] = []  #: the last one runs when it is read, if it ends the script
+        self.messages: list[str] = []
+        self.rows_written: int | None = None
+
+    def run(self, batches: Sequence[Batch]) -> None:
+        """Run the batches; the script ends at its first error."""
+        for batch in batches:
+            for time in range(batch.times):
+                self._variables = Variables(self._on.engine, self._on.product)
+                ends = batch is batches[-1] and time + 1 == batch.times
+                try:
+                    self._all(batch.statements, last=ends)
+                except _Returned:
+                    continue
+
+    def _all(self, statements: Sequence[Statement], *, last: bool) -> None:
+        for statement in statements:
+            self._one(statement, last=last and statement is statements[-1])
+
+    def _one(self, statement: Statement, *, last: bool) -> None:
+        try:
+            _RUN[type(statement)](self, statement, last)
+        except StatementError as error:
+            if error.line is not None:
+                raise
+            place = {"line": statement.line, "column": statement.column}
+            raise StatementError(str(error), **place) from error
+        except DatabaseError as error:
+            told = DatabaseError(f"line {statement.line}, column {statement.column}: {error}")
+            told.code = error.code
+            raise told from error
+
+    def _query(self, statement: Query, last: bool) -> None:
+        given = self._queries.run(statement.tree, self._text, self._variables)
+        if isinstance(given, int):
+            self.rows_written = given if given >= 0 else None
+            self._variables.row_count = max(given, 0)
+            return
+        self.results.append(given if last else self._read(given))
+
+    def _read(self, result: Result) -> Result:
+        """A result that is not the script's last: its rows are read before the script goes on."""
+        rows = result.to_arrow()
+        self._variables.row_count = rows.num_rows
+        return held(rows)
+
+    def _declare(self, statement: Declare, _: bool) -> None:
+        for variable in statement.variables:
+            if variable.columns is not None:
+                self._table_variable(variable)
+                continue
+            assert variable.type is not None
+            self._variables.declare(variable.name, variable.type)
+            if variable.value is not None:
+                self._give([variable.name], exp.select(variable.value), statement)
+
+    def _table_variable(self, variable: Variable) -> None:
+        name = self._on.spelled(f"@{variable.name}")
+        self._on.drop([name])
+        assert variable.columns is not None
+        schema = variable.columns.copy()
+        schema.set("this", exp.table_(f"@{variable.name}", quoted=True))
+        temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
+        create = exp.Create(this=schema, kind="TABLE", properties=temporary)
+        with self._on.transaction():
+            self._on.execute(self._on.write(self._on.translated(create)))
+        self._on.keep_temporary(name)
+
+    def _assign(self, statement: Assign, _: bool) -> None:
+        self._give(statement.names, statement.tree, statement)
+
+    def _give(self, names: Sequence[str], tree: exp.Select, statement: Statement) -> None:
+        """Give variables the values of the last row, each in its variable's type."""
+        place = {"line": statement.line, "column": statement.column}
+        select = tree.copy()
+        values = [
+            self._typed(value, name, place)
+            for name, value in zip(names, select.expressions, strict=True)
+        ]
+        select.set("expressions", [exp.alias_(v, f"c{i}") for i, v in enumerate(values)])
+        row = self._last(select)
+        for name, value in zip(names, row or (), strict=False):
+            self._variables.assign(name, value)
+
+    def _typed(self, value: exp.Expr, name: str, place: dict[str, int]) -> exp.Expr:
+        type_ = self._variables.type_of(name, place)
+        if is_binary(type_):
+            return value.copy()
+        return exp.Cast(this=value.copy(), to=type_.copy())
+
+    def _last(self, select: exp.Select) -> tuple[Any, ...] | None:
+        given = self._queries.run(select, self._text, self._variables)
+        assert isinstance(given, Result)
+        last: pa.RecordBatch | None = None
+        count = 0
+        for batch in given.to_batches():
+            last = batch if batch.num_rows else last
+            count += batch.num_rows
+        self._variables.row_count = count
+        if last is None:
+            return None
+        return tuple(column[-1].as_py() for column in last.columns)
+
+    def _if(self, statement: If, last: bool) -> None:
+        holds = exp.Case(
+            ifs=[exp.If(this=statement.condition.copy(), true=exp.Literal.number(1))],
+            default=exp.Literal.number(0),
+        )
+        row = self._last(exp.select(exp.alias_(holds, "c0")))
+        branch = statement.then if row == (1,) else statement.otherwise
+        if branch is not None:
+            self._one(branch, last=last)
+
+    def _block(self, statement: Block, last: bool) -> None:
+        self._all(statement.statements, last=last)
+
+    def _print(self, statement: Print, _: bool) -> None:
+        row = self._last(exp.select(exp.alias_(statement.value.copy(), "c0")))
+        value = row[0] if row else None
+        self.messages.append("" if value is None else str(value))
+
+    def _use(self, statement: Use, _: bool) -> None:
+        here = self._on.engine.url.database
+        if not here or here.casefold() != statement.database.casefold():
+            self.messages.append(
+                f"USE {statement.database}: the script stays in the database it is connected to"
+            )
+
+    def _return(self, _: Return, __: bool) -> None:
+        raise _Returned
+
+    def _refuse(self, statement: Statement, _: bool) -> None:
+        what = {CreateView: "CREATE VIEW", CreateProcedure: "CREATE PROCEDURE", Execute: "EXEC"}
+        raise StatementError(f"{what[type(statement)]} is not supported here")
+
+    def _nothing(self, _: Option, __: bool) -> None:
+        """An option that changes no row."""
+
+
+_RUN: dict[type[Statement], Callable[[Interpreter, Any, bool], None]] = {
+    Query: Interpreter._query,
+    Declare: Interpreter._declare,
+    Assign: Interpreter._assign,
+    If: Interpreter._if,
+    Block: Interpreter._block,
+    Print: Interpreter._print,
+    Use: Interpreter._use,
+    Return: Interpreter._return,
+    Option: Interpreter._nothing,
+    **dict.fromkeys((CreateView, CreateProcedure, Execute), Interpreter._refuse),
+}

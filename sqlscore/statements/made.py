@@ -1,0 +1,52 @@
+"""Tables that a statement makes: with the columns that its rows have, in the database's words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from sqlglot import exp
+
+from sqlscore.predict.scope import table_name
+from sqlscore.relations import sink
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlscore.products.product import Target
+    from sqlscore.statements.conversation import Conversation
+    from sqlscore.types import Column
+
+
+def temporary(
+    on: Conversation, name: str, columns: Sequence[Column], key: Sequence[Column] = ()
+) -> Target:
+    """A temporary table yet to be made."""
+    target = sink.described((name, None), [declared(on, column) for column in columns], key)
+    target.table._prefixes = ["TEMPORARY"]
+    return target
+
+
+def into(on: Conversation, table: exp.Table, columns: Sequence[Column]) -> Target:
+    """The table that SELECT … INTO makes, yet to be made; its names as the database spells them."""
+    named = [replace(column, name=on.spelled(column.name)) for column in columns]
+    if table_name(table).startswith("#"):
+        return temporary(on, on.spelled(table_name(table)), named)
+    schema = table.db if table.db.casefold() != "dbo" else ""
+    columns = [declared(on, column) for column in named]
+    return sink.described((on.spelled(table.name), schema or None), columns, ())
+
+
+def declared(on: Conversation, column: Column) -> Column:
+    """A column with a type in the product's words; without one where nobody knows the type."""
+    if column.declared or pa.types.is_null(column.type):
+        return replace(column, nullable=True)
+    return replace(column, declared=on.product.declare(column.type), nullable=True)
+
+
+def insert(target: Target, query: exp.Expression) -> exp.Insert:
+    """INSERT of a query's rows into all columns of a table."""
+    columns = [exp.to_identifier(column.name, quoted=True) for column in target.columns]
+    table = exp.table_(target.table.name, db=target.table.schema, quoted=True)
+    return exp.Insert(this=exp.Schema(this=table, expressions=columns), expression=query)

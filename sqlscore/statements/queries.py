@@ -1,0 +1,130 @@
+"""One statement that a database runs, with the PREDICTs in it.
+
+Where the statement only passes on what its PREDICT gives, rows stream through the model. Else DATA
+is evaluated into a temporary table, its predictions go into another beside it, and the database
+runs the statement on their join. Only features leave the database then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from sqlscore.plan import Limits, Passing, Plan, plan, projection
+from sqlscore.predict.grammar import Predict, predicts
+from sqlscore.predict.scope import table_name
+from sqlscore.statements import data, made, reading, staging, writing
+from sqlscore.statements.conversation import place_of
+
+if TYPE_CHECKING:
+    from sqlscore.model import Model
+    from sqlscore.statements.conversation import Conversation
+    from sqlscore.statements.models import Models
+    from sqlscore.statements.results import Result
+    from sqlscore.statements.variables import Variables
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ready:
+    """One PREDICT with its model and plan."""
+
+    predict: Predict
+    model: Model
+    plan: Plan
+    place: dict[str, int]
+
+    def data(self) -> exp.Select:
+        """DATA with the columns that are read, in T-SQL."""
+        return data.query_of(self.predict, self.plan.read)
+
+
+class Queries:
+    """Runs statements in one conversation."""
+
+    def __init__(self, conversation: Conversation, models: Models) -> None:
+        self._on, self._models = conversation, models
+
+    def run(self, tree: exp.Expression, text: str, variables: Variables) -> Result | int:
+        """A result for a query, which runs when it is read; for all else the rows written."""
+        tree = data.normalised(variables.put_into(tree.copy(), text))
+        found = predicts(tree)
+        if len(found) == 1:
+            ready = self.ready(found[0], tree, text, variables)
+            passing = _passing(tree, ready)
+            if passing is not None and isinstance(tree, exp.Select) and not tree.args.get("into"):
+                return reading.stream(self._on, ready, passing, text)
+            if passing is not None and writing.can_stream(self._on, ready, tree):
+                written = writing.stream(self._on, ready, passing, tree, text)
+                if written is not None:
+                    return written
+            self.stage(ready, text)
+        else:
+            for predict in found:
+                self.stage(self.ready(predict, tree, text, variables), text)
+        return self._plain(tree, text)
+
+    def ready(
+        self, predict: Predict, tree: exp.Expression, text: str, variables: Variables
+    ) -> Ready:
+        """Find the model of a PREDICT and bind it."""
+        place = place_of(predict, text)
+        model = self._models.find(predict, self._on, variables, text)
+        everything = self._on.translated(data.query_of(predict), text)
+        product = self._on.product
+        planned = plan(
+            predict, model.signature, self._on.columns(self._on.write(everything)),
+            statement=tree, chosen=data.is_chosen(predict), place=place,
+            limits=Limits(
+                identifier_limit=product.identifier_limit, column_limit=product.column_limit,
+                arrays=product.arrays,
+            ),
+        )  # fmt: skip
+        return Ready(predict=predict, model=model, plan=planned, place=place)
+
+    def stage(self, ready: Ready, text: str) -> None:
+        """Score a PREDICT's rows into temporary tables that take its place in the statement."""
+        tables = staging.stage(self._on, ready, text)
+        kept = [column.name for column in ready.plan.kept]
+        given = [output.name for output in ready.plan.outputs]
+        data.replace(ready.predict, tables.rows, tables.predicted, kept, given)
+
+    def _plain(self, tree: exp.Expression, text: str) -> Result | int:
+        if isinstance(tree, exp.Query) and not tree.args.get("into"):
+            return reading.query(self._on, self._on.translated(tree, text))
+        if isinstance(tree, exp.Select):
+            return self._into(tree, text)
+        sql = self._on.write(self._on.translated(tree, text))
+        with self._on.transaction():
+            count = self._on.execute(sql)
+        self._remember(tree)
+        return count
+
+    def _into(self, tree: exp.Select, text: str) -> int:
+        """SELECT … INTO: a table with the columns of the rows, and the rows in it."""
+        into = tree.args["into"].this
+        tree.set("into", None)
+        query = self._on.translated(tree, text)
+        target = made.into(self._on, into, self._on.columns(self._on.write(query)))
+        with self._on.transaction():
+            self._on.make(target)
+            count = self._on.execute(self._on.write(made.insert(target, query)))
+        if table_name(into).startswith("#"):
+            self._on.keep_temporary(target.table.name)
+        return count
+
+    def _remember(self, tree: exp.Expression) -> None:
+        """Temporary tables that a statement made or dropped."""
+        new = tree.find(exp.Table) if isinstance(tree, exp.Create) else None
+        if new is not None and table_name(new).startswith("#"):
+            self._on.keep_temporary(self._on.spelled(table_name(new)))
+        if isinstance(tree, exp.Drop):
+            for table in tree.args.get("tables") or []:
+                self._on.forget_temporary(table_name(table))
+
+
+def _passing(tree: exp.Expression, ready: Ready) -> tuple[Passing, ...] | None:
+    """The columns of a statement that only passes its PREDICT on."""
+    select = tree.expression if isinstance(tree, exp.Insert) else tree
+    return projection(select, ready.predict, ready.plan) if select is not None else None

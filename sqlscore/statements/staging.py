@@ -1,0 +1,134 @@
+"""DATA's rows in one temporary table, their predictions in another, both on one connection.
+
+The rows keep the database's own types and never leave it; only features do, by ranges of the
+numbers that the rows are given. One connection reads or writes, never both at once: a range is
+read while the one before it is scored, then that one is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlglot import exp
+
+from sqlscore import bridge
+from sqlscore.plan import storage
+from sqlscore.products.product import RowIndex, Write
+from sqlscore.relations.ranges import KeyRange
+from sqlscore.statements import made
+from sqlscore.statements.data import ROW
+from sqlscore.statements.scored import Scorer
+from sqlscore.types import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from sqlscore.products.product import Target
+    from sqlscore.statements.conversation import Conversation
+    from sqlscore.statements.queries import Ready
+
+NUMBER = Column(name=ROW, type=pa.int64())
+RANGE_ROWS = 131_072  #: read, scored and written at a time
+_BATCH_ROWS = 16_384
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Staged:
+    """The names of the two tables, and how many rows each has."""
+
+    rows: str
+    predicted: str
+    count: int
+
+
+def stage(on: Conversation, ready: Ready, text: str) -> Staged:
+    """Evaluate DATA once, score its rows, and leave both in temporary tables."""
+    rows = on.temporary_name("rows")
+    predicted = on.temporary_name("predicted")
+    columns = [NUMBER, *ready.plan.read]
+    table = made.temporary(on, rows, columns, key=_key(on))
+    with on.transaction():
+        on.make(table)
+        everything = _numbered(on.translated(ready.data(), text))
+        on.execute(on.write(made.insert(table, everything)))
+        most = exp.select(exp.Max(this=_row())).from_(exp.table_(rows, quoted=True))
+        count = on.rows(on.write(most))[0][0] or 0
+        if count > RANGE_ROWS and on.product.row_index is RowIndex.AFTER:
+            on.execute(on.write(_index(rows)))
+        _score(on, ready, rows, predicted, int(count))
+    return Staged(rows=rows, predicted=predicted, count=int(count))
+
+
+def _row() -> exp.Column:
+    return exp.column(exp.to_identifier(ROW, quoted=True))
+
+
+def _numbered(query: exp.Expression) -> exp.Select:
+    """The rows of a query behind their numbers."""
+    inside = exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier("rows_of_data")))
+    everything = exp.Column(this=exp.Star(), table=exp.to_identifier("rows_of_data"))
+    return exp.select(exp.Window(this=exp.RowNumber()), everything).from_(inside)
+
+
+def _index(name: str) -> exp.Create:
+    index = exp.Index(
+        this=exp.to_identifier(f"{name}_index", quoted=True), table=exp.table_(name, quoted=True),
+        params=exp.IndexParameters(columns=[_row()]),
+    )  # fmt: skip
+    return exp.Create(this=index, kind="INDEX")
+
+
+def _predicted(on: Conversation, ready: Ready, name: str) -> Target:
+    """The table of the predictions, with the types that the statement asks for."""
+    outputs = [Column(name=o.name, type=storage(o.type)) for o in ready.plan.outputs]
+    return made.temporary(on, name, [NUMBER, *outputs], key=_key(on))
+
+
+def _key(on: Conversation) -> list[Column]:
+    return [NUMBER] if on.product.row_index is RowIndex.WITHIN else []
+
+
+def _score(on: Conversation, ready: Ready, rows: str, predicted: str, count: int) -> None:
+    target = _predicted(on, ready, predicted)
+    number = made.declared(on, NUMBER)
+    scorer = Scorer(ready.plan, ready.model, on.product, [(number, pa.int64())], ready.place)
+    names = [column.name for column in target.columns]
+    relation = sa.table(rows, *(sa.column(c.name) for c in (number, *ready.plan.read)))
+
+    def read(range_: KeyRange) -> Generator[pa.RecordBatch, None, None]:
+        low, high = range_.low, range_.high
+        assert low is not None
+        assert high is not None
+        projection = scorer.layout.projection
+        selected = [
+            on.product.project(relation.c[column.name], column, field.type).label(field.name)
+            for column, field in zip(projection.columns, projection.schema, strict=True)
+        ]
+        between = sa.and_(
+            relation.c[ROW] >= sa.literal_column(str(low[0])),
+            relation.c[ROW] < sa.literal_column(str(high[0])),
+        )
+        yield from on.product.read(
+            on.engine, sa.select(*selected).where(between), projection.schema,
+            batch_rows=_BATCH_ROWS, connection=on.connection,
+        )  # fmt: skip
+
+    def predict(batch: pa.RecordBatch) -> pa.RecordBatch:
+        kept, outputs = scorer(batch)
+        columns = [array.cast(storage(array.type)) for array in outputs]
+        return pa.RecordBatch.from_arrays([*kept, *columns], names=names)
+
+    def write(_: KeyRange, batches: list[pa.RecordBatch], __: bridge.Ready) -> None:
+        with on.product.unit(on.engine, on.connection) as unit:
+            unit.write(target, batches, Write.INSERT)
+            unit.commit()
+
+    on.make(target)
+    ranges = [
+        KeyRange(ordinal=n, low=(low,), high=(low + RANGE_ROWS,))
+        for n, low in enumerate(range(1, count + 1, RANGE_ROWS))
+    ]
+    bridge.run(ranges, read=read, predict=predict, write=write, overlap=bridge.Overlap.NOTHING)

@@ -1,0 +1,187 @@
+"""INSERT … SELECT and SELECT … INTO that only pass predictions on: rows stream into the target.
+
+Rows are read over another connection than they are written on, so both go on at once; all of it is
+one transaction.
+"""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlglot import exp
+
+from sqlscore import bridge
+from sqlscore.errors import DatabaseError, StatementError
+from sqlscore.plan import storage
+from sqlscore.predict.scope import key_of, table_name
+from sqlscore.products.product import Target, Write
+from sqlscore.relations import sink
+from sqlscore.relations.catalogue import find_column
+from sqlscore.relations.ranges import KeyRange
+from sqlscore.statements import made
+from sqlscore.statements.reading import arranged, can_read_elsewhere, read
+from sqlscore.statements.scored import Scorer
+from sqlscore.types import Column, is_number, is_text
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from sqlscore.plan import Passing
+    from sqlscore.statements.conversation import Conversation
+    from sqlscore.statements.queries import Ready
+
+_RANGE_ROWS = 131_072  #: written at a time
+
+
+def can_stream(on: Conversation, ready: Ready, tree: exp.Expression) -> bool:
+    """Whether rows may be read over one connection while they are written over another."""
+    if not isinstance(tree, exp.Insert | exp.Select) or not can_read_elsewhere(on, ready):
+        return False
+    if isinstance(tree, exp.Insert) and (tree.args.get("returning") or tree.args.get("default")):
+        return False
+    product, engine = on.product, on.engine
+    return product.reads_elsewhere(engine) and not product.readers_block_commit(engine)
+
+
+def stream(
+    on: Conversation, ready: Ready, passing: Sequence[Passing], tree: exp.Expression, text: str
+) -> int | None:
+    """Write the rows; how many. None where the target's types need the database's own casts."""
+    wanted = _wanted(on, passing)
+    if isinstance(tree, exp.Insert):
+        target = _existing(on, tree, len(passing), text)
+        if not all(map(_takes, target.columns, wanted)):
+            return None
+        return _written(on, ready, passing, target, text, make=None)
+    table = tree.args["into"].this
+    target = made.into(on, table, wanted)
+    count = _written(on, ready, passing, target, text, make=target)
+    if table_name(table).startswith("#"):
+        on.keep_temporary(on.spelled(table_name(table)))
+    return count
+
+
+def _wanted(on: Conversation, passing: Sequence[Passing]) -> list[Column]:
+    """The columns that the statement gives, as a table would hold them."""
+    columns = []
+    for one in passing:
+        if one.data is not None:
+            columns.append(replace(one.data, name=one.name))
+        elif one.output is not None:
+            columns.append(Column(name=one.name, type=storage(one.output.type)))
+    return [made.declared(on, column) for column in columns]
+
+
+def _existing(on: Conversation, tree: exp.Insert, count: int, text: str) -> Target:
+    """The target of an INSERT, with the columns that it writes, in the statement's order."""
+    table, named = tree.this, None
+    if isinstance(table, exp.Schema):
+        table, named = table.this, table.expressions
+    relation = on.relations(exp.Select(from_=exp.From(this=table.copy())), text)[key_of(table)]
+    columns = relation.columns
+    if named is not None:
+        where = f"the table {relation.name!r}"
+        try:
+            columns = tuple(find_column(one.name, columns, where=where) for one in named)
+        except DatabaseError as error:
+            raise StatementError(f"INSERT: {error}") from error
+    if len(columns) != count:
+        raise StatementError(
+            f"INSERT writes {len(columns)} columns of {relation.name!r}, and the SELECT gives "
+            f"{count}. Name the columns: INSERT INTO {relation.name} (…)"
+        )
+    table = sa.Table(relation.name, sa.MetaData(), schema=relation.schema)
+    return Target(table=table, columns=columns, key=())
+
+
+def _takes(there: Column, given: Column) -> bool:
+    """Whether a column takes values as they come, without a cast of the database's own."""
+    if there.declared == given.declared or there.type == given.type:
+        return True
+    if pa.types.is_floating(given.type):
+        return bool(pa.types.is_floating(there.type))
+    if is_number(given.type):
+        return is_number(there.type) and not pa.types.is_boolean(there.type)
+    return is_text(given.type) and is_text(there.type)
+
+
+def _written(
+    on: Conversation,
+    ready: Ready,
+    passing: Sequence[Passing],
+    target: Target,
+    text: str,
+    *,
+    make: Target | None,
+) -> int:
+    kept = [one.data for one in passing if one.data is not None]
+    carried = [(column, on.product.carried(column)) for column in kept]
+    scorer = Scorer(ready.plan, ready.model, on.product, carried, ready.place)
+    sql = on.write(on.translated(ready.data(), text))
+    projection = scorer.layout.projection
+    names = [column.name for column in target.columns]
+    written = 0
+
+    def predict(batch: pa.RecordBatch) -> pa.RecordBatch:
+        rows, outputs = scorer(batch)
+        columns = arranged(passing, rows, ready, [a.cast(storage(a.type)) for a in outputs])
+        return pa.RecordBatch.from_arrays(columns, names=names)
+
+    with ExitStack() as stack:
+        stack.enter_context(on.transaction())
+        if make is not None and not on.product.transactional_ddl:
+            stack.enter_context(_undone(on, make))
+            on.make(make)
+        unit = stack.enter_context(on.product.unit(on.engine, on.connection))
+        if make is not None and on.product.transactional_ddl:
+            sink.make(unit, make)
+        with closing(read(on, sql, projection.columns, projection.schema, over=False)) as rows:
+            cuts = _Cuts(rows)
+
+            def write(_: KeyRange, batches: list[pa.RecordBatch], __: bridge.Ready) -> None:
+                nonlocal written
+                written += unit.write(target, batches, Write.INSERT)
+
+            bridge.run(cuts.ranges(), read=cuts.read, predict=predict, write=write)
+        unit.commit()
+    return written
+
+
+@contextmanager
+def _undone(on: Conversation, target: Target) -> Iterator[None]:
+    """Drop a table that a failed statement made, where the rollback does not."""
+    try:
+        yield
+    except BaseException:
+        with suppress(sa.exc.SQLAlchemyError):
+            on.connection.execute(sa.schema.DropTable(target.table, if_exists=True))
+        raise
+
+
+class _Cuts:
+    """One stream of rows cut into ranges, which the bridge scores and writes one after another."""
+
+    def __init__(self, rows: Generator[pa.RecordBatch, None, None]) -> None:
+        self._rows, self._ended = rows, False
+
+    def ranges(self) -> Iterator[KeyRange]:
+        """A range for as long as there are rows."""
+        for ordinal in itertools.count():
+            if self._ended:
+                return
+            yield KeyRange(ordinal=ordinal, low=None, high=None)
+
+    def read(self, _: KeyRange) -> Generator[pa.RecordBatch, None, None]:
+        """The batches of the next range."""
+        count = 0
+        for batch in self._rows:
+            yield batch
+            count += batch.num_rows
+            if count >= _RANGE_ROWS:
+                return
+        self._ended = True

@@ -1,0 +1,396 @@
+"""PREDICT statements on every database, judged by ONNX Runtime called directly."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import sqlscore
+from tests.fixtures.scoring import WEIGHED, Shop, asked
+
+if TYPE_CHECKING:
+    from tests.fixtures.databases import Database
+
+ROWS = 40
+
+
+@pytest.fixture
+def shop(database: Database) -> Shop:
+    """Customers with a NULL age and a NULL spend, and a table that holds the model's bytes."""
+    made = Shop.on(database, ROWS)
+    made.run(
+        "UPDATE customers SET age = NULL WHERE id = 9",
+        "UPDATE customers SET spend = NULL WHERE id = 12",
+    )
+    keep = made.create("kept_models", None, {"id": pa.int64(), "model": pa.binary()})
+    made.write(keep, {"id": [1], "model": [WEIGHED]})
+    return made
+
+
+def expected(shop: Shop) -> dict[int, float | None]:
+    """Each customer's score; NULL where a feature is NULL."""
+    rows = shop.ask("SELECT id, age, spend FROM customers")
+    whole = [row for row in rows if None not in row]
+    scores = asked(WEIGHED, np.array([row[1:] for row in whole], np.float64))[:, 0]
+    found: dict[int, float | None] = dict.fromkeys((row[0] for row in rows), None)
+    return found | {row[0]: float(s) for row, s in zip(whole, scores, strict=True)}
+
+
+def found_by(shop: Shop, statement: str) -> dict[int, float | None]:
+    """The ids and scores of a statement, to the last bit of a real."""
+    rows = list(shop.scoring.sql(statement))
+    found = {key: None if score is None else float(np.float32(score)) for key, score in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+FROM = "FROM PREDICT(MODEL = churn, DATA = customers AS d, RUNTIME = ONNX)"
+
+#: statements that all give each customer's id and score
+FORMS = {
+    "projection": f"SELECT d.id, p.score {FROM} WITH (score real) AS p",
+    "no WITH": f"SELECT d.id, p.score {FROM} AS p",
+    "any name for one prediction": f"SELECT d.id, p.risk {FROM} WITH (risk real) AS p",
+    "arguments in any order and case": (
+        "select D.ID, P.SCORE from predict(runtime = onnx, data = Customers as D, model = churn)"
+        " with (SCORE real null) P"
+    ),
+    "schema and brackets": (
+        "SELECT [d].[id], [p].[score]"
+        " FROM PREDICT(MODEL = [churn], DATA = [dbo].[customers] AS [d])"
+        " WITH ([score] real) AS [p]"
+    ),
+    "without an alias": (
+        "SELECT customers.id, score FROM PREDICT(MODEL = churn, DATA = dbo.customers)"
+        " WITH (score real)"
+    ),
+    "a version by its number": (
+        "SELECT d.id, p.score FROM PREDICT(MODEL = 'churn:1', DATA = customers AS d) AS p"
+    ),
+    "a subquery": (
+        "SELECT d.id, p.score FROM PREDICT(MODEL = churn, DATA ="
+        " (SELECT id, age, spend FROM customers WHERE id >= 0) AS d) AS p"
+    ),
+    "a CTE": (
+        "WITH d AS (SELECT id, age, spend FROM customers)"
+        " SELECT d.id, p.score FROM PREDICT(MODEL = churn, DATA = d) AS p"
+    ),
+    "a CTE and its alias": (
+        "WITH c AS (SELECT id, age, spend FROM customers)"
+        " SELECT q.id, p.score FROM PREDICT(MODEL = churn, DATA = c AS q) AS p"
+    ),
+    "inside a CTE": (
+        f"WITH s AS (SELECT d.id, p.score {FROM} AS p) SELECT id, score FROM s"
+    ),
+    "inside a subquery": f"SELECT x.id, x.score FROM (SELECT d.id, p.score {FROM} AS p) AS x",
+    "joined": (
+        "SELECT c.id, p.score FROM customers AS c"
+        " JOIN PREDICT(MODEL = churn, DATA = customers AS d) AS p ON c.id = d.id"
+    ),
+    "joined from": f"SELECT d.id, p.score {FROM} AS p JOIN customers AS c ON c.id = d.id",
+    "left join": (
+        "SELECT c.id, p.score FROM customers AS c"
+        " LEFT JOIN PREDICT(MODEL = churn, DATA = customers AS d) AS p ON c.id = d.id"
+    ),
+    "APPLY": (
+        "SELECT c.id, p.score FROM customers AS c"
+        " CROSS APPLY PREDICT(MODEL = churn, DATA = customers AS d) AS p WHERE c.id = d.id"
+    ),
+    "a star of each": f"SELECT x.id, x.score FROM (SELECT d.*, p.* {FROM} AS p) AS x",
+    "everything": f"SELECT x.id, x.score FROM (SELECT * {FROM} AS p) AS x",
+    "two at once": (
+        "SELECT d.id, p.score FROM PREDICT(MODEL = churn, DATA = customers AS d) AS p"
+        " JOIN PREDICT(MODEL = 'churn:1', DATA = customers AS e) WITH (other real) AS q"
+        " ON d.id = e.id"
+    ),
+    "one in another": (
+        "SELECT o.id, p.score FROM PREDICT(MODEL = churn, DATA = PREDICT(MODEL = churn, DATA ="
+        " customers AS d) WITH (inner_score real) AS o) AS p"
+    ),
+    "UNION": (
+        f"SELECT d.id, p.score {FROM} AS p WHERE d.id < 30"
+        " UNION ALL"
+        " SELECT e.id, q.score FROM PREDICT(MODEL = churn, DATA = customers AS e) AS q"
+        " WHERE e.id >= 30"
+    ),
+    "a temporary table": (
+        "SELECT id, age, spend INTO #wanted FROM dbo.customers\n"
+        "SELECT d.id, p.score FROM PREDICT(MODEL = churn, DATA = #wanted AS d) AS p"
+    ),
+    "a temporary table by its own name": (
+        "SELECT id, age, spend INTO #wanted FROM customers\n"
+        "SELECT [#wanted].id, p.score FROM PREDICT(MODEL = churn, DATA = #wanted) AS p"
+    ),
+    "a table variable": (
+        "DECLARE @wanted TABLE (id bigint PRIMARY KEY, age float, spend float)\n"
+        "INSERT INTO @wanted (id, age, spend) SELECT id, age, spend FROM customers\n"
+        "SELECT d.id, p.score FROM PREDICT(MODEL = churn, DATA = @wanted AS d) AS p"
+    ),
+    "a temporary table for the predictions": (
+        f"SELECT d.id, p.score INTO #scored {FROM} AS p\nSELECT id, score FROM #scored"
+    ),
+    "a table that is made": (
+        f"SELECT d.id, p.score INTO dbo.scored {FROM} AS p\nSELECT id, score FROM scored"
+    ),
+    "IF and blocks": (
+        "IF (SELECT COUNT(*) FROM customers) > 10 BEGIN\n"
+        f" SELECT d.id, p.score {FROM} AS p\nEND ELSE SELECT 1 AS id, 2 AS score"
+    ),
+    "GO": f"USE shop\nGO\nSET NOCOUNT ON\nGO\nSELECT d.id, p.score {FROM} AS p\nGO\n",
+}  # fmt: skip
+
+
+def test_every_form_gives_the_scores_of_onnxruntime(shop: Shop):
+    wanted = expected(shop)
+    for name, statement in FORMS.items():
+        assert found_by(shop, statement) == wanted, name
+        if name == "a table that is made":
+            shop.run("DROP TABLE scored")
+
+
+def test_models_of_bytes(shop: Shop):
+    wanted = sorted(v for v in expected(shop).values() if v is not None)
+    data = (
+        "DATA = (SELECT age, spend FROM customers WHERE age IS NOT NULL AND spend IS NOT NULL) AS d"
+    )
+    for model in (
+        "(SELECT model FROM kept_models WHERE id = 1)",
+        f"0x{WEIGHED.hex()}",
+        "@m",
+    ):
+        declared = "DECLARE @m varbinary(max), @n int = 1\nSELECT @m = model FROM kept_models\n"
+        statement = f"{declared}SELECT p.score FROM PREDICT(MODEL = {model}, {data}) AS p"
+        found = [score for (score,) in shop.scoring.sql(statement)]
+        assert sorted(found) == wanted, model
+
+
+def test_predictions_are_written(shop: Shop):
+    wanted = expected(shop)
+    shop.create("scores", None, {"id": pa.int64(), "score": pa.float64(), "note": pa.string()})
+    shop.create("rounded", None, {"id": pa.int64(), "score": pa.int64()})
+    statements = [
+        f"INSERT INTO scores (id, score) SELECT d.id, p.score {FROM} AS p",
+        f"INSERT dbo.scores SELECT d.id, p.score, 'x' + 'y' {FROM} AS p",
+        "WITH d AS (SELECT * FROM customers)"
+        " INSERT INTO scores (score, id)"
+        " SELECT p.score, d.id FROM PREDICT(MODEL = churn, DATA = d) AS p",
+    ]
+    for statement in statements:
+        done = shop.scoring.sql(statement)
+        assert done.rows_written in (ROWS, None), statement
+        assert done.columns == []
+        assert found_by(shop, "SELECT id, score FROM scores") == wanted, statement
+        shop.run("DELETE FROM scores")
+    shop.scoring.sql(f"INSERT INTO rounded SELECT d.id, p.score * 100 {FROM} AS p")
+    assert len(shop.ask("SELECT * FROM rounded")) == ROWS
+
+
+def test_nothing_is_written_by_a_statement_that_fails(shop: Shop):
+    target = shop.create("scores", None, {"id": pa.int64(), "score": pa.float64()})
+    shop.write(target, {"id": [30], "score": [0.0]})
+    with pytest.raises(sqlscore.DatabaseError, match="line 2, column 1"):
+        shop.scoring.sql(f"PRINT 'on'\nINSERT INTO scores SELECT d.id, p.score {FROM} AS p")
+    assert shop.ask("SELECT id FROM scores") == [(30,)]
+
+
+def test_the_outer_statement_runs_in_the_database(shop: Shop):
+    wanted = {k: v for k, v in expected(shop).items() if v is not None}
+    done = shop.scoring.sql(
+        f"SELECT TOP 3 d.id AS customer, p.score {FROM} WITH (score float) AS p"
+        " WHERE p.score IS NOT NULL ORDER BY p.score DESC, d.id"
+    ).to_arrow()
+    best = sorted(wanted, key=lambda k: (-wanted[k], k))[:3]
+    assert done.column("customer").to_pylist() == best
+    ((rows, mean),) = shop.scoring.sql(f"SELECT COUNT(*) AS n, AVG(p.score) AS mean {FROM} AS p")
+    assert rows == ROWS
+    assert mean == pytest.approx(sum(wanted.values()) / len(wanted), rel=1e-6)
+
+
+def test_a_result_is_read_once_and_as_what_one_likes(shop: Shop):
+    statement = f"SELECT d.id, p.score {FROM} AS p"
+    result = shop.scoring.sql(statement)
+    assert result.columns == ["id", "score"]
+    assert result.to_arrow().num_rows == ROWS
+    with pytest.raises(sqlscore.StatementError, match="read already"):
+        result.to_arrow()
+    assert len(shop.scoring.sql(statement).to_pandas()) == ROWS
+    assert len(shop.scoring.sql(statement).to_polars()) == ROWS
+    with shop.scoring.sql(statement) as left:
+        next(left.to_batches())
+    assert "read already" in repr(left)
+
+
+def test_a_transaction_of_the_caller_is_joined(shop: Shop):
+    statement = f"SELECT d.id, p.score {FROM} AS p"
+    with pytest.raises(ZeroDivisionError), shop.scoring.begin() as connection:  # noqa: PT012
+        connection.exec_driver_sql("INSERT INTO customers (id, age, spend) VALUES (5000, 1, 2)")
+        found = found_by(shop, statement)
+        assert found[5000] == asked(WEIGHED, np.array([[1.0, 2.0]]))[0, 0]
+        shop.scoring.sql(f"INSERT INTO kept_models (id) SELECT d.id + 100 {FROM} AS p")
+        assert len(list(shop.scoring.sql("SELECT id FROM kept_models"))) == ROWS + 2
+        raise ZeroDivisionError
+    assert shop.ask("SELECT COUNT(*) FROM kept_models") == [(1,)]
+    assert shop.ask("SELECT COUNT(*) FROM customers") == [(ROWS,)]
+
+
+#: T-SQL expression -> what T-SQL gives for it
+MEANINGS: dict[str, Any] = {
+    "7 / 2": 3,
+    "-7 / 2": -3,
+    "7 / 2.0": 3.5,
+    "a / 2": 3,
+    "a / b": 3.5,
+    "'x' + 'y'": "xy",
+    "name + '!'": "Ann !",
+    "'n' + CAST(a AS varchar(10))": "n7",
+    "LEN('ab  ')": 2,
+    "LEN(name)": 3,
+    "ISNULL(NULL, 3)": 3,
+    "IIF(a > 1, 'more', 'less')": "more",
+    "CASE WHEN name IS NULL THEN 1 ELSE 0 END": 0,
+    "CONVERT(float, 1) / 3": 1 / 3,
+    "CONVERT(int, '12')": 12,
+    "CAST(2.7 AS int)": 2,
+    "CAST(-2.7 AS int)": -2,
+    "CAST(b * 1.35 AS int)": 2,
+    "CAST('abcdef' AS nvarchar(3))": "abc",
+    "YEAR(CAST('2020-03-01' AS date))": 2020,
+    "DATEPART(month, CAST('2020-03-01' AS date))": 3,
+    "DATEDIFF(day, CAST('2020-01-01' AS date), CAST('2020-03-01' AS date))": 60,
+    "DATEDIFF(month, CAST('2020-01-31' AS date), CAST('2020-02-01' AS date))": 1,
+    "DATEDIFF(year, CAST('2019-12-31' AS date), CAST('2020-01-01' AS date))": 1,
+    "ROUND(2.567, 2)": 2.57,
+    "UPPER(name)": "ANN ",
+    "SUBSTRING('abcdef', 2, 3)": "bcd",
+    "N'Łódź'": "Łódź",
+    "CHARINDEX('n', name)": 2,
+    "a % 4": 3,
+    "ABS(-a)": 7,
+    "COALESCE(NULL, a)": 7,
+    "(SELECT AVG(v) FROM (SELECT 1 AS v UNION ALL SELECT 2) AS q)": 1,
+    "@whole / 2": 4,
+    "@text + name": "it's: Ann ",
+    "@real * 2": 3.0,
+}
+
+
+def test_t_sql_keeps_its_meaning(shop: Shop):
+    columns = {"id": pa.int64(), "a": pa.int64(), "b": pa.float64(), "name": pa.string()}
+    target = shop.create("meanings", None, columns)
+    shop.write(target, {"id": [1], "a": [7], "b": [2.0], "name": ["Ann "]})
+    declared = "DECLARE @whole int = 9, @text nvarchar(20) = 'it''s: ', @real float = 1.5 "
+    listed = ", ".join(f"{expression} AS c{i}" for i, expression in enumerate(MEANINGS))
+    (row,) = shop.scoring.sql(f"{declared} SELECT {listed} FROM meanings")
+    for (expression, wanted), found in zip(MEANINGS.items(), row, strict=True):
+        if isinstance(wanted, float):
+            assert float(found) == pytest.approx(wanted), expression
+        else:
+            assert (type(wanted)(found), found) == (wanted, wanted), expression
+    ordered = f"SELECT d.id {FROM} AS p ORDER BY d.age, d.id"
+    assert next(iter(shop.scoring.sql(ordered))) == (9,)  # NULL comes first
+
+
+def test_variables_and_messages(shop: Shop):
+    done = shop.scoring.sql(
+        "DECLARE @low int = 30, @n int\n"
+        "SELECT @n = COUNT(*) FROM customers WHERE id < @low\n"
+        "SET @n = @n * 2\n"
+        "PRINT 'twice: ' + CAST(@n AS varchar(10))\n"
+        "SELECT 1 AS first\n"
+        f"SELECT d.id {FROM} AS p WHERE d.id < @low ORDER BY d.id"
+    )
+    assert done.messages == ("twice: 20",)
+    assert [list(one) for one in done.earlier] == [[(1,)]]
+    assert [row[0] for row in done] == list(range(0, 30, 3))
+
+
+SCORED = "SELECT p.score FROM PREDICT(MODEL = churn, DATA = customers AS d)"
+
+#: what is wrong -> the statement, and what the message says, with its place
+BAD: dict[str, tuple[str, str]] = {
+    "unclosed": (
+        "SELECT 1\nFROM PREDICT(MODEL = churn, DATA = customers",
+        "line 2, column 6: PREDICT is not closed",
+    ),
+    "no MODEL": (
+        "SELECT * FROM PREDICT(DATA = customers) p", "line 1, column 15: PREDICT has no MODEL",
+    ),
+    "no DATA": (
+        "SELECT * FROM PREDICT(MODEL = churn) p", "line 1, column 15: PREDICT has no DATA",
+    ),
+    "another runtime": (
+        "SELECT * FROM PREDICT(MODEL = churn, DATA = customers,\n RUNTIME = TENSOR) p",
+        "line 2, column 12: RUNTIME = 'TENSOR'",
+    ),
+    "no row": (
+        "SELECT * FROM PREDICT(MODEL = (SELECT model FROM kept_models WHERE id = 2),"
+        " DATA = customers) p",
+        "line 1, column 39: MODEL = .SELECT …. gives no row",
+    ),
+    "two rows": (
+        "SELECT * FROM PREDICT(MODEL = (SELECT age FROM customers), DATA = customers) p",
+        "gives more than one row",
+    ),
+    "NULL": (
+        "SELECT * FROM PREDICT(MODEL = (SELECT age FROM customers WHERE id = 9),"
+        " DATA = customers) p",
+        "is NULL",
+    ),
+    "no model": (
+        "SELECT * FROM PREDICT(MODEL = 0xABCD, DATA = customers) p",
+        "line 1, column 15: MODEL: the model is not an ONNX model",
+    ),
+    "unknown model": (
+        "SELECT * FROM PREDICT(MODEL = chur, DATA = customers) p",
+        "line 1, column 31: .*no model 'chur'.*Did you mean 'churn'",
+    ),
+    "unknown variable": (
+        "DECLARE @model varbinary(max)\nSELECT * FROM PREDICT(MODEL = @modl, DATA = customers) p",
+        "line 2, column 31: the variable @modl is not declared.*Did you mean '@model'",
+    ),
+    "unknown table": (
+        "SELECT * FROM PREDICT(MODEL = churn, DATA = custmers) p",
+        "line 1, column 45: there is no table or view 'custmers'. Did you mean 'customers'",
+    ),
+    "unknown temporary table": (
+        "SELECT * FROM PREDICT(MODEL = churn, DATA = #c) p", "there is no temporary table '#c'",
+    ),
+    "DATA does not bind": (
+        "SELECT * FROM PREDICT(MODEL = churn, DATA = (SELECT id, age FROM customers) AS d) p",
+        "line 1, column 15: DATA does not fit the model.*'spend': no such column",
+    ),
+    "WITH does not bind": (
+        f"{SCORED} WITH (score real, other real) AS p",
+        "line 1, column 21: the WITH list asks for 'score', 'other'.*no prediction 'other'"
+        ".*It returns: 'score'",
+    ),
+    "a type that does not hold": (
+        f"{SCORED} WITH (score int) p", "line 1, column 21: a prediction does not fit",
+    ),
+    "NOT NULL": (
+        f"{SCORED} WITH (score real NOT NULL) p",
+        "line 1, column 21: the WITH list says score NOT NULL.*2 of 40 rows",
+    ),
+    "not supported": (
+        "SELECT 1\nWHILE 1 = 1 SELECT 2", "line 2, column 1: WHILE is not supported",
+    ),
+    "a transaction": ("BEGIN TRAN", "line 1, column 1: BEGIN TRAN is not supported.*db.begin"),
+    "a cursor": ("DECLARE c CURSOR FOR SELECT 1", "cursors are not supported"),
+    "text to run": ("EXEC('DROP TABLE customers')", "EXEC runs procedures by name, and no text"),
+    "TOP PERCENT": ("SELECT TOP 5 PERCENT id FROM customers", "line 1, column 1: TOP … PERCENT"),
+    "OUTPUT": (
+        "INSERT INTO customers (id) OUTPUT inserted.id VALUES (1)", "OUTPUT is not supported",
+    ),
+    "nothing": ("-- a comment", "there is no statement"),
+}  # fmt: skip
+
+
+def test_bad_input_says_what_and_where(shop: Shop):
+    for name, (statement, message) in BAD.items():
+        with pytest.raises(sqlscore.StatementError) as raised:
+            shop.scoring.sql(statement).to_arrow()
+        assert re.search(message, str(raised.value), re.DOTALL), (name, str(raised.value))
