@@ -56,6 +56,11 @@ class StatementError(SqlscoreError):
         self.line = line  #: in the whole text, from 1; None where no place is to blame
         self.column = column
 
+    def at(self, line: int | None, column: int | None) -> StatementError:
+        """This error with a place that its message names already."""
+        self.line, self.column = line, column
+        return self
+
 
 class DatabaseError(SqlscoreError):
     """The database refused, or cannot keep the promise that was asked of it."""

@@ -101,8 +101,10 @@ def kept_columns(
     """
     alias = data_alias(predict).casefold()
     inside = {id(node) for node in predict.walk()}
+    holders = (exp.Select, exp.Merge, exp.Update, exp.Delete)
+    holder = predict.find_ancestor(*holders) or statement
     names: set[str] = set()
-    for node in statement.walk():
+    for node in holder.walk():
         if id(node) in inside or _is_count(node):
             continue
         if isinstance(node, exp.Star) and not isinstance(node.parent, exp.Column | exp.Count):

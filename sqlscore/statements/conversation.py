@@ -56,7 +56,7 @@ class Conversation:
         A table that is not there is left out where the statement makes it, else it is a
         `StatementError` that names the nearest ones.
         """
-        made = _made_by(tree)
+        missing = _may_be_missing(tree)
         found: dict[Key, Relation] = {}
         for table in tables(tree):
             key = key_of(table)
@@ -65,7 +65,7 @@ class Conversation:
             relation = self._relation(table)
             if relation is not None:
                 found[key] = relation
-            elif table is not made:
+            elif not any(table is other for other in missing):
                 raise self._no_table(table, text)
         return found
 
@@ -207,15 +207,15 @@ class Conversation:
 _KINDS = {"#": "temporary table", "@": "table variable"}
 
 
-def _made_by(tree: exp.Expression) -> exp.Table | None:
-    """The table that a statement makes, or drops where it is there."""
-    into = tree.args.get("into") if isinstance(tree, exp.Select) else None
-    if into is not None:
-        made: exp.Table | None = into.this
-        return made
-    if isinstance(tree, exp.Create) and tree.args.get("kind") == "TABLE":
-        return tree.find(exp.Table)
-    return None
+def _may_be_missing(tree: exp.Expression) -> list[exp.Table]:
+    """The tables that a statement makes, or drops where they are there."""
+    if isinstance(tree, exp.Select) and tree.args.get("into") is not None:
+        return [tree.args["into"].this]
+    if isinstance(tree, exp.Create) and tree.args.get("kind") in ("TABLE", "VIEW"):
+        return [table for table in [tree.find(exp.Table)] if table is not None]
+    if isinstance(tree, exp.Drop) and tree.args.get("exists"):
+        return list(tree.args.get("tables") or [])
+    return []
 
 
 def place_of(node: exp.Expr, text: str) -> dict[str, int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from sqlscore.errors import DatabaseError, StatementError
+from sqlscore.errors import DatabaseError, StatementError, nearest
+from sqlscore.predict.grammar import predicts
 from sqlscore.predict.statements import (
     Assign,
     Batch,
@@ -23,18 +25,24 @@ from sqlscore.predict.statements import (
     Statement,
     Use,
 )
+from sqlscore.statements import writing
+from sqlscore.statements.calls import arguments, create_view
 from sqlscore.statements.queries import Queries
 from sqlscore.statements.results import Result, held
+from sqlscore.statements.routines import PROCEDURE, VIEW, Routines, check_names
 from sqlscore.statements.variables import Variables, is_binary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
 
     from sqlscore.predict.statements import Variable
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
+
+
+_DEEPEST = 32  #: procedures in procedures, as in T-SQL
 
 
 class _Returned(Exception):
@@ -46,7 +54,9 @@ class Interpreter:
 
     def __init__(self, conversation: Conversation, models: Models, text: str) -> None:
         self._on, self._text = conversation, text
-        self._queries = Queries(conversation, models)
+        self._routines = Routines(conversation)
+        self._queries = Queries(conversation, models, self._routines)
+        self._depth = 0  #: of procedures that run
         self._variables = Variables(conversation.engine, conversation.product)
         self.results: list[Result] = []  #: the last one runs when it is read, if it ends the script
         self.messages: list[str] = []
@@ -179,9 +189,87 @@ class Interpreter:
     def _return(self, _: Return, __: bool) -> None:
         raise _Returned
 
-    def _refuse(self, statement: Statement, _: bool) -> None:
-        what = {CreateView: "CREATE VIEW", CreateProcedure: "CREATE PROCEDURE", Execute: "EXEC"}
-        raise StatementError(f"{what[type(statement)]} is not supported here")
+    def _view(self, statement: CreateView, _: bool) -> None:
+        """A view without PREDICT is the database's own; one with it is kept here, for now."""
+        whole = self._routines.with_views(statement.query.copy())
+        if not predicts(whole):
+            self._queries.run(create_view(statement), self._text, self._variables)
+            return
+        check_names(statement)
+        self._routines.keep(VIEW, statement.name, statement.text, replace=statement.replace)
+        self.messages.append(
+            f"view {statement.name.name}: kept by sqlscore, since its model runs outside the "
+            "database. Statements that run through sqlscore see it"
+        )
+
+    def _procedure(self, statement: CreateProcedure, _: bool) -> None:
+        self._routines.keep(PROCEDURE, statement.name, statement.text, replace=statement.replace)
+        self.messages.append(
+            f"procedure {statement.name.name}: kept by sqlscore. EXEC through sqlscore runs it"
+        )
+
+    def _execute(self, statement: Execute, last: bool) -> None:
+        made = self._routines.procedure(statement.procedure)
+        if made is None:
+            name, known = statement.procedure.name, self._routines.names(PROCEDURE)
+            raise StatementError(
+                f"there is no procedure {name!r}.{nearest(name, known)} CREATE PROCEDURE through "
+                "sqlscore makes one"
+            )
+        if self._depth == _DEEPEST:
+            raise StatementError(f"procedures call each other more than {_DEEPEST} deep")
+        variables = self._called(made, statement)
+        before = len(self.results)
+        with self._inside(made, variables):
+            self._all(made.statements, last=last and statement.into is None)
+        if statement.into is not None:
+            rows = self.results[before:]
+            del self.results[before:]
+            self._insert(statement, rows)
+
+    def _called(self, made: CreateProcedure, statement: Execute) -> Variables:
+        """The parameters of a call: its arguments in their types, the defaults for the rest."""
+        variables = Variables(self._on.engine, self._on.product)
+        given = arguments(made, statement)
+        for parameter in made.parameters:
+            assert parameter.type is not None
+            value = given.get(parameter.name.casefold(), parameter.value)
+            if value is None:
+                raise StatementError(
+                    f"the procedure {made.name.name!r} needs @{parameter.name}, which EXEC does "
+                    "not give"
+                )
+            variables.declare(parameter.name, parameter.type)
+            typed = value if is_binary(parameter.type) else exp.Cast(this=value, to=parameter.type)
+            row = self._last(exp.select(exp.alias_(typed.copy(), "c0")))
+            variables.assign(parameter.name, row[0] if row else None)
+        return variables
+
+    @contextmanager
+    def _inside(self, made: CreateProcedure, variables: Variables) -> Iterator[None]:
+        """Run with a procedure's own text and variables; its errors say whose lines they name."""
+        outer = self._text, self._variables
+        self._text, self._variables = made.text, variables
+        self._depth += 1
+        try:
+            yield
+        except _Returned:
+            pass
+        except StatementError as error:
+            said = f"in the procedure {made.name.name}: {error}"
+            raise StatementError(said).at(error.line, error.column) from error
+        finally:
+            self._depth -= 1
+            self._text, self._variables = outer
+
+    def _insert(self, statement: Execute, results: Sequence[Result]) -> None:
+        """INSERT … EXEC: the rows of the procedure's SELECTs into a table."""
+        assert statement.into is not None
+        self.rows_written = 0
+        for result in results:
+            rows = result.to_arrow()
+            self.rows_written += writing.insert(self._on, statement.into, rows, self._text)
+        self._variables.row_count = self.rows_written
 
     def _nothing(self, _: Option, __: bool) -> None:
         """An option that changes no row."""
@@ -197,5 +285,7 @@ _RUN: dict[type[Statement], Callable[[Interpreter, Any, bool], None]] = {
     Use: Interpreter._use,
     Return: Interpreter._return,
     Option: Interpreter._nothing,
-    **dict.fromkeys((CreateView, CreateProcedure, Execute), Interpreter._refuse),
+    CreateView: Interpreter._view,
+    CreateProcedure: Interpreter._procedure,
+    Execute: Interpreter._execute,
 }

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from sqlscore.errors import StatementError, nearest
 from sqlscore.plan import Limits, Passing, Plan, plan, projection
 from sqlscore.predict.grammar import Predict, predicts
 from sqlscore.predict.scope import table_name
 from sqlscore.statements import data, made, reading, staging, writing
 from sqlscore.statements.conversation import place_of
+from sqlscore.statements.routines import PROCEDURE, VIEW
 
 if TYPE_CHECKING:
     from sqlscore.model import Model
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
     from sqlscore.statements.results import Result
+    from sqlscore.statements.routines import Routines
     from sqlscore.statements.variables import Variables
 
 
@@ -43,12 +46,15 @@ class Ready:
 class Queries:
     """Runs statements in one conversation."""
 
-    def __init__(self, conversation: Conversation, models: Models) -> None:
-        self._on, self._models = conversation, models
+    def __init__(self, conversation: Conversation, models: Models, routines: Routines) -> None:
+        self._on, self._models, self._routines = conversation, models, routines
 
     def run(self, tree: exp.Expression, text: str, variables: Variables) -> Result | int:
         """A result for a query, which runs when it is read; for all else the rows written."""
-        tree = data.normalised(variables.put_into(tree.copy(), text))
+        if isinstance(tree, exp.Drop) and self._dropped(tree):
+            return -1
+        tree = self._routines.with_views(variables.put_into(tree.copy(), text))
+        tree = data.normalised(tree)
         found = predicts(tree)
         if len(found) == 1:
             ready = self.ready(found[0], tree, text, variables)
@@ -113,6 +119,19 @@ class Queries:
         if table_name(into).startswith("#"):
             self._on.keep_temporary(target.table.name)
         return count
+
+    def _dropped(self, tree: exp.Drop) -> bool:
+        """Forget the kept views and procedures that a DROP names; True where all of them were."""
+        kind = str(tree.args.get("kind")).casefold()
+        names = list(tree.args.get("tables") or []) if kind in (VIEW, PROCEDURE) else []
+        kept = [name for name in names if self._routines.find(kind, name) is not None]
+        for name in kept:
+            self._routines.drop(kind, name)
+        missing = [name for name in names if not any(name is other for other in kept)]
+        if kind == PROCEDURE and missing and not tree.args.get("exists"):
+            near = nearest(missing[0].name, self._routines.names(kind))
+            raise StatementError(f"there is no procedure {missing[0].name!r}.{near}")
+        return bool(names) and (kind == PROCEDURE or not missing)
 
     def _remember(self, tree: exp.Expression) -> None:
         """Temporary tables that a statement made or dropped."""

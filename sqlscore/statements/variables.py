@@ -96,7 +96,7 @@ class Variables:
         )
 
     def _system(self, parameter: exp.Parameter, text: str) -> exp.Expr:
-        name = parameter.name.upper()
+        name = parameter.this.name.upper()
         if name == "ROWCOUNT":
             return exp.Literal.number(self.row_count)
         raise StatementError(f"@@{name} is not supported here", **place_of(parameter, text))

@@ -54,7 +54,7 @@ def stream(
     """Write the rows; how many. None where the target's types need the database's own casts."""
     wanted = _wanted(on, passing)
     if isinstance(tree, exp.Insert):
-        target = _existing(on, tree, len(passing), text)
+        target = _existing(on, tree.this, len(passing), text)
         if not all(map(_takes, target.columns, wanted)):
             return None
         return _written(on, ready, passing, target, text, make=None)
@@ -64,6 +64,17 @@ def stream(
     if table_name(table).startswith("#"):
         on.keep_temporary(on.spelled(table_name(table)))
     return count
+
+
+def insert(on: Conversation, into: exp.Expression, rows: pa.Table, text: str) -> int:
+    """Write rows that are in memory into a table, by the order of the columns; how many."""
+    target = _existing(on, into, rows.num_columns, text)
+    names = [column.name for column in target.columns]
+    batches = rows.rename_columns(names).to_batches()
+    with on.transaction(), on.product.unit(on.engine, on.connection) as unit:
+        written = unit.write(target, batches, Write.INSERT)
+        unit.commit()
+    return written
 
 
 def _wanted(on: Conversation, passing: Sequence[Passing]) -> list[Column]:
@@ -77,11 +88,11 @@ def _wanted(on: Conversation, passing: Sequence[Passing]) -> list[Column]:
     return [made.declared(on, column) for column in columns]
 
 
-def _existing(on: Conversation, tree: exp.Insert, count: int, text: str) -> Target:
+def _existing(on: Conversation, into: exp.Expression, count: int, text: str) -> Target:
     """The target of an INSERT, with the columns that it writes, in the statement's order."""
-    table, named = tree.this, None
-    if isinstance(table, exp.Schema):
-        table, named = table.this, table.expressions
+    table = into.this if isinstance(into, exp.Schema) else into
+    assert isinstance(table, exp.Table)
+    named = into.expressions if isinstance(into, exp.Schema) else None
     relation = on.relations(exp.Select(from_=exp.From(this=table.copy())), text)[key_of(table)]
     columns = relation.columns
     if named is not None:
@@ -95,8 +106,8 @@ def _existing(on: Conversation, tree: exp.Insert, count: int, text: str) -> Targ
             f"INSERT writes {len(columns)} columns of {relation.name!r}, and the SELECT gives "
             f"{count}. Name the columns: INSERT INTO {relation.name} (…)"
         )
-    table = sa.Table(relation.name, sa.MetaData(), schema=relation.schema)
-    return Target(table=table, columns=columns, key=())
+    there = sa.Table(relation.name, sa.MetaData(), schema=relation.schema)
+    return Target(table=there, columns=columns, key=())
 
 
 def _takes(there: Column, given: Column) -> bool:

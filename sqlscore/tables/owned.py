@@ -58,6 +58,7 @@ class Tables:
     ranges: sa.Table  #: the key ranges of a run; `done_at` is the mark
     leases: sa.Table  #: who may write a target now
     watermarks: sa.Table  #: how far an incremental job got
+    routines: sa.Table  #: views and procedures over PREDICT, which no database could keep
 
 
 @cache
@@ -157,5 +158,13 @@ def owned(*, schemas: bool, schema: str = "sqlscore") -> Tables:
             column("high", _text()),  # JSON: the largest watermark that is scored
             column("run", _name(32)),
             column("updated_at", _time()),
+        ),
+        routines=table(
+            "routines",
+            key("kind", _name(16)),  # view, procedure
+            key("name", _name()),  # in lower case; with its schema, unless that is dbo
+            column("text", _text()),  # the statement that created it
+            column("created_at", _time()),
+            since=2,
         ),
     )

@@ -29,6 +29,7 @@ RIGHTS: dict[str, dict[str, tuple[str, ...]]] = {
         "ranges": _GROW,
         "leases": _ALL,
         "watermarks": _ALL,
+        "routines": _READ,
     },
     "models": {  # adds and removes models, and moves aliases
         "layout": ("SELECT", "UPDATE"),  # writers of models take turns by its row
@@ -36,6 +37,7 @@ RIGHTS: dict[str, dict[str, tuple[str, ...]]] = {
         "model_parts": _ALL,
         "aliases": _ALL,
         "alias_changes": ("SELECT", "INSERT"),
+        "routines": _ALL,
     },
     "reader": {  # looks at runs, and sees no row that was scored
         "layout": _READ,

@@ -1,0 +1,159 @@
+"""Views and procedures over PREDICT that no database could keep: kept in a table of our own.
+
+Their text is kept as it was written, and read again when it is needed. Every statement that runs
+here sees them; a client of the database's own does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlglot import exp
+
+from sqlscore import tables
+from sqlscore.errors import StatementError
+from sqlscore.predict import script
+from sqlscore.predict.scope import cte_of
+from sqlscore.predict.statements import CreateProcedure, CreateView
+
+if TYPE_CHECKING:
+    from sqlscore.statements.conversation import Conversation
+
+VIEW, PROCEDURE = "view", "procedure"
+_DEEPEST = 32  #: views in views, procedures in procedures: as in T-SQL
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Routine:
+    """A view or a procedure, as it was created."""
+
+    kind: str
+    name: str
+    text: str
+
+
+class Routines:
+    """The views and procedures of one database, as one conversation sees them."""
+
+    def __init__(self, on: Conversation) -> None:
+        self._on = on
+        self._known: dict[tuple[str, str], Routine] | None = None
+
+    def find(self, kind: str, name: exp.Table) -> Routine | None:
+        """The routine of that name; None where there is none."""
+        return self._all().get((kind, _folded(name)))
+
+    def names(self, kind: str) -> list[str]:
+        """The names of all routines of a kind."""
+        return [name for of, name in self._all() if of == kind]
+
+    def _all(self) -> dict[tuple[str, str], Routine]:
+        if self._known is None:
+            self._known = {}
+            owned = self._owned()
+            if owned is not None:
+                for kind, name, text in self._rows(owned):
+                    self._known[kind, name] = Routine(kind=kind, name=name, text=text)
+        return self._known
+
+    def _owned(self) -> tables.Tables | None:
+        on = self._on
+        owned = tables.owned_by(on.engine, schemas=on.product.schemas)
+        there = sa.inspect(on.connection).has_table(owned.routines.name, owned.routines.schema)
+        return owned if there else None
+
+    def _rows(self, owned: tables.Tables) -> list[tuple[str, str, str]]:
+        columns = owned.routines.c
+        with self._on.told("looking for views and procedures"):
+            found = self._on.connection.execute(sa.select(columns.kind, columns.name, columns.text))
+            return [(kind, name, text) for kind, name, text in found]
+
+    def keep(self, kind: str, name: exp.Table, text: str, *, replace: bool) -> None:
+        """Keep a routine; `StatementError` where there is one and it is not to be replaced."""
+        folded = _folded(name)
+        if (kind, folded) in self._all() and not replace:
+            raise StatementError(
+                f"there is a {kind} {name.name!r} already. Write CREATE OR ALTER {kind.upper()}, "
+                f"or DROP {kind.upper()} {name.name} first"
+            )
+        if self._owned() is None:
+            tables.ensure(self._on.engine, schemas=self._on.product.schemas)
+        owned = tables.owned_by(self._on.engine, schemas=self._on.product.schemas)
+        values = {"kind": kind, "name": folded, "text": text, "created_at": tables.now()}
+        with self._on.transaction(), self._on.told(f"keeping the {kind}"):
+            self._delete(owned, kind, folded)
+            self._on.connection.execute(owned.routines.insert(), values)
+        self._known = None
+
+    def drop(self, kind: str, name: exp.Table) -> None:
+        """Forget a routine that is there."""
+        owned = tables.owned_by(self._on.engine, schemas=self._on.product.schemas)
+        with self._on.transaction(), self._on.told(f"dropping the {kind}"):
+            self._delete(owned, kind, _folded(name))
+        self._known = None
+
+    def _delete(self, owned: tables.Tables, kind: str, folded: str) -> None:
+        columns = owned.routines.c
+        same = (columns.kind == kind) & (columns.name == folded)
+        self._on.connection.execute(owned.routines.delete().where(same))
+
+    def procedure(self, name: exp.Table) -> CreateProcedure | None:
+        """A kept procedure, read again; its places are those of its own text."""
+        found = self.find(PROCEDURE, name)
+        made = None if found is None else script.read(found.text)[0].statements[0]
+        return made if isinstance(made, CreateProcedure) else None
+
+    def with_views(self, tree: exp.Expression, depth: int = 0) -> exp.Expression:
+        """The tree with the queries of kept views in place of their names."""
+        held = exp.Paren(this=tree)
+        for table in list(tree.find_all(exp.Table)):
+            if cte_of(table) is not None or not isinstance(table.this, exp.Identifier):
+                continue
+            found = self.find(VIEW, table)
+            if found is None or isinstance(table.parent, exp.Drop | exp.Insert):
+                continue
+            if depth == _DEEPEST:
+                raise StatementError(f"the view {table.name!r} names itself, or goes too deep")
+            table.replace(self._query(found, table, depth))
+        whole: exp.Expression = held.this
+        return whole
+
+    def _query(self, found: Routine, table: exp.Table, depth: int) -> exp.Subquery:
+        made = script.read(found.text)[0].statements[0]
+        assert isinstance(made, CreateView)
+        query = self.with_views(_named(made), depth + 1)
+        alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name))
+        return exp.Subquery(this=query, alias=alias, joins=table.args.get("joins"))
+
+
+def _named(view: CreateView) -> exp.Expression:
+    """The query of a view, with the names that the view gives its columns."""
+    query = view.query.copy()
+    if not view.columns or not isinstance(query, exp.Query):
+        return query
+    named = [
+        exp.alias_(one.unalias(), name, quoted=True)
+        for one, name in zip(query.selects, view.columns, strict=True)
+    ]
+    select = query.find(exp.Select)
+    assert select is not None
+    select.set("expressions", named)
+    return query
+
+
+def check_names(view: CreateView) -> None:
+    """`StatementError` where a view names its columns, and not as many as its SELECT has."""
+    query = view.query
+    if not view.columns or not isinstance(query, exp.Query):
+        return
+    if any(one.is_star for one in query.selects) or len(query.selects) != len(view.columns):
+        raise StatementError(
+            f"the view names {len(view.columns)} columns: its SELECT must name as many, one by one"
+        )
+
+
+def _folded(name: exp.Table) -> str:
+    schema = name.db.casefold()
+    return f"{schema}.{name.name.casefold()}" if schema not in ("", "dbo") else name.name.casefold()
