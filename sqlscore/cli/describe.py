@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.cli import present
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
     from sqlscore.database import Bound
     from sqlscore.jobs.records import Run
+    from sqlscore.prove.examples import Examples
     from sqlscore.registry.versions import Version
     from sqlscore.signature import Signature
 
@@ -18,15 +20,20 @@ if TYPE_CHECKING:
 _COUNTED = {"nulls": "NULL", "nans": "NaN", "infinities": "±inf", "overflows": "past float range"}
 
 
-def version_record(version: Version, aliases: Mapping[str, int]) -> dict[str, Any]:
-    """A version as a JSON object."""
+def version_record(
+    version: Version, aliases: Mapping[str, int], examples: Examples | None = None
+) -> dict[str, Any]:
+    """A version as a JSON object; of its examples all but the rows."""
     return {
         **present.plain(version),
+        "examples": None if examples is None else json.loads(examples.summary_json()),
         "aliases": [alias for alias, number in aliases.items() if number == version.version],
     }
 
 
-def version_fields(version: Version, aliases: Mapping[str, int]) -> dict[str, object]:
+def version_fields(
+    version: Version, aliases: Mapping[str, int], examples: Examples | None = None
+) -> dict[str, object]:
     """A version as names and values."""
     proof = version.proof
     runs = f"row by row: {proof.reason}" if proof.rowwise else "in batches"
@@ -37,10 +44,18 @@ def version_fields(version: Version, aliases: Mapping[str, int]) -> dict[str, ob
         "size": f"{version.size:,} bytes",
         "added": f"{present.text(version.created_at)} UTC",
         "runs": f"{runs} (proved on {proof.rows} rows, onnxruntime {proof.onnxruntime})",
+        "examples": None if examples is None else _examples(examples),
         "features=": version.features,
         "outputs=": [f"{name}={output}" for name, output in version.outputs.items()] or None,
         "drop=": version.drop or None,
     }
+
+
+def _examples(examples: Examples) -> str:
+    return (
+        f"largest difference {examples.largest} of {examples.rows:,} rows, tolerance "
+        f"{examples.tolerance:g}; {examples.kept.num_rows} kept"
+    )
 
 
 def signature_record(signature: Signature) -> dict[str, Any]:

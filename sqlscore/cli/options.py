@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from sqlscore.database import Database
 
 File = Path  #: named here, since Typer looks at the types when it runs
+Spec = Annotated[
+    str, typer.Argument(metavar="MODEL", help="churn (the newest), churn:3 or churn@production.")
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX file.")]
 
 Db = Annotated[
@@ -90,6 +94,15 @@ def pairs(values: Sequence[str] | None, option: str) -> dict[str, str]:
         quoted, after_quoted, bare, after_bare = parts.groups()
         name = quoted.replace('""', '"') if quoted is not None else bare.strip()
         found[name] = after_quoted if quoted is not None else after_bare
+    return found
+
+
+def renames(values: Sequence[str] | None) -> dict[str, str]:
+    """The pairs in values such as ``name=value``, where a name alone stands for itself."""
+    found = {}
+    for value in values or ():
+        name, equals, other = value.partition("=")
+        found[name.strip()] = other.strip() if equals else name.strip()
     return found
 
 

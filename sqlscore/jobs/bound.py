@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlscore.jobs.job import Job
     from sqlscore.products.product import Product
+    from sqlscore.prove.examples import Examples
     from sqlscore.registry.versions import Version
     from sqlscore.relations.source import Source
     from sqlscore.types import Column
@@ -33,6 +34,7 @@ class BoundModel:
     binding: Binding
     graph: bytes  #: what the session runs
     rowwise: bool
+    examples: Examples | None  #: its author's rows, which it must still predict as they do
 
 
 def bound_models(
@@ -78,6 +80,7 @@ def bound_models(
                 binding=binding,
                 graph=runnable(graph, version.proof),
                 rowwise=version.proof.rowwise,
+                examples=registry.examples(version),
             )
         )
     _check_named(job, bound)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ import pyarrow as pa
 
 from sqlscore.predictor import Counts, NullPolicy, Predictor
 from sqlscore.products import product_for
+from sqlscore.prove import runtime_version
+from sqlscore.prove.examples import hold
 from sqlscore.relations import sink
 from sqlscore.relations import source as sources
 
@@ -66,6 +69,8 @@ class Scorer:
         self._product = product
         self._stamp = tuple(stamp)
         self._names = [column.name for column in prepared.wanted.columns]
+        for model in prepared.models:
+            _hold(model, prepared.job)
         self._predictors = [_predictor(model, prepared.job) for model in prepared.models]
 
     @property
@@ -86,6 +91,16 @@ class Scorer:
             counts += predicted.counts
         columns += [pa.repeat(value, batch.num_rows) for value in self._stamp]
         return pa.RecordBatch.from_arrays(columns, names=self._names[: len(columns)]), counts
+
+
+def _hold(model: BoundModel, job: Job) -> None:
+    """Raise ModelError where a model does not give its author's predictions here."""
+    if model.examples is not None:
+        plain = dataclasses.replace(job, nulls={})
+        hold(
+            model.examples, str(model.version), model.version.sha256, provider=job.provider,
+            runtime=runtime_version(), load=lambda: _predictor(model, plain),
+        )  # fmt: skip
 
 
 def _predictor(model: BoundModel, job: Job) -> Predictor:

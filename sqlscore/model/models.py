@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlscore.errors import RegistryError
+from sqlscore.errors import RegistryError, SignatureError
+from sqlscore.graph import Graph, read
 from sqlscore.model import Model, stored
+from sqlscore.model.holdout import TOLERANCE, examined
 
 if TYPE_CHECKING:
     import os
 
     import onnx
 
+    from sqlscore.prove.examples import Difference, Examples
     from sqlscore.registry import Registry
     from sqlscore.registry.versions import Version
 
@@ -40,16 +43,52 @@ class Models(Mapping[str, Model]):
         outputs: Mapping[str, str] | None = None,
         drop: Sequence[str] = (),
         alias: str | None = None,
+        examples: Any = None,
+        expect: str | Sequence[str] | Mapping[str, str] = (),
+        tolerance: float = TOLERANCE,
     ) -> Version:
         """Keep a model as the next version of a name; see `Registry.add`.
 
         A `Model` brings the options that it was loaded with; those given here win.
+
+        examples: rows with the author's own predictions, a frame or the path of a Parquet or CSV
+            file. They are scored and compared, and up to 101 of them are kept with the version:
+            they are data, and whoever may read models can read them.
+        expect: the columns of the examples that hold predictions; column -> prediction, where the
+            names differ.
+        tolerance: how far predictions may be from those: absolute up to 1, relative beyond.
         """
         given: dict[str, Any] = {"features": features, "outputs": outputs, "drop": drop}
         if isinstance(model, Model):
             given = {option: value or model.options[option] for option, value in given.items()}
         source = model.graph if isinstance(model, Model) else model
-        return self._registry.add(name, source, alias=alias, **given)
+        if examples is None:
+            if expect:
+                raise SignatureError("expect= names columns of examples=, which are not given")
+            return self._registry.add(name, source, alias=alias, **given)
+        loaded = Model(source if isinstance(source, Graph) else read(source), **given)
+        kept = examined(loaded, examples, expect, tolerance)
+        return self._registry.add(
+            name, loaded.graph, alias=alias, proof=loaded.proof, examples=kept, **given
+        )
+
+    def examples(self, spec: str) -> Examples | None:
+        """What a version was found to give for its author's rows; None where none were given."""
+        return self._registry.examples(self._registry.get(spec))
+
+    def check(self, spec: str, *, provider: str = "cpu") -> Difference:
+        """The largest difference to the author's predictions now, on the examples that are kept.
+
+        Raises ModelError where it is past the tolerance, RegistryError where nothing is kept.
+        """
+        version = self._registry.get(spec)
+        examples = self._registry.examples(version)
+        if examples is None or not examples.kept.num_rows:
+            raise RegistryError(
+                f"no examples are kept with {version}. Add the model again with its author's rows: "
+                f"sqlscore model add {version.name} FILE --examples ROWS --expect COLUMN"
+            )
+        return examples.check(stored(self._registry, version).predictor(provider), str(version))
 
     def copy(
         self, spec: str, to: Models, *, name: str | None = None, alias: str | None = None

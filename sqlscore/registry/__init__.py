@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlscore.graph import Graph
     from sqlscore.products.product import Product
     from sqlscore.prove import Proof
+    from sqlscore.prove.examples import Examples
 
 __all__ = ["AliasChange", "Registry", "Version"]
 
@@ -51,13 +52,15 @@ class Registry:
         drop: Sequence[str] = (),
         alias: str | None = None,
         proof: Proof | None = None,
+        examples: Examples | None = None,
     ) -> Version:
         """Store a model as the next version of `name`; the version that is there, for the same.
 
         The same means: the same bytes, `features`, `outputs` and `drop`. What the model is, and
         that its rewrite agrees with it, is checked before anything is stored, unless `proof` says
-        so for this ONNX Runtime. With `alias`, the alias points to the version afterwards. Raises
-        ModelError, SignatureError, RegistryError for a name that cannot be one, DatabaseError.
+        so for this ONNX Runtime. `examples` are kept with the version, also with one that is
+        there. With `alias`, the alias points to the version afterwards. Raises ModelError,
+        SignatureError, RegistryError for a name that cannot be one, DatabaseError.
         """
         name = checked_name(name)
         alias = None if alias is None else checked_name(alias, "alias")
@@ -82,6 +85,8 @@ class Registry:
         def store(rows: ModelRows) -> Version:
             version = _same(rows.versions(name), graph.sha256, options)
             version = version or rows.add(row, graph.stored)
+            if examples is not None:
+                rows.keep_examples(version, examples)
             if alias is not None:
                 rows.point(name, alias, version.version)
             return version
@@ -105,6 +110,10 @@ class Registry:
         if found is None:
             raise unknown_model(wanted.name, ())
         return found
+
+    def examples(self, version: Version) -> Examples | None:
+        """What is kept of the author's rows with a version; None where none were given."""
+        return self._turns.read(lambda rows: rows.examples(version), f"reading {version}")
 
     def names(self) -> tuple[str, ...]:
         """The names of all models, sorted."""
@@ -174,7 +183,7 @@ class Registry:
     def copy(
         self, spec: str, to: Registry, *, name: str | None = None, alias: str | None = None
     ) -> Version:
-        """Add a version to another registry, as it is here: the same bytes, options and proof.
+        """Add a version to another registry as it is: the same bytes, options, proof, examples.
 
         It gets the next number there, under its own name or another. A proof made with another
         ONNX Runtime than this process has is made anew. The same model with the same options gives
@@ -189,6 +198,7 @@ class Registry:
             drop=version.drop,
             alias=alias,
             proof=version.proof,
+            examples=self.examples(version),
         )
 
     def remove(self, spec: str) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from sqlscore import tables
 from sqlscore.errors import RegistryError, nearest
+from sqlscore.prove.examples import Examples
 from sqlscore.registry.alias_history import note
 from sqlscore.registry.versions import Version
 
@@ -136,8 +137,30 @@ class ModelRows:
                 self.connection.execute(parts.insert(), part)
         return Version.from_row(full)
 
+    def examples(self, version: Version) -> Examples | None:
+        """What is kept of the author's rows; None where none were given."""
+        examples = self.owned.examples
+        query = sa.select(examples.c.summary, examples.c.kept).where(self._of(version))
+        row = self.connection.execute(query).one_or_none()
+        return None if row is None else Examples.stored(row.summary, row.kept)
+
+    def keep_examples(self, version: Version, examples: Examples) -> None:
+        """Keep the author's rows with a version, in the place of those that it had."""
+        table = self.owned.examples
+        self.connection.execute(table.delete().where(self._of(version)))
+        row = {
+            "name": version.name, "version": version.version,
+            "summary": examples.summary_json(), "kept": examples.kept_ipc(),
+        }  # fmt: skip
+        self.connection.execute(table.insert(), row)
+
+    def _of(self, version: Version) -> sa.ColumnElement[bool]:
+        examples = self.owned.examples
+        return (examples.c.name == version.name) & (examples.c.version == version.version)
+
     def remove(self, version: Version) -> None:
         """Take a version away, and its bytes where no other has the same; its number stays."""
+        self.connection.execute(self.owned.examples.delete().where(self._of(version)))
         models, parts = self.owned.models, self.owned.model_parts
         row = (models.c.name == version.name) & (models.c.version == version.version)
         self.connection.execute(models.update().where(row).values(removed_at=tables.now()))

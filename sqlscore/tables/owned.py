@@ -52,6 +52,7 @@ class Tables:
     layout: sa.Table  #: one row: the layout's number
     models: sa.Table  #: one row a version
     model_parts: sa.Table  #: the bytes of a model, by sha256, in parts
+    examples: sa.Table  #: what a version gave for its author's rows; some of these rows
     aliases: sa.Table  #: ``production`` of a name is this version
     alias_changes: sa.Table  #: every move of an alias: who, when, where to
     runs: sa.Table  #: one execution of a job, with all that a resume needs
@@ -99,6 +100,14 @@ def owned(*, schemas: bool, schema: str = "sqlscore") -> Tables:
             key("sha256", _name(64)),
             key("part", sa.Integer()),
             column("bytes", _bytes()),
+        ),
+        examples=table(
+            "examples",
+            key("name", _name()),
+            key("version", sa.Integer()),
+            column("summary", _text()),  # JSON: rows, tolerance, largest difference, …
+            column("kept", _bytes()),  # features and expected predictions, an Arrow IPC stream
+            since=2,
         ),
         aliases=table(
             "aliases",

@@ -24,6 +24,7 @@ RIGHTS: dict[str, dict[str, tuple[str, ...]]] = {
         "layout": _READ,
         "models": _READ,
         "model_parts": _READ,
+        "examples": _READ,
         "aliases": _READ,
         "runs": _GROW,
         "ranges": _GROW,
@@ -35,6 +36,7 @@ RIGHTS: dict[str, dict[str, tuple[str, ...]]] = {
         "layout": ("SELECT", "UPDATE"),  # writers of models take turns by its row
         "models": _GROW,
         "model_parts": _ALL,
+        "examples": _ALL,
         "aliases": _ALL,
         "alias_changes": ("SELECT", "INSERT"),
         "routines": _ALL,

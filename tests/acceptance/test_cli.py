@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -334,6 +336,43 @@ def test_a_model_comes_out_as_it_went_in(kept: Callable[..., Ended], tmp_path: P
     assert over.code == 2
     assert "--force" in over.err
     assert kept("model", "export", "penguins", "-o", "out.onnx", "--force").code == 0
+
+
+def test_an_alias_has_a_history_and_goes_back(kept: Callable[..., Ended]) -> None:
+    assert kept("model", "add", "penguins", penguins.MODEL, "--output", "species=guess").code == 0
+    assert kept("model", "alias", "penguins", "production", 2).code == 0
+    back = kept("model", "alias", "penguins", "production", "--rollback")
+    assert back.out == "penguins@production points to penguins:1.\n"
+    changes = kept("model", "alias", "penguins", "production", "--history", "--json").document
+    assert [change["version"] for change in changes] == [1, 2, 1]
+    shown = kept("model", "alias", "penguins", "production", "--history").out
+    assert f"@{socket.gethostname()}" in shown
+    assert kept("model", "alias", "penguins", "production", 2, "--history").code == 2
+    copied = kept("model", "copy", "penguins:2", "--to-db", "sqlite:///other.db", "--name", "p")
+    assert copied.out.startswith("p:1 in sqlite:///other.db is penguins:2: sha256 ")
+
+
+def test_a_model_is_held_to_its_authors_predictions(
+    kept: Callable[..., Ended], tmp_path: Path
+) -> None:
+    rows = penguins.rows()
+    expected = reference(rows)
+    theirs = [expected.get(i, (None, None)) for i in rows["id"].to_pylist()]
+    rows = rows.append_column("guess", pa.array([guess for guess, _ in theirs]))
+    adelie = [None if p is None else float(p[0]) for _, p in theirs]
+    rows = rows.append_column("adelie", pa.array(adelie))
+    pacsv.write_csv(rows, tmp_path / "holdout.csv")
+    adding = ("model", "add", "penguins", penguins.MODEL, "--examples", "holdout.csv")
+    both = ("--expect", "guess", "--expect", "adelie=probability_Adelie")
+    shown = kept(*adding, *both)
+    assert re.search(r"examples +largest difference .*of 344 rows, tolerance 1e-05; 100", shown.out)
+    assert "at most" in kept("model", "check", "penguins@production").out
+    rows = rows.set_column(rows.num_columns - 2, "guess", pa.array(["Gentoo"] * 344))
+    pq.write_table(rows, tmp_path / "wrong.parquet")
+    wrong = kept(*adding[:-1], "wrong.parquet", "--expect", "guess")
+    assert wrong.code == 3
+    assert "the largest difference is inf (guess, row 1)" in wrong.err
+    assert kept(*adding).code == 2
 
 
 def test_registry_errors_name_what_there_is(kept: Callable[..., Ended]) -> None:
