@@ -49,6 +49,12 @@ def mariadb(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database
 
 
 @pytest.fixture
+def mssql(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A fresh database of the SQL Server endpoint, over Microsoft's ODBC driver."""
+    yield from _open("mssql", request, tmp_path)
+
+
+@pytest.fixture
 def sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A fresh SQLite file."""
     yield from _open("sqlite", request, tmp_path)
@@ -136,9 +142,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[SHARED].remove()
 
 
+#: the modules whose tests run on the endpoint of SQL Server too, unless `--database mssql` asks
+#: for all: the endpoint takes rows one by one
+ON_THE_ENDPOINT = {
+    "test_product", "test_product_catalogue", "test_product_reading", "test_modes", "test_registry",
+}  # fmt: skip
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" in metafunc.fixturenames:
-        metafunc.parametrize("database", _chosen(metafunc.config), indirect=True)
+        names = _chosen(metafunc.config)
+        module = metafunc.module.__name__.rpartition(".")[2]
+        if module not in ON_THE_ENDPOINT and not metafunc.config.getoption("--database"):
+            names = tuple(name for name in names if name != "mssql")
+        metafunc.parametrize("database", names, indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

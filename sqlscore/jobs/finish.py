@@ -93,8 +93,8 @@ def _swap(work: Work, held: Lease, run: str, staged: sa.Table, target: sa.Table)
 
 
 _TRIES = 10  #: to get the lock that a swap needs, from those who read the old table
-#: codes of a lock that was not to be had in time: SQLSTATE, MariaDB's number
-_LOCKED = {"55P03", "1205"}
+#: codes of a lock that was not to be had in time: SQLSTATE, MariaDB's number, SQL Server's
+_LOCKED = {"55P03", "1205", "1222"}
 
 
 def _waiting(swap: Callable[[], None]) -> None:

@@ -147,8 +147,15 @@ def _overlap(*databases: tuple[Product, sa.Engine]) -> bridge.Overlap:
     return bridge.Overlap.NOTHING
 
 
-#: codes of a key that is there already: SQLSTATE, MariaDB's number, SQLite's names
-_DUPLICATE = {"23505", "1062", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"}
+#: codes of a key that is there already: SQLSTATE, MariaDB's number, SQL Server's, SQLite's
+_DUPLICATE = {
+    "23505",
+    "1062",
+    "2627",
+    "2601",
+    "SQLITE_CONSTRAINT_PRIMARYKEY",
+    "SQLITE_CONSTRAINT_UNIQUE",
+}
 
 
 @contextmanager

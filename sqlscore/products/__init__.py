@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlscore.errors import DatabaseError, MissingExtra
 from sqlscore.products import generic
 from sqlscore.products.duckdb import DUCKDB
+from sqlscore.products.mssql import MSSQL
 from sqlscore.products.mysql import MYSQL
 from sqlscore.products.postgres import POSTGRES
 from sqlscore.products.sqlite import SQLITE
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 #: SQLAlchemy's name of a dialect -> product
 PRODUCTS: dict[str, Product] = {
     "duckdb": DUCKDB,
+    "mssql": MSSQL,
     "mysql": MYSQL,
     "mariadb": MYSQL,
     "postgresql": POSTGRES,
@@ -29,7 +31,10 @@ PRODUCTS: dict[str, Product] = {
 }
 
 #: dialect -> the extra that brings its driver
-_EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql", "duckdb": "duckdb"}
+_EXTRAS = {
+    "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql", "duckdb": "duckdb",
+    "mssql": "mssql",
+}  # fmt: skip
 
 
 def product_for(engine: Engine) -> Product:
@@ -55,7 +60,8 @@ def engine_for(url: str | sa.URL) -> Engine:
     except sa.exc.NoSuchModuleError as error:
         raise DatabaseError(
             f"no database product {name!r} is known here. A URL begins like postgresql://, "
-            "mysql://, sqlite:/// or duckdb:///; others need their SQLAlchemy dialect installed"
+            "mysql://, mssql://, sqlite:/// or duckdb:///; others need their SQLAlchemy dialect "
+            "installed"
         ) from error
     except ImportError as error:
         if name not in _EXTRAS:

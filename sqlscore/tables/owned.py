@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects import mssql, mysql
 
 SINCE = "since"  #: where a table's or a column's `info` holds the layout that it came in
 
 _BINARY = {"charset": "utf8mb4", "collation": "utf8mb4_bin"}
+_MSSQL_BINARY = "Latin1_General_100_BIN2"
+TextType = TypeVar("TextType", sa.String, sa.Text)
 _INNODB: dict[str, Any] = {
     f"{dialect}_{option}": value
     for dialect in ("mysql", "mariadb")
@@ -24,15 +26,23 @@ _INNODB: dict[str, Any] = {
 
 def _name(length: int = 190) -> sa.String:
     """A short text that tells upper from lower case on every product, and can be a key."""
-    return sa.String(length).with_variant(mysql.VARCHAR(length, **_BINARY), "mysql", "mariadb")
+    return _text_type(sa.String(length), mysql.VARCHAR(length, **_BINARY), length)
 
 
 def _text() -> sa.Text:
-    return sa.Text().with_variant(mysql.LONGTEXT(**_BINARY), "mysql", "mariadb")
+    return _text_type(sa.Text(), mysql.LONGTEXT(**_BINARY), None)
+
+
+def _text_type(plain: TextType, in_mysql: sa.types.TypeEngine[str], length: int | None) -> TextType:
+    """Of no code page, and compared byte by byte, where a database's own collation would not."""
+    made = plain.with_variant(in_mysql, "mysql", "mariadb")
+    return made.with_variant(mssql.NVARCHAR(length, collation=_MSSQL_BINARY), "mssql")
 
 
 def _time() -> sa.DateTime:
-    return sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    made = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    precise: Any = mssql.DATETIME2  # it carries no types
+    return made.with_variant(precise(6), "mssql")
 
 
 def _bytes() -> sa.LargeBinary:

@@ -27,10 +27,16 @@ _ROW_CONTENTS = (
     re.compile(r"(?<=value )\".*\"(?= is out of range)"),  # PostgreSQL
     re.compile(r"(?<=key )\".*\"(?= violates)"),  # DuckDB: duplicate key
     re.compile(r"(?<=string )['\"].*['\"](?= to )"),  # DuckDB: conversion
+    re.compile(r"(?<=key value is )\(.*\)"),  # SQL Server: duplicate key
+    re.compile(r"(?<=Truncated value: )'.*'"),  # SQL Server: too long
+    re.compile(r"(?<=value )'.*'(?= to data type)"),  # SQL Server: conversion
     re.compile(r"(?<=value )[-+.\w]+(?= (?:can't be cast|is out of range))"),  # DuckDB: conversion
 )
-#: codes that say "you may not": SQLSTATE, MariaDB's numbers for a database, a table, a column
-_NO_RIGHT = {"42501", "1044", "1142", "1143"}
+#: what pyodbc says: SQLSTATE, who speaks, the words, the server's number, the function of ODBC
+_ODBC = re.compile(r"^\[\w{5}\] (?:\[[^]]*\])*(.*?) \((\d+)\) \(SQL\w+\)", re.DOTALL)
+#: codes that say "you may not": SQLSTATE, MariaDB's numbers for a database, a table, a column, SQL
+#: Server's for an object, a column, and a statement
+_NO_RIGHT = {"42501", "1044", "1142", "1143", "229", "230", "262"}
 _DENIED = re.compile(r"^([A-Z][A-Z ]*) command denied")  # MariaDB: the right itself
 _COPIED = re.compile(r"^COPY .*, line \d+, column ([^:\n]+)", re.MULTILINE)
 
@@ -78,7 +84,10 @@ def translated(doing: str, *kinds: type[BaseException], url: URL | None = None) 
 
 
 def _code(error: BaseException) -> str | None:
-    """MySQL's number, SQLSTATE, or SQLite's name of an error; None where there is none."""
+    """MySQL's or SQL Server's number, SQLSTATE, or SQLite's name of an error; None without one."""
+    told = _odbc(error)
+    if told is not None:
+        return told[2] if told[2] != "0" else str(error.args[0])
     first = error.args[0] if error.args else None
     if isinstance(first, int):  # before its SQLSTATE, which is HY000 for a lock timeout and most
         return str(first)
@@ -87,6 +96,12 @@ def _code(error: BaseException) -> str | None:
         if isinstance(value, str):
             return value
     return None
+
+
+def _odbc(error: BaseException) -> re.Match[str] | None:
+    """What an error of pyodbc says: the words, and the server's number; 0 for a driver's own."""
+    words = error.args[1] if len(error.args) == 2 else None
+    return _ODBC.match(words) if isinstance(words, str) else None
 
 
 def _column(error: BaseException) -> str | None:
@@ -99,6 +114,9 @@ def _column(error: BaseException) -> str | None:
 
 def _words(error: BaseException) -> str:
     """The first line of a driver's message, without the values that it quotes."""
+    told = _odbc(error)
+    if told is not None:
+        return without_contents(told[1].strip().splitlines()[0])
     texts = [str(a) for a in error.args if not isinstance(a, int)] or [str(error)]
     return without_contents((texts[0].strip() or type(error).__name__).splitlines()[0])
 

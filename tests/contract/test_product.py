@@ -198,7 +198,7 @@ def test_a_value_that_does_not_fit_is_an_error(
 
 
 def _keeps_lengths(database: Database) -> bool:
-    return database.name in ("postgres", "mariadb")
+    return database.name in ("postgres", "mariadb", "mssql")
 
 
 def test_integers_become_the_doubles_they_are(database: Database) -> None:
