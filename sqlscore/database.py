@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from sqlscore import layout
 from sqlscore.errors import DatabaseError, JobConflict
+from sqlscore.forking import after_fork
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.planning import range_rows
@@ -21,7 +22,7 @@ from sqlscore.jobs.records import Records, Run
 from sqlscore.jobs.scorer import preview
 from sqlscore.model.models import Models
 from sqlscore.predictor.nulls import NullPolicy
-from sqlscore.products import engine_for, product_for
+from sqlscore.products import disconnected, engine_for, product_for
 from sqlscore.registry import Registry
 from sqlscore.relations import source as sources
 from sqlscore.relations.ranges import encoded
@@ -60,7 +61,7 @@ class Database:
     """One database, with the models that it keeps and the runs that it saw."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self.engine = engine
+        self.engine = after_fork(engine, disconnected)
         self.product = product_for(engine)
         self._begun: Conversation | None = None
 

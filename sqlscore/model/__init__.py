@@ -13,6 +13,7 @@ from sqlscore import graph as graphs
 from sqlscore.binding import match_features
 from sqlscore.bridge import workers
 from sqlscore.errors import SignatureError
+from sqlscore.forking import after_fork
 from sqlscore.graph.nodes import fixed_batch, used_inputs
 from sqlscore.model.frames import rows_of
 from sqlscore.model.tensor_feeds import run_each, run_tensors
@@ -71,7 +72,7 @@ def stored(registry: Registry, version: Version | str) -> Model:
 
 
 class Model:
-    """One immutable model. May be used by several threads at once, and pickled."""
+    """One immutable model. May be used by several threads at once, after a fork, and pickled."""
 
     def __init__(
         self,
@@ -92,9 +93,16 @@ class Model:
         self.name = name
         self.version = version
         self._proof = proof
+        self._unload()
+        after_fork(self, Model._unload)
+
+    def _unload(self) -> object:
+        """Have no session loaded; the sessions that were."""
+        before = (getattr(self, "_predictors", None), getattr(self, "_sessions", None))
         self._lock = threading.RLock()
         self._predictors: dict[object, Predictor] = {}
         self._sessions: dict[tuple[str, bool], Session] = {}
+        return before
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f"{self.name}:{self.version}, "

@@ -81,3 +81,14 @@ def parsed(url: str | sa.URL) -> sa.URL:
             "this is no database URL. It looks like postgresql://user:password@host/database, "
             "with special characters of the password percent-encoded"
         ) from None
+
+
+def disconnected(engine: sa.Engine) -> object:
+    """Give an engine a new pool in a child, which connects anew; the parent's pool.
+
+    A pool that is one connection for all is a database in memory: the child has a copy of both.
+    """
+    pool = engine.pool
+    if not isinstance(pool, sa.StaticPool):
+        engine.dispose(close=False)
+    return pool

@@ -6,6 +6,7 @@ kept out by the file's lock.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from contextlib import ExitStack, closing
@@ -40,9 +41,15 @@ def engine(url: URL) -> Engine:
         url = url.set(database=f":memory:sqlscore_{secrets.token_hex(8)}")
     made = sa.create_engine(url, poolclass=QueuePool)
     kept: list[Any] = []  # keeps a database in memory alive while the pool is empty
+    opened_by: list[int] = []  # the process
 
     @sa.event.listens_for(made, "do_connect")
     def connect(dialect: sa.Dialect, _record: object, args: Any, options: Any) -> Any:
+        if opened_by and opened_by != [os.getpid()]:
+            raise DatabaseError(
+                "this DuckDB database was opened before the process forked, and DuckDB lives in "
+                "one process. Open it after the fork, in one of them"
+            )
         try:
             return dialect.connect(*args, **options)
         except duckdb.IOException as error:
@@ -53,6 +60,7 @@ def engine(url: URL) -> Engine:
         _set(connection)
         if not kept:
             kept.append(connection.cursor().cursor())
+            opened_by.append(os.getpid())
 
     return made
 

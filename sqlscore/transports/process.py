@@ -120,8 +120,16 @@ def _give_back(worker: _Worker) -> None:
         _idle.append(worker)
 
 
-if hasattr(os, "register_at_fork"):  # a forked process shares the pipes, and must not use them
-    os.register_at_fork(after_in_child=_idle.clear)
+def _forget() -> None:
+    """A forked process shares the pipes, and must neither use nor close them."""
+    global _idle, _lock
+    _left.append(_idle)
+    _idle, _lock = [], threading.Lock()
+
+
+_left: list[list[_Worker]] = []  # of the parent, in a forked process
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 @atexit.register
