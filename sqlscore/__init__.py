@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlscore.jobs.records import Run
     from sqlscore.model import Model, load
     from sqlscore.model.compiling import compile
+    from sqlscore.runtime.attach import attach
     from sqlscore.statements.results import Result
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "SignatureError",
     "SqlscoreError",
     "StatementError",
+    "attach",
     "compile",
     "connect",
     "load",
@@ -63,6 +65,7 @@ _HOMES = {
     "SignatureError": "sqlscore.errors",
     "SqlscoreError": "sqlscore.errors",
     "StatementError": "sqlscore.errors",
+    "attach": "sqlscore.runtime.attach",
     "compile": "sqlscore.model.compiling",
     "connect": "sqlscore.database",
     "load": "sqlscore.model",

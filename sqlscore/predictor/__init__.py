@@ -61,12 +61,12 @@ class Predictor:
         ModelError and ProviderError as `Session` does.
         """
         self.signature = signature
-        self._policies = _policies(signature, nulls or {})
+        self.policies = _policies(signature, nulls or {})
         self._constants = _constants(signature, constants or {})
         self._session = Session(model, provider=provider, threads=threads)
-        self._inputs = {one.name: one for one in signature.inputs}
-        self._outputs = list(dict.fromkeys(p.output for p in signature.predictions))
-        self._unused = [one for one in self._session.inputs if one.name not in self._inputs]
+        self.inputs = {one.name: one for one in signature.inputs}
+        self._wanted = list(dict.fromkeys(p.output for p in signature.predictions))
+        self._unused = [one for one in self._session.inputs if one.name not in self.inputs]
         self._rowwise = rowwise
         self._steady = is_steady(model)
         self._empty = _empty(signature)
@@ -107,7 +107,7 @@ class Predictor:
                 f"and the batch has {', '.join(map(repr, batch.schema.names))}"
             )
         return [
-            typed(column, feature, self._inputs[feature.input])
+            typed(column, feature, self.inputs[feature.input])
             for feature, column in zip(self.signature.features, batch.columns, strict=True)
         ]
 
@@ -115,7 +115,7 @@ class Predictor:
         """The rows whose predictions are NULL; None where there is none."""
         lost = None
         for feature, column in zip(self.signature.features, columns, strict=True):
-            rule = self._policies[feature.name].rule
+            rule = self.policies[feature.name].rule
             if column.null_count and rule is NullRule.ERROR:
                 raise SignatureError(
                     f"the feature {feature.name!r} has {column.null_count} NULLs, and its NULL "
@@ -132,9 +132,7 @@ class Predictor:
         if not rows:
             return self._empty, Counts()
         arrays = [
-            values(
-                filled(column, self._policies[feature.name]), feature, self._inputs[feature.input]
-            )
+            values(filled(column, self.policies[feature.name]), feature, self.inputs[feature.input])
             for feature, column in zip(self.signature.features, columns, strict=True)
         ]
         outputs, suspects = self._run(arrays, rows)
@@ -154,21 +152,22 @@ class Predictor:
             with np.errstate(over="ignore", invalid="ignore"):
                 feeds = sliced(arrays, self.signature, start, stop)
             suspects.update(name for name, tensor in feeds.items() if unusual(tensor))
-            for name, value in self._slice(feeds, stop - start).items():
+            for name, value in self.outputs(feeds, stop - start).items():
                 if stop - start == rows:
                     whole[name] = value
                 else:
                     _put(whole, name, value, start, rows)
         return whole, suspects
 
-    def _slice(self, feeds: dict[str, np.ndarray], rows: int) -> dict[str, np.ndarray]:
+    def outputs(self, feeds: dict[str, np.ndarray], rows: int) -> dict[str, np.ndarray]:
+        """The outputs of some rows' tensors, as arrays with the rows first."""
         run = rows if self._rowwise else rows_to_run(rows, steady=self._steady)
         if run > rows:
             last = np.minimum(np.arange(run), rows - 1)  # the last row again and again
             feeds = {name: tensor[last] for name, tensor in feeds.items()}
         feeds.update(self._constants)
         feeds.update({one.name: _zeros(one, run) for one in self._unused})
-        found = self._session.run(feeds, self._outputs)
+        found = self._session.run(feeds, self._wanted)
         known = {one.name: one for one in self.signature.outputs}
         outputs = {name: matrix(value, known[name]) for name, value in found.items()}
         for name, array in outputs.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from sqlscore.tables.schema import OPTION, placed
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from sqlscore.products.functions import Functions
     from sqlscore.products.product import Product
 
 #: SQLAlchemy's name of a dialect -> product
@@ -35,6 +37,14 @@ _EXTRAS = {
     "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql", "duckdb": "duckdb",
     "mssql": "mssql",
 }  # fmt: skip
+
+#: SQLAlchemy's dialect, or the module of a connection -> where its `Functions` are
+_FUNCTIONS = {
+    "sqlite": "sqlscore.products.sqlite_functions",
+    "sqlite3": "sqlscore.products.sqlite_functions",
+    "duckdb": "sqlscore.products.duckdb_functions",
+    "_duckdb": "sqlscore.products.duckdb_functions",
+}
 
 
 def product_for(engine: Engine) -> Product:
@@ -92,3 +102,24 @@ def disconnected(engine: sa.Engine) -> object:
     if not isinstance(pool, sa.StaticPool):
         engine.dispose(close=False)
     return pool
+
+
+def functions_for(connection: object) -> Functions:
+    """What makes functions on an open connection; `DatabaseError` for one that takes none."""
+    given = (
+        connection.dialect.name if isinstance(connection, sa.Connection) else _module(connection)
+    )
+    home = _FUNCTIONS.get(given)
+    if home is None:
+        raise DatabaseError(
+            f"a connection of {given} takes no functions from here: give one of sqlite3 or duckdb, "
+            "or SQLAlchemy's of one of them"
+        )
+    found: Functions = importlib.import_module(home).FUNCTIONS
+    return found
+
+
+def _module(connection: object) -> str:
+    """The module whose connection it is; a class of one's own counts as what it is made from."""
+    modules = [kind.__module__.partition(".")[0] for kind in type(connection).__mro__]
+    return next((m for m in modules if m in _FUNCTIONS), modules[0])

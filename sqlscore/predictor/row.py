@@ -1,0 +1,151 @@
+"""One row of Python values in, one row of Python values out: a batch of one, without Arrow.
+
+An Arrow batch of one row costs twenty times what the model does. Policies, casts and padding are
+those of a batch, so are the bits.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from sqlscore.errors import SignatureError
+from sqlscore.predictor.columns import DTYPES
+from sqlscore.predictor.nulls import NullRule
+from sqlscore.predictor.tensors import part
+from sqlscore.signature import InputKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlscore.predictor import Predictor
+    from sqlscore.signature import Feature, Prediction
+
+_NUMBERS = (float, int, Decimal)  # a bool is an int
+
+
+class RowPredictor:
+    """A predictor for single rows; may be called by several threads at once."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+        self._features = predictor.signature.features
+        self._converts = [_convert(predictor, feature) for feature in self._features]
+        kinds = {one.kind for one in predictor.inputs.values()}
+        self._plain = InputKind.TENSOR not in kinds
+
+    def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """The predictions for one value a feature, in their order; None is NULL.
+
+        Raises SignatureError for another number of values and for one that does not fit, and
+        where the policy of a NULL is `error`; ModelError where the model fails.
+        """
+        if len(values) != len(self._features):
+            raise SignatureError(
+                f"the model takes {len(self._features)} values, in this order: "
+                f"{', '.join(f.name for f in self._features)}; and {len(values)} are given"
+            )
+        predictions = self._predictor.signature.predictions
+        if not self._plain:
+            return self._as_batch(values)
+        converted = [convert(value) for convert, value in zip(self._converts, values, strict=True)]
+        if None in converted:
+            return (None,) * len(predictions)
+        outputs = self._predictor.outputs(self._feeds(converted), 1)
+        return tuple(_value(outputs[one.output], one) for one in predictions)
+
+    def _feeds(self, values: list[Any]) -> dict[str, np.ndarray]:
+        by_input: dict[str, list[Any]] = {}
+        for feature, value in zip(self._features, values, strict=True):
+            by_input.setdefault(feature.input, []).append(value)
+        feeds = {}
+        for name, row in by_input.items():
+            one = self._predictor.inputs[name]
+            dtype = DTYPES[one.element]
+            numbers = np.array([row], np.float64 if dtype.kind == "f" else dtype)
+            with np.errstate(over="ignore", invalid="ignore"):
+                tensor = numbers.astype(dtype, copy=False)
+            feeds[name] = tensor if len(one.shape) == 2 else tensor.reshape(-1)
+        return feeds
+
+    def _as_batch(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        arrays = [pa.array([value]) for value in values]
+        batch = pa.RecordBatch.from_arrays(arrays, names=self._predictor.feature_names)
+        return tuple(column[0].as_py() for column in self._predictor(batch).batch.columns)
+
+
+def _convert(predictor: Predictor, feature: Feature) -> Callable[[Any], Any]:
+    """What makes a value one of the feature's type; None of what leaves the row no prediction."""
+    plain: Callable[[Any], Any]
+    if pa.types.is_string(feature.type):
+        plain = partial(_text, feature)
+    elif pa.types.is_floating(feature.type):
+        plain = partial(_number, feature)
+    else:
+        plain = partial(_whole, feature)
+    policy = predictor.policies[feature.name]
+
+    def convert(value: Any) -> Any:
+        found = None if value is None else plain(value)
+        if found is not None or policy.rule is NullRule.NULL:
+            return found
+        if policy.rule is NullRule.ERROR:
+            raise SignatureError(
+                f"the feature {feature.name!r} is NULL, and its NULL policy is 'error'. "
+                "Exclude this row, or choose another policy."
+            )
+        return math.nan if policy.rule is NullRule.NAN else policy.value
+
+    return convert
+
+
+def _text(feature: Feature, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise _unfit(feature, value, "text")
+
+
+def _number(feature: Feature, value: Any) -> float:
+    if not isinstance(value, _NUMBERS):
+        raise _unfit(feature, value, "a number")
+    try:
+        return float(value)
+    except OverflowError:  # an integer past the largest double
+        return math.inf if value > 0 else -math.inf
+
+
+def _whole(feature: Feature, value: Any) -> int | bool | None:
+    """A whole number that the feature's type holds; None for NaN, which it has not."""
+    if not isinstance(value, _NUMBERS):
+        raise _unfit(feature, value, "a number")
+    if value != value:
+        return None
+    if not math.isfinite(value) or int(value) != value:
+        raise _unfit(feature, value, f"a whole number ({feature.type})")
+    if pa.types.is_boolean(feature.type):
+        least, most = 0, 1
+    else:
+        limits = np.iinfo(feature.type.to_pandas_dtype())
+        least, most = int(limits.min), int(limits.max)
+    if not least <= value <= most:
+        raise _unfit(feature, value, f"{feature.type}, from {least} to {most}")
+    return int(value)
+
+
+def _unfit(feature: Feature, value: Any, wanted: str) -> SignatureError:
+    return SignatureError(
+        f"the feature {feature.name!r} takes {wanted}, and was given another value, of the type "
+        f"{type(value).__name__}. Convert it in the statement."
+    )
+
+
+def _value(array: np.ndarray, one: Prediction) -> Any:
+    if isinstance(one.type, pa.ListType):
+        return array.reshape(-1).tolist()
+    value = part(array, one)[0]
+    return value.item() if isinstance(value, np.generic) else value

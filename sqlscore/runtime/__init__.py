@@ -1,0 +1,1 @@
+"""ONNX Runtime inside a database's own process, called from its SQL."""

@@ -1,0 +1,160 @@
+"""``predict`` on a connection that the caller has open, for databases that live in this process."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from sqlscore.binding import match_features
+from sqlscore.errors import DatabaseError, SignatureError, nearest
+from sqlscore.model import stored
+from sqlscore.predictor.row import RowPredictor
+from sqlscore.products import functions_for, product_for
+from sqlscore.registry import Registry
+from sqlscore.registry.versions import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlscore.model import Model
+    from sqlscore.signature import Prediction
+
+
+def attach(connection: Any, *models: str) -> None:
+    """Make ``predict`` a function of an open connection's SQL; its database has the models.
+
+    ``predict('churn', age, spend)`` takes a value for each feature, in their order, and gives the
+    model's prediction; of several predictions ``predict('churn[score]', …)`` gives one. On DuckDB
+    ``predict('churn', c)`` takes the row of a table ``c``, with features bound by name, and for
+    each of `models` there is a table function: ``FROM predict_churn('customers')`` has the table's
+    columns and, behind them, all predictions.
+
+    connection: of `sqlite3`, of `duckdb`, or SQLAlchemy's of one of them.
+
+    A version that was found stays, so that all rows of a statement have the same: attach again to
+    follow an alias that was moved. A NULL means what it means in a run. Raises DatabaseError for
+    other connections, RegistryError and SignatureError for `models` that are not there or name no
+    features. What is wrong with a call is an error of the statement; SQLite hides its words, which
+    are logged there, and given by ``SELECT predict_error()``.
+    """
+    functions = functions_for(connection)
+    raw = functions.raw(connection) if isinstance(connection, sa.Connection) else connection
+    engine = functions.engine(raw)
+    scores = Held(Registry(engine, product_for(engine)))
+    functions.scalar(raw, scores)
+    if models and functions.table is None:
+        raise DatabaseError(
+            f"{product_for(engine).name} takes no table functions from here. Use "
+            f"predict('{models[0]}', …), which is there now"
+        )
+    for model in models:
+        if functions.table is not None:
+            functions.table(raw, scores, model, Spec.parse(model).name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """A model, and the prediction that was asked for; None: all of them."""
+
+    spec: str
+    model: Model
+    wanted: str | None
+
+    @cached_property
+    def features(self) -> list[str]:
+        return self.model.predictor().feature_names
+
+    @cached_property
+    def row(self) -> RowPredictor:
+        return RowPredictor(self.model.predictor())
+
+    @cached_property
+    def place(self) -> int:
+        """Where the one prediction is that a scalar function gives."""
+        names = [prediction.name for prediction in self.model.signature.predictions]
+        if self.wanted is None and len(names) == 1:
+            return 0
+        if self.wanted in names:
+            return names.index(self.wanted)
+        listed = ", ".join(names)
+        if self.wanted is None:
+            raise SignatureError(
+                f"{self.spec!r} has {len(names)} predictions ({listed}). "
+                f"Say which one: predict('{self.spec}[{names[-1]}]', …)"
+            )
+        raise SignatureError(
+            f"the model has no prediction {self.wanted!r}; it has: {listed}."
+            f"{nearest(self.wanted, names)}"
+        )
+
+
+class Held:
+    """The models that statements named, each loaded once; may be called by several threads."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._lock = threading.Lock()
+        self._found: dict[str, _Found] = {}
+
+    def row(self, model: str, values: Sequence[Any]) -> Any:
+        """The prediction for a row of values."""
+        found = self._find(model)
+        place = found.place
+        return found.row(values)[place]
+
+    def column(self, model: str, columns: Sequence[pa.Array]) -> pa.Array:
+        """The prediction for each row."""
+        found = self._find(model)
+        place = found.place
+        return self._predict(found, columns).column(place)
+
+    def columns(self, model: str, columns: Sequence[pa.Array]) -> pa.RecordBatch:
+        """All predictions for each row."""
+        return self._predict(self._find(model), columns)
+
+    def features(self, model: str) -> tuple[str, ...]:
+        """The columns that the model takes; SignatureError where their names are made up."""
+        signature = self._find(model).model.signature
+        if not signature.named:
+            raise SignatureError(
+                f"the model {model!r} does not name its features, so no table's columns can be "
+                "found for them. Give their names once, features=[…] at add"
+            )
+        return tuple(feature.name for feature in signature.features)
+
+    def predictions(self, model: str) -> tuple[tuple[str, pa.DataType], ...]:
+        """The columns that the model gives."""
+        given: tuple[Prediction, ...] = self._find(model).model.signature.predictions
+        return tuple((one.name, one.type) for one in given)
+
+    def _predict(self, found: _Found, columns: Sequence[pa.Array]) -> pa.RecordBatch:
+        if len(columns) == 1 and pa.types.is_struct(columns[0].type):
+            columns = _of_struct(found, columns[0])
+        if len(columns) != len(found.features):
+            raise SignatureError(
+                f"{found.spec!r} takes {len(found.features)} values, in this order: "
+                f"{', '.join(found.features)}; and {len(columns)} are given"
+            )
+        batch = pa.RecordBatch.from_arrays(list(columns), names=found.features)
+        return found.model.predictor()(batch).batch
+
+    def _find(self, spec: str) -> _Found:
+        with self._lock:
+            if spec not in self._found:
+                parts = re.fullmatch(r"(.*?)\[(.*)\]", spec, re.DOTALL)
+                name, wanted = parts.groups() if parts else (spec, None)
+                model = stored(self._registry, name)
+                self._found[spec] = _Found(spec=name, model=model, wanted=wanted)
+            return self._found[spec]
+
+
+def _of_struct(found: _Found, rows: pa.StructArray) -> list[pa.Array]:
+    """The columns of rows, by the names of the features; a row that is NULL has NULL in all."""
+    arrays = dict(zip((field.name for field in rows.type), rows.flatten(), strict=True))
+    return [arrays[name] for name in match_features(found.model.signature, list(arrays))]
