@@ -89,6 +89,9 @@ def new_id() -> str:
     return uuid.uuid4().hex[:16]
 
 
+_NAMED = 200  #: runs, the newest, among which a mistyped id is looked for
+
+
 class Records:
     """The rows of ``runs`` and ``ranges`` in one database."""
 
@@ -187,11 +190,16 @@ class Records:
 
     def one(self, unit: Unit, run: str) -> Run:
         """The run of that id, or of the one id that begins so; `JobConflict` if there is none."""
-        ids = [row[0] for row in unit.fetch(sa.select(self._runs.c.id))]
-        alike = [i for i in ids if i == run] or [i for i in ids if run and i.startswith(run)]
+        ids = self._runs.c.id
+        begins = sa.select(ids).where(ids.startswith(run, autoescape=True)) if run else None
+        # SQLite finds what differs in case only, too
+        near = [] if begins is None else [i for (i,) in unit.fetch(begins) if i.startswith(run)]
+        alike = [i for i in near if i == run] or near
         if len(alike) != 1:
             what = "more than one run begins with" if alike else "there is no run"
-            raise JobConflict(f"{what} {run!r}.{nearest(run, ids)} See: sqlscore run list")
+            newest = sa.select(ids).order_by(self._runs.c.started_at.desc(), ids).limit(_NAMED)
+            known = [i for (i,) in unit.fetch(newest)]
+            raise JobConflict(f"{what} {run!r}.{nearest(run, known)} See: sqlscore run list")
         return self.list(unit, limit=1, id=alike[0])[0]
 
     def list(self, unit: Unit, *, limit: int | None, **where: str) -> list[Run]:

@@ -14,7 +14,7 @@ from sqlscore.products.mysql_read import SETTINGS, read
 from sqlscore.products.mysql_rewrite import rewrite
 from sqlscore.products.mysql_swap import dependents, swap
 from sqlscore.products.mysql_unit import LiteralUnit
-from sqlscore.products.product import Product, RowIndex
+from sqlscore.products.product import Keys, Product, RowIndex
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -76,6 +76,34 @@ def describe(connection: Connection, relation: FromClause) -> tuple[Column, ...]
     return generic.describe(connection, relation)
 
 
+def keys(connection: Connection, table: Table) -> Keys:
+    """The keys as the server shows them; none for a view, or where there is no such table.
+
+    SQLAlchemy reads the text of CREATE TABLE, and finds no key where a name has a backtick.
+    """
+    with translated(f"looking for the keys of {table.fullname}"):
+        statement = f"SHOW INDEX FROM {mysql_types.qualified(table)}"
+        try:
+            shown = connection.exec_driver_sql(
+                statement, execution_options=mysql_types.LITERALLY
+            ).all()
+        except sa.exc.ProgrammingError as error:
+            if error.orig is not None and error.orig.args[:1] == (_NO_TABLE,):
+                return Keys()
+            raise
+    found: dict[str, list[str | None]] = {}
+    for row in sorted(shown, key=lambda row: row.Seq_in_index):
+        if not row.Non_unique:
+            found.setdefault(row.Key_name, []).append(row.Column_name)
+    # an expression in an index has no name
+    unique = {name: tuple(filter(None, columns)) for name, columns in found.items() if all(columns)}
+    primary = unique.pop("PRIMARY", ())
+    return Keys(primary=primary, unique=tuple(unique.values()))
+
+
+_NO_TABLE = 1146
+
+
 def _no_right(error: sa.exc.DBAPIError) -> bool:
     """Whether no temporary table may be made: by this account, in this database, or in none."""
     return error.orig is not None and error.orig.args[:1] in ((1142,), (1044,), (1227,), (1046,))
@@ -130,7 +158,7 @@ MYSQL = Product(
     engine=engine,
     absent=generic.absent,
     describe=describe,
-    keys=generic.keys,
+    keys=keys,
     carried=mysql_types.carried,
     returned=generic.returned,
     project=mysql_types.project,

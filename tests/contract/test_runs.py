@@ -293,6 +293,12 @@ def test_a_run_is_resumed_by_how_its_id_begins(shop: Shop, monkeypatch: pytest.M
         shop.scoring.resume(before.id)
     with pytest.raises(JobConflict, match="there is no run 'zzz'"):
         shop.scoring.resume("zzz")
+    for wild in ("%", "_" * 16, ""):
+        with pytest.raises(JobConflict, match="there is no run"):
+            shop.scoring.run(wild)
+    typed = before.id[:-1] + "x"
+    with pytest.raises(JobConflict, match=f"Did you mean '{before.id}'"):
+        shop.scoring.run(typed)
 
 
 def test_a_changed_binding_is_not_gone_on_with(shop: Shop, monkeypatch: pytest.MonkeyPatch):

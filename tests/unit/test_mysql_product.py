@@ -317,6 +317,21 @@ def test_hostile_names(mariadb: Database, name: str) -> None:
     assert batch.column(0).to_pylist() == [1, 2]
 
 
+def test_keys_are_found_whatever_a_table_is_called(mariadb: Database) -> None:
+    _run(
+        mariadb,
+        "CREATE TABLE `a``b` (`i``d` INT, b INT NOT NULL, c VARCHAR(9), PRIMARY KEY (b, `i``d`),"
+        " UNIQUE KEY (c), KEY (b))",
+        "CREATE VIEW seen AS SELECT * FROM `a``b`",
+    )
+    with mariadb.engine.connect() as connection:
+        found = mariadb.product.keys(connection, sa.Table("a`b", sa.MetaData()))
+        assert (found.primary, found.unique) == (("b", "i`d"), (("c",),))
+        for none in ("seen", "nothing"):
+            keys = mariadb.product.keys(connection, sa.Table(none, sa.MetaData()))
+            assert (keys.primary, keys.unique) == ((), ())
+
+
 def test_a_table_that_cannot_roll_back_is_unfit(mariadb: Database) -> None:
     _run(mariadb, "CREATE TABLE good (a int)", "CREATE VIEW seen AS SELECT * FROM good")
     _run(mariadb, *(f"CREATE TABLE {e} (a int) ENGINE = {e}" for e in ("MyISAM", "Aria", "MEMORY")))
