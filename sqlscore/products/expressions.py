@@ -28,6 +28,14 @@ class Saturation(StrEnum):
     NULL = "null"  #: there is no infinity; it is NULL
 
 
+class TextEquality(StrEnum):
+    """How two texts are compared character by character, whatever a column's collation says."""
+
+    PLAIN = "plain"  #: by ``=``
+    BINARY = "binary"  #: as bytes of utf8mb4
+    MARKED = "marked"  #: by a binary collation, with a mark that keeps spaces at the end
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expressions:
     """The facts of one dialect."""
@@ -39,11 +47,13 @@ class Expressions:
     decimal_literals: bool = False  #: a number with an exponent is no double: cast it from text
     underflow_raises: bool = False  #: a product that rounds to zero is an error
     exp_limit: float | None = None  #: past it exp raises; None: it gives inf, and 0 far below
-    logistic_by_tanh: bool = False  #: tanh raises nowhere, so it gives the logistic function
+    tanh: bool = False  #: has tanh, which raises nowhere
+    logistic_by_tanh: bool = False  #: exp raises, and tanh gives the logistic function too
     #: its names for the greatest and the least of several values
     extremes: tuple[str, str] | None = ("GREATEST", "LEAST")
     arrays: bool = False  #: an array of numbers is a value
     boolean: bool = True  #: has the values TRUE and FALSE
+    text_equality: TextEquality = TextEquality.PLAIN
     saturation: Saturation = Saturation.SUBQUERY
     fence: Fence = Fence.NONE
     identifier_limit: int = 63  #: of a column's name, in bytes
@@ -65,6 +75,7 @@ EXPRESSIONS: dict[str, Expressions] = {
             real=True,
             decimal_literals=True,
             underflow_raises=True,
+            tanh=True,
             logistic_by_tanh=True,
             arrays=True,
             fence=Fence.OFFSET,
@@ -74,6 +85,7 @@ EXPRESSIONS: dict[str, Expressions] = {
         ),
         Expressions(
             dialect="duckdb",
+            tanh=True,
             nan=True,
             infinity=True,
             real=True,
@@ -84,6 +96,7 @@ EXPRESSIONS: dict[str, Expressions] = {
         ),
         Expressions(
             dialect="sqlite",
+            tanh=True,
             infinity=True,
             extremes=("MAX", "MIN"),
             boolean=False,
@@ -99,6 +112,7 @@ EXPRESSIONS: dict[str, Expressions] = {
             dialect="mysql",
             exp_limit=700.0,
             boolean=False,
+            text_equality=TextEquality.BINARY,
             saturation=Saturation.NULL,
             fence=Fence.LIMIT,
             most_terms=250,
@@ -106,7 +120,13 @@ EXPRESSIONS: dict[str, Expressions] = {
         ),
         # at most 10 levels of CASE; GREATEST and LEAST came with 2022
         Expressions(
-            dialect="tsql", real=True, exp_limit=700.0, extremes=None, boolean=False, case_depth=9
+            dialect="tsql",
+            real=True,
+            exp_limit=700.0,
+            extremes=None,
+            boolean=False,
+            text_equality=TextEquality.MARKED,
+            case_depth=9,
         ),
         Expressions(
             dialect="redshift", nan=True, infinity=True, decimal_literals=True, exp_limit=700.0

@@ -15,8 +15,8 @@ from sqlglot import exp
 
 from sqlscore import graph as graphs
 from sqlscore.errors import PushdownUnsupported
-from sqlscore.pushdown.arithmetic import case, clamped, either, expression
-from sqlscore.pushdown.cells import Term
+from sqlscore.pushdown.arithmetic import case, clamped, either, expression, needs, truth
+from sqlscore.pushdown.cells import Line, Term
 from sqlscore.pushdown.refusals import Refusal
 from sqlscore.pushdown.stages import staged
 from sqlscore.pushdown.walk import walk
@@ -87,12 +87,14 @@ def _prediction(
 ) -> exp.Expression:
     if pa.types.is_list(one.type):
         cells = tensor.row
-        value: exp.Expression = exp.Array(expressions=[_finished(cell, facts) for cell in cells])
+        value: exp.Expression = exp.Array(
+            expressions=[_finished(cell, tensor.element, facts) for cell in cells]
+        )
         safe: frozenset[str] = frozenset()  # an array of NULLs is not NULL
     else:
         cell = tensor.row[one.position or 0]
-        value = _finished(cell, facts)
-        safe = frozenset() if isinstance(cell, int | float | str) else cell.needs
+        value = _finished(cell, tensor.element, facts)
+        safe = needs([cell])
     lost = [
         exp.Is(
             this=exp.column(exp.to_identifier(columns[feature.name], quoted=True)),
@@ -104,9 +106,13 @@ def _prediction(
     return case((either(lost), exp.Null()), otherwise=value) if lost else value
 
 
-def _finished(cell: Cell, facts: Expressions) -> exp.Expression:
+def _finished(cell: Cell, element: str, facts: Expressions) -> exp.Expression:
     """The cell as a prediction: past float32's range it is an infinity, or NULL."""
     value = expression(cell, facts)
-    if isinstance(cell, Term) and not cell.bounded:
-        return clamped(value, facts)
-    return value
+    if element == "bool":
+        return truth(value, facts)
+    if isinstance(cell, Term):
+        fits = cell.bounded if facts.infinity else cell.finite
+    else:
+        fits = facts.infinity or not isinstance(cell, Line)
+    return value if fits else clamped(value, facts)

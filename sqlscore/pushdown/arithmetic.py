@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from sqlscore.products.expressions import Saturation
 from sqlscore.pushdown import literals
-from sqlscore.pushdown.cells import INFINITE, Line, Term
+from sqlscore.pushdown.cells import INFINITE, Choice, Line, Term
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,11 +32,35 @@ def expression(cell: Cell, facts: Expressions) -> exp.Expression:
         return cell.sql
     if isinstance(cell, Line):
         return careful(cell, facts)
-    if isinstance(cell, str):
-        return literals.text(cell)
-    if isinstance(cell, bool):
-        return exp.Boolean(this=cell) if facts.boolean else literals.integer(int(cell))
-    return literals.integer(cell) if isinstance(cell, int) else literals.number(cell, facts)
+    if isinstance(cell, Choice):
+        return looked_up(cell, facts)
+    return constant(cell, facts)
+
+
+def constant(value: float | int | bool | str, facts: Expressions) -> exp.Expression:
+    """A value of the graph's own as a literal; a condition for a truth value."""
+    if isinstance(value, str):
+        return literals.text(value)
+    if isinstance(value, bool):
+        one = literals.integer(1)
+        return exp.EQ(this=one, expression=literals.integer(int(value)))
+    return literals.integer(value) if isinstance(value, int) else literals.number(value, facts)
+
+
+def looked_up(choice: Choice, facts: Expressions) -> exp.Expression:
+    """The value as one CASE; a simple one where every test is an equality of the same value."""
+    otherwise = constant(choice.otherwise, facts)
+    pairs = [
+        (test, constant(value, facts))
+        for test, value in zip(choice.tests, choice.values, strict=True)
+        if value != choice.otherwise
+    ]
+    if not pairs:
+        return otherwise
+    if all(isinstance(test, exp.EQ) and test.this is pairs[0][0].this for test, _ in pairs):
+        ifs = [exp.If(this=test.expression, true=value) for test, value in pairs]
+        return exp.Case(this=pairs[0][0].this, ifs=ifs, default=otherwise)
+    return case(*pairs, otherwise=otherwise)
 
 
 def lifted(cell: Cell, facts: Expressions) -> Cell:
@@ -48,7 +72,7 @@ def lifted(cell: Cell, facts: Expressions) -> Cell:
 
 def needs(cells: Iterable[Cell]) -> frozenset[str]:
     """The features of which a NULL makes an expression of all the cells NULL."""
-    return frozenset().union(*(c.needs for c in cells if isinstance(c, Term | Line)))
+    return frozenset().union(*(c.needs for c in cells if isinstance(c, Term | Line | Choice)))
 
 
 def operand(value: exp.Expression) -> exp.Expression:
@@ -56,6 +80,15 @@ def operand(value: exp.Expression) -> exp.Expression:
     if isinstance(value, exp.Binary | exp.Unary | exp.Between) and not isinstance(value, exp.Paren):
         return exp.Paren(this=value)
     return value
+
+
+def truth(condition: exp.Expression, facts: Expressions) -> exp.Expression:
+    """A condition as a value of the product's own, never NULL."""
+    yes, no = (
+        (exp.Boolean(this=flag) if facts.boolean else literals.integer(int(flag)))
+        for flag in (True, False)
+    )
+    return case((condition, yes), otherwise=no)
 
 
 def added(parts: Sequence[exp.Expression]) -> exp.Expression:
@@ -144,15 +177,21 @@ def is_number(value: exp.Expression, facts: Expressions) -> exp.Expression:
     return exp.Not(this=exp.Is(this=operand(value), expression=exp.Null()))
 
 
+def is_missing(value: exp.Expression, facts: Expressions) -> exp.Expression:
+    """Whether a value is NaN or NULL; never NULL itself."""
+    if not facts.nan:
+        return exp.Is(this=operand(value), expression=exp.Null())
+    one, zero = literals.integer(1), literals.integer(0)
+    return exp.EQ(this=case((is_number(value, facts), zero), otherwise=one), expression=one)
+
+
 def careful(line: Line, facts: Expressions) -> exp.Expression:
     """The line's value, by a comparison with each edge of float32's range."""
     finite = line.finite
     column = line.column
-    branches = [(within(column, finite.low, finite.high, facts), _value(line, facts))]
-    if facts.underflow_raises:
-        zero = literals.number(line.at(0.0), facts)
-        branches.insert(0, (within(column, -_TINY, _TINY, facts), zero))
-    branches += [
+    branches = [
+        (within(column, -_TINY, _TINY, facts), literals.number(line.at(0.0), facts)),
+        (within(column, finite.low, finite.high, facts), _value(line, facts)),
         (above(column, finite.high, facts), literals.number(finite.above, facts)),
         (
             exp.LT(this=column, expression=literals.number(finite.low, facts)),

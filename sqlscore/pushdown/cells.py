@@ -41,7 +41,8 @@ class Term:
     needs: frozenset[str] = frozenset()  #: the features of which a NULL makes this NULL by itself
     exact: bool = False  #: the very value that ONNX Runtime has, so that it may be compared
     real: bool = False  #: of the product's 4-byte type
-    bounded: bool = False  #: never past the largest float32
+    bounded: bool = False  #: past the largest float32 only as an infinity
+    finite: bool = False  #: neither that nor an infinity; NaN only where NULL would be too
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,19 @@ class Line:
     slope: float = 1.0
     offset: float = 0.0
     missing: float | None = None  #: what stands for NaN and NULL; None: they stay
+    dtype: type[np.floating[Any]] = np.float32  #: of its values; whole numbers are doubles
 
     @property
     def needs(self) -> frozenset[str]:
         """A NULL stays NULL, unless something stands for it."""
         return frozenset({self.feature} if self.missing is None else ())
+
+    def divided(self, by: float, dtype: type[np.floating[Any]]) -> Line:
+        """Divided by a number, rounded as the graph rounds."""
+        divisor = dtype(by)
+        return self._after(
+            lambda x: x / divisor, self.slope / float(divisor), self.offset / float(divisor)
+        )
 
     def scaled(self, by: float, dtype: type[np.floating[Any]]) -> Line:
         """Multiplied by a number, rounded as the graph rounds."""
@@ -84,7 +93,8 @@ class Line:
 
     def cast(self, dtype: type[np.floating[Any]]) -> Line:
         """Rounded to a type."""
-        return self._after(lambda x: x.astype(dtype), self.slope, self.offset)
+        line = self._after(lambda x: x.astype(dtype), self.slope, self.offset)
+        return dataclasses.replace(line, dtype=dtype)
 
     def imputed(self, value: float) -> Line:
         """With a value in the place of NaN and NULL."""
@@ -125,7 +135,29 @@ class Line:
         )
 
 
-Cell: TypeAlias = "Term | Line | float | int | bool | str"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A value looked up by a column: what encoders give, and what weights and scales fold into."""
+
+    feature: str
+    tests: tuple[exp.Expression, ...]  #: of the column, at most one of which is true
+    values: tuple[float | int | str, ...]  #: one a test
+    otherwise: float | int | str  #: where none is true, as with NULL
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Of no feature: what NULL is looked up as is `otherwise`."""
+        return frozenset()
+
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Choice:
+        """With a function of each value."""
+        with np.errstate(all="ignore"):
+            *values, otherwise = function(np.array([*self.values, self.otherwise])).tolist()
+        return dataclasses.replace(self, values=tuple(values), otherwise=otherwise)
+
+
+Computed: TypeAlias = "Term | Line | Choice"
+Cell: TypeAlias = "Computed | float | int | bool | str"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +188,7 @@ class Tensor:
     @property
     def is_constant(self) -> bool:
         """Whether nothing in it depends on a row."""
-        return not any(isinstance(cell, Term | Line) for cell in self.row)
+        return not any(isinstance(cell, Term | Line | Choice) for cell in self.row)
 
     @property
     def row(self) -> list[Cell]:

@@ -65,7 +65,7 @@ class Ensemble:
     def term(self, sql: exp.Expression) -> Term:
         """A score."""
         real = self.single and self.facts.real
-        return Term(sql=sql, exact=real or not self.single, real=real, bounded=True)
+        return Term(sql=sql, exact=real or not self.single, real=real, bounded=True, finite=True)
 
     def trees(self, output: int) -> list[exp.Expression]:
         """What each tree gives for an output, in their order."""

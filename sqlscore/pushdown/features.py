@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sqlscore.graph.elements import ELEMENTS
-from sqlscore.pushdown import literals
+from sqlscore.pushdown import comparisons, literals
 from sqlscore.pushdown.arithmetic import case, expression, is_number
-from sqlscore.pushdown.cells import DTYPES, Line, Tensor, Term
+from sqlscore.pushdown.cells import DTYPES, Choice, Line, Tensor, Term
 from sqlscore.pushdown.refusals import Refused
 from sqlscore.pushdown.sums import layer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlscore.products.expressions import Expressions
     from sqlscore.pushdown.cells import Cell
     from sqlscore.pushdown.node import Node
@@ -35,6 +37,9 @@ def _scaled(cell: Cell, offset: float, scale: float, facts: Expressions) -> Cell
     if isinstance(cell, Line):
         line = cell.cast(np.float32)
         return line.moved(-offset, np.float32).scaled(scale, np.float32)
+    if isinstance(cell, Choice):
+        by, factor = np.float32(offset), np.float32(scale)
+        return cell.mapped(lambda values: (values.astype(np.float32) - by) * factor)
     weights, bias = np.array([[scale]]), np.array([-offset * scale])
     return layer([cell], weights, bias, np.float32, facts)[0]
 
@@ -65,6 +70,8 @@ def _imputed(cell: Cell, value: float, facts: Expressions) -> Cell:
         sql = expression(cell, facts)
         kept = case((is_number(sql, facts), sql), otherwise=literals.number(value, facts))
         return Term(sql=kept, exact=cell.exact)
+    if isinstance(cell, Choice):
+        return cell.mapped(lambda values: np.where(np.isnan(values), value, values))
     return value if math.isnan(float(cell)) else cell
 
 
@@ -73,16 +80,60 @@ def cast(node: Node, facts: Expressions, x: Tensor) -> Tensor:
     element = ELEMENTS.get(node.integer("to", 0), "an unknown type")
     if element == x.element:
         return x
-    if element in DTYPES and x.element != "string":
-        dtype = DTYPES[element]
-        return Tensor.of([_number(cell, dtype) for cell in x.row], element, x.cells.shape)
-    whole = {"int64", "int32"}
-    if element in whole and x.element in whole:
-        return Tensor(x.cells, element)
-    raise Refused(f"a cast from {x.element} to {element}")
+    change = _CASTS.get((_kind(x.element), _kind(element)))
+    if change is None:
+        raise Refused(f"a cast from {x.element} to {element}")
+    cells = [change(cell, element, facts) for cell in x.row]
+    return Tensor.of(cells, element, x.cells.shape)
 
 
-def _number(cell: Cell, dtype: type[np.floating[Any]]) -> Cell:
+def _kind(element: str) -> str:
+    if element in DTYPES or element in {"bool", "string"}:
+        return "float" if element in DTYPES else element
+    return "int" if "int" in element else element
+
+
+def _to_float(cell: Cell, element: str, _facts: Expressions) -> Cell:
+    dtype = DTYPES[element]
     if isinstance(cell, Line):
         return cell.cast(dtype)
-    return cell if isinstance(cell, Term) else float(dtype(float(cell)))
+    if isinstance(cell, Choice):
+        return cell.mapped(lambda values: values.astype(dtype))
+    return cell if isinstance(cell, Term) else float(dtype(cell))
+
+
+def _truth_to_float(cell: Cell, _element: str, _facts: Expressions) -> Cell:
+    return comparisons.numbered(cell)
+
+
+def _truth_to_int(cell: Cell, _element: str, _facts: Expressions) -> Cell:
+    number = comparisons.numbered(cell)
+    return number.mapped(_whole) if isinstance(number, Choice) else int(number)  # type: ignore[arg-type]
+
+
+def _to_int(cell: Cell, _element: str, _facts: Expressions) -> Cell:
+    """A class label that the graph kept as a float for a while is whole already."""
+    if isinstance(cell, Choice):
+        return cell.mapped(_whole)
+    if isinstance(cell, Term) and cell.exact:
+        return cell
+    raise Refused("a cast of a computed number to a whole one")
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    whole: np.ndarray = np.trunc(values).astype(np.int64)
+    return whole
+
+
+def _same(cell: Cell, _element: str, _facts: Expressions) -> Cell:
+    return cell
+
+
+_CASTS: dict[tuple[str, str], Callable[[Cell, str, Expressions], Cell]] = {
+    ("float", "float"): _to_float,
+    ("int", "float"): _to_float,
+    ("bool", "float"): _truth_to_float,
+    ("bool", "int"): _truth_to_int,
+    ("float", "int"): _to_int,
+    ("int", "int"): _same,
+}

@@ -27,7 +27,7 @@ from sqlscore.pushdown.arithmetic import (
     times,
     within,
 )
-from sqlscore.pushdown.cells import Term
+from sqlscore.pushdown.cells import LARGEST, Term
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,14 +35,19 @@ if TYPE_CHECKING:
     from sqlscore.products.expressions import Expressions
     from sqlscore.pushdown.cells import Cell
 
-_UNDERFLOW = -700.0  #: exp of less is nothing that a float32 can hold
+_UNDERFLOW = -104.0  #: exp of less rounds to a float32 of zero
 
 
 def computed(
-    cells: Sequence[Cell], sql: exp.Expression, *, bounded: bool = False, real: bool = False
+    cells: Sequence[Cell],
+    sql: exp.Expression,
+    *,
+    bounded: bool = False,
+    finite: bool = False,
+    real: bool = False,
 ) -> Term:
     """A term made of all the cells."""
-    return Term(sql=sql, needs=needs(cells), bounded=bounded, real=real)
+    return Term(sql=sql, needs=needs(cells), bounded=bounded or finite, finite=finite, real=real)
 
 
 def exponential(value: exp.Expression, facts: Expressions) -> exp.Expression:
@@ -52,18 +57,43 @@ def exponential(value: exp.Expression, facts: Expressions) -> exp.Expression:
     plain = exp.Exp(this=value)
     if not facts.underflow_raises and facts.exp_limit is None:
         return plain
-    high = above(value, facts.exp_limit or 700.0, facts)
+    limit = facts.exp_limit or 700.0
+    high = above(value, limit, facts)
     infinity = literals.number(math.inf, facts)
-    return case((within(value, _UNDERFLOW, 700.0, facts), plain), (low, zero), (high, infinity),
-                otherwise=value)  # fmt: skip
+    return case(
+        (within(value, _UNDERFLOW, limit, facts), plain),
+        (low, zero),
+        (high, infinity),
+        otherwise=value,
+    )
+
+
+def logarithm(value: exp.Expression, facts: Expressions) -> exp.Expression:
+    """The natural logarithm: -inf of 0, NaN of less."""
+    zero = literals.number(0.0, facts)
+    branches = [
+        (above(value, 0.0, facts), exp.Ln(this=value)),
+        (exp.EQ(this=operand(value), expression=zero), literals.number(-math.inf, facts)),
+        (exp.LT(this=operand(value), expression=zero), literals.number(math.nan, facts)),
+    ]
+    if not facts.infinity:
+        most = literals.number(math.inf, facts)
+        branches.insert(0, (above(value, LARGEST, facts), most))
+    return case(*branches, otherwise=value)
+
+
+def root(value: exp.Expression, facts: Expressions) -> exp.Expression:
+    """The square root: NaN of less than 0."""
+    negative = exp.LT(this=operand(value), expression=literals.number(0.0, facts))
+    return case((negative, literals.number(math.nan, facts)), otherwise=exp.Sqrt(this=value))
 
 
 def logistic(cell: Cell, facts: Expressions) -> Cell:
     """``1 / (1 + exp(-z))``."""
     z = expression(cell, facts)
     if isinstance(cell, Term) and cell.real:
-        return computed([cell], _logistic_in_steps(z, facts), bounded=True, real=True)
-    return computed([cell], _logistic(z, facts), bounded=True)
+        return computed([cell], _logistic_in_steps(z, facts), finite=True, real=True)
+    return computed([cell], _logistic(z, facts), finite=True)
 
 
 def _logistic(z: exp.Expression, facts: Expressions) -> exp.Expression:
@@ -121,7 +151,7 @@ def softmax(cells: Sequence[Cell], facts: Expressions) -> list[Cell]:
         for value in values
     ]
     total = added(parts)
-    return [computed(cells, divided(part, total), bounded=True) for part in parts]
+    return [computed(cells, divided(part, total), finite=True) for part in parts]
 
 
 def softmax_zero(cells: Sequence[Cell], facts: Expressions) -> list[Cell]:
@@ -140,7 +170,7 @@ def softmax_zero(cells: Sequence[Cell], facts: Expressions) -> list[Cell]:
         for value in values
     ]
     total = added(parts)
-    return [computed(cells, divided(part, total), bounded=True) for part in parts]
+    return [computed(cells, divided(part, total), finite=True) for part in parts]
 
 
 def probit(cell: Cell, facts: Expressions) -> Cell:

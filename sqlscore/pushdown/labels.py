@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from sqlscore.pushdown.cells import Cell
 
 
-def label_of(label: int | str) -> exp.Expression:
-    """A class label as a literal."""
-    return literals.text(label) if isinstance(label, str) else literals.integer(label)
+def label_of(label: int | float | str) -> exp.Expression:
+    """A class label as a literal; one that a model keeps as a float is a whole number."""
+    return literals.text(label) if isinstance(label, str) else literals.integer(int(label))
 
 
 def beyond(cell: Cell, bound: float, more: int | str, less: int | str, facts: Expressions) -> Term:
@@ -29,7 +29,10 @@ def beyond(cell: Cell, bound: float, more: int | str, less: int | str, facts: Ex
     if isinstance(cell, Term) and (cell.real or cell.exact):
         test = exp.GT(this=operand(score), expression=literals.number(bound, facts))
     return Term(
-        sql=case((test, label_of(more)), otherwise=label_of(less)), exact=True, bounded=True
+        sql=case((test, label_of(more)), otherwise=label_of(less)),
+        exact=True,
+        bounded=True,
+        finite=True,
     )
 
 
@@ -50,12 +53,12 @@ def highest(cells: Sequence[Cell], labels: Sequence[int | str], facts: Expressio
         ]
         branches.append((both(tests), label_of(labels[i])))
     if not branches:
-        return Term(sql=label_of(labels[0]), exact=True, bounded=True)
+        return Term(sql=label_of(labels[0]), exact=True, bounded=True, finite=True)
     whole = case(*branches, otherwise=label_of(labels[0]))
     if facts.nan and not all(isinstance(c, Term) and c.real for c in cells):
         number = _all_numbers(values, facts)
         whole = case((number, whole), otherwise=label_of(labels[0]))
-    return Term(sql=whole, exact=True, bounded=True)
+    return Term(sql=whole, exact=True, bounded=True, finite=True)
 
 
 def _all_numbers(values: Sequence[exp.Expression], facts: Expressions) -> exp.Expression:

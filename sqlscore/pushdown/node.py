@@ -64,6 +64,11 @@ class Node:
             return listed
         return list(value)
 
+    def plain(self, name: str) -> list[Any]:
+        """The values of a tensor as Python's own; empty where it is not there."""
+        listed = self.floats(name)
+        return [v.decode() if isinstance(v, bytes) else v for v in listed]
+
     def integers(self, name: str) -> list[int]:
         """The whole numbers of a list, or of a tensor."""
         return [int(value) for value in self.floats(name)]

@@ -43,7 +43,7 @@ def staged(
     roots = parts.split(list(outputs.values()))
     top = max((level for _, level in roots), default=0)
     used = dict.fromkeys(passed, top)
-    for expression, level in (*roots, *parts.named.values()):
+    for expression, level in (*((root, top) for root, _ in roots), *parts.named.values()):
         for column in expression.find_all(exp.Column):
             used[column.name] = max(level, used.get(column.name, 0))
     for level in range(top):

@@ -18,18 +18,20 @@ from sqlscore.pushdown.arithmetic import (
     both,
     careful,
     case,
+    clamped,
     either,
     greatest,
     is_number,
     least,
     lifted,
+    looked_up,
     needs,
     operand,
     saturated,
     times,
     within,
 )
-from sqlscore.pushdown.cells import LARGEST, Line, Term
+from sqlscore.pushdown.cells import LARGEST, Choice, Line, Term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,10 +73,12 @@ def negative(cell: Cell) -> Cell:
     if isinstance(cell, Term):
         return Term(
             sql=exp.Neg(this=operand(cell.sql)), needs=cell.needs, exact=cell.exact, real=cell.real,
-            bounded=cell.bounded,
+            bounded=cell.bounded, finite=cell.finite,
         )  # fmt: skip
     if isinstance(cell, Line):
         return cell.scaled(-1.0, np.float64)
+    if isinstance(cell, Choice):
+        return cell.mapped(np.negative)
     return -cell  # type: ignore[operator]
 
 
@@ -86,12 +90,15 @@ def _weighted(
     facts: Expressions,
 ) -> Cell:
     pairs = [(cell, float(weight)) for cell, weight in zip(cells, weights, strict=True)]
-    bias += sum(w * float(c) for c, w in pairs if not isinstance(c, Term | Line))
+    bias += sum(w * float(c) for c, w in pairs if not isinstance(c, Term | Line | Choice))
+    choices = _joined([(cell, weight) for cell, weight in pairs if isinstance(cell, Choice)])
     lines = [(cell, weight) for cell, weight in pairs if isinstance(cell, Line)]
-    terms = [(cell, weight) for cell, weight in pairs if isinstance(cell, Term) and weight]
-    if not lines and not terms:
+    # an infinity times zero is NaN
+    terms = [(c, weight) for c, weight in pairs if isinstance(c, Term) and (weight or not c.finite)]
+    if not lines and not terms and not choices:
         return float(dtype(bias))
-    rest = [times(cell.sql, weight, facts) for cell, weight in terms]
+    rest = [_weighed(cell, weight, facts) for cell, weight in terms]
+    rest += [looked_up(choice, facts) for choice in choices]
     products = [times(careful(line, facts), weight, facts) for line, weight in lines]
     slow = added([*products, *rest, literals.number(bias, facts)])
     found = needs([line for line, weight in lines if weight]) | needs(term for term, _ in terms)
@@ -100,8 +107,34 @@ def _weighted(
     slow = _one_sided(saturated(slow, facts), lines, facts)
     fast = _folded([line.scaled(w, np.float64) for line, w in lines if w], rest, bias, facts)
     test = _ordinary(lines, facts)
-    bounded = facts.infinity and not terms
+    bounded = facts.infinity and not terms and not choices
     return Term(sql=case((test, fast), otherwise=slow), needs=found, bounded=bounded)
+
+
+def _weighed(term: Term, weight: float, facts: Expressions) -> exp.Expression:
+    if weight or facts.infinity:
+        return times(term.sql, weight, facts)
+    return times(clamped(term.sql, facts), weight, facts)  # NULL, where an infinity is NULL
+
+
+def _joined(weighed: Sequence[tuple[Choice, float]]) -> list[Choice]:
+    """One choice a column: the values of its choices times their weights, added up."""
+    found: dict[tuple[int, ...], Choice] = {}
+    for choice, weight in weighed:
+        scaled = choice.mapped(lambda values, weight=weight: values.astype(np.float64) * weight)  # type: ignore[misc]
+        key = tuple(id(test) for test in choice.tests)
+        before = found.get(key)
+        if before is not None:
+            scaled = Choice(
+                feature=choice.feature,
+                tests=choice.tests,
+                values=tuple(
+                    float(a) + float(b) for a, b in zip(before.values, scaled.values, strict=True)
+                ),
+                otherwise=float(before.otherwise) + float(scaled.otherwise),
+            )
+        found[key] = scaled
+    return list(found.values())
 
 
 def _folded(

@@ -16,8 +16,8 @@ import numpy as np
 from sqlglot import exp
 
 from sqlscore.pushdown import literals
-from sqlscore.pushdown.arithmetic import above, both, case, is_number
-from sqlscore.pushdown.cells import Line
+from sqlscore.pushdown.arithmetic import above, both, case, either, is_number
+from sqlscore.pushdown.cells import Choice, Line
 from sqlscore.pushdown.cuts import last_above, last_not_above
 from sqlscore.pushdown.refusals import Refused
 
@@ -120,6 +120,8 @@ class Grower:
         self, index: int, node: Branch, true: exp.Expression, false: exp.Expression
     ) -> exp.Expression:
         cell = self._cells[node.feature]
+        if isinstance(cell, Choice):
+            return _chosen(node, cell, true, false)
         if not isinstance(cell, Line):
             return true if _holds(node, float(cell)) else false  # type: ignore[arg-type]
         missing_true = node.missing_true or node.mode == "BRANCH_NEQ"
@@ -178,6 +180,19 @@ class Grower:
         return case((both(tests), equal), otherwise=other)
 
 
+def _chosen(
+    node: Branch, choice: Choice, true: exp.Expression, false: exp.Expression
+) -> exp.Expression:
+    """The branch of a value that is looked up: known for each of the values."""
+    default = _holds(node, float(choice.otherwise))
+    pairs = zip(choice.tests, choice.values, strict=True)
+    others = [test for test, value in pairs if _holds(node, float(value)) != default]
+    if not others:
+        return true if default else false
+    usual, other = (true, false) if default else (false, true)
+    return case((either(others), other), otherwise=usual)
+
+
 def _at_most(column: exp.Expression, cut: float, facts: Expressions) -> exp.Expression:
     return exp.LTE(this=column, expression=literals.number(cut, facts))
 
@@ -224,7 +239,7 @@ def _cuts(
         raise Refused(f"it asks for feature {feature} of {len(cells)}")
     cell = cells[feature]
     thresholds = np.array([threshold for _, threshold in wanted])
-    if isinstance(cell, int | float):
+    if isinstance(cell, int | float | Choice):
         return thresholds.tolist()  # type: ignore[no-any-return]
     if not isinstance(cell, Line) or not cell.slope:
         raise Refused(

@@ -10,6 +10,7 @@ from onnx.reference import ReferenceEvaluator
 from sqlglot import exp
 
 from sqlscore.pushdown.cells import DTYPES, Line, Tensor, Term
+from sqlscore.pushdown.comparisons import truth_column
 from sqlscore.pushdown.node import Node
 from sqlscore.pushdown.operators import OPERATORS
 from sqlscore.pushdown.refusals import Refusal, Refused
@@ -34,7 +35,7 @@ def walk(
     there.
     """
     walker = _Walker(model, facts)
-    walker.known = _inputs(signature, columns, walker.refusals)
+    walker.known = _inputs(signature, columns, facts, walker.refusals)
     wanted = {one.output for one in signature.predictions}
     for node in _needed(model, wanted):
         walker.visit(node)
@@ -102,7 +103,10 @@ def _needed(model: ModelProto, wanted: set[str]) -> list[NodeProto]:
 
 
 def _inputs(
-    signature: Signature, columns: Mapping[str, str], refusals: list[Refusal]
+    signature: Signature,
+    columns: Mapping[str, str],
+    facts: Expressions,
+    refusals: list[Refusal],
 ) -> dict[str, Tensor]:
     found = {}
     for one in signature.inputs:
@@ -115,15 +119,17 @@ def _inputs(
             refusals.append(Refusal(operator="", node=f"input {one.name!r}", why=why))
             continue
         features = [feature for feature in signature.features if feature.input == one.name]
-        cells = [_cell(feature, columns[feature.name], one.element) for feature in features]
+        cells = [_cell(f, columns[f.name], one.element, facts) for f in features]
         shape = (1,) if len(one.shape) == 1 else (1, len(cells))
         found[one.name] = Tensor.of(cells, one.element, shape)
     return found
 
 
-def _cell(feature: Feature, column: str, element: str) -> Cell:
+def _cell(feature: Feature, column: str, element: str, facts: Expressions) -> Cell:
     sql = exp.column(exp.to_identifier(column, quoted=True))
-    if element in {"string", "bool"}:
+    if element == "bool":
+        return truth_column(sql, feature.name, facts)
+    if element == "string":
         return Term(sql=sql, needs=frozenset({feature.name}), exact=True, bounded=True)
     dtype = DTYPES.get(element, np.float64)
 
@@ -131,4 +137,4 @@ def _cell(feature: Feature, column: str, element: str) -> Cell:
         with np.errstate(over="ignore"):
             return x.astype(dtype)
 
-    return Line(feature=feature.name, column=sql, steps=rounded)
+    return Line(feature=feature.name, column=sql, steps=rounded, dtype=dtype)

@@ -18,7 +18,6 @@ from tests.contract import tables
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlscore.signature import Signature
     from tests.fixtures.databases import Database
 
 PROBABILITY = 1e-6  #: the bound of a probability's difference
@@ -61,129 +60,143 @@ class Answers:
 
     found: dict[str, list[Any]]
     expected: dict[str, list[Any]]
-    rows: int
 
     def assert_equal(self, bound: float = 0.0) -> None:
         """Labels and NULLs are equal; numbers within the bound, or bit for bit."""
+        self.assert_close(0.0, bound)
+
+    def assert_close(self, relative: float, absolute: float) -> None:
+        """The same, with a bound that grows with the value too."""
         assert self.found.keys() == self.expected.keys()
         for name, values in self.expected.items():
             wrong = [
                 (row, a, b)
                 for row, (a, b) in enumerate(zip(self.found[name], values, strict=True))
-                if not _same(a, b, bound)
+                if not _same(a, b, relative, absolute)
             ]
             assert not wrong, f"{name}: {len(wrong)} of {len(values)}: {wrong[:5]}"
 
 
-def _same(found: Any, expected: Any, bound: float) -> bool:
+def _same(found: Any, expected: Any, relative: float, absolute: float) -> bool:
     if expected is None or found is None or isinstance(expected, str):
         return bool(found is expected or found == expected)
     if isinstance(expected, list):
-        return len(found) == len(expected) and all(
-            _same(a, b, bound) for a, b in zip(found, expected, strict=True)
+        return (
+            found is not None
+            and len(found) == len(expected)
+            and all(_same(a, b, relative, absolute) for a, b in zip(found, expected, strict=True))
         )
     a, b = np.float32(found), np.float32(expected)
     if np.isnan(b) or np.isinf(b) or isinstance(expected, int):
         return bool(a == b or (np.isnan(a) and np.isnan(b)))
-    return bool(abs(float(a) - float(b)) <= bound)
+    return bool(abs(float(a) - float(b)) <= absolute + relative * abs(float(b)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """A table of rows in a database, and the same rows here."""
+
+    database: Database
+    table: str
+    given: dict[str, list[Any]]
+
+    @classmethod
+    def store(
+        cls,
+        database: Database,
+        columns: Mapping[str, Sequence[Any]],
+        *,
+        nulls: Sequence[tuple[int, str]] = (),
+        table: str = "rows_to_score",
+    ) -> Rows:
+        """Rows without those that the product cannot hold; `nulls` are places (row, column)."""
+        given = {name: list(values) for name, values in columns.items()}
+        for row, name in nulls:
+            given[name][row] = None
+        if not database.product.infinity:
+            rows = zip(*given.values(), strict=True)
+            kept = [row for row in rows if not any(_infinite(value) for value in row)]
+            given = dict(zip(given, map(list, zip(*kept, strict=True)), strict=True))
+        if not database.product.nan:
+            given = {n: [None if v != v else v for v in values] for n, values in given.items()}
+        stored = {name: pa.array(values) for name, values in given.items()}
+        stored["id"] = pa.array(range(len(next(iter(given.values())))), pa.int64())
+        types: dict[str, pa.DataType | str] = {n: stored[n].type for n in ("id", *given)}
+        tables.write(database, tables.create(database, table, types), stored)
+        return cls(database=database, table=table, given=given)
+
+    def ask(self, model: bytes, **options: Any) -> Answers:
+        """The model's predictions by SQL, and by ONNX Runtime."""
+        loaded = sqlscore.load(model, **options)
+        names = [prediction.name for prediction in loaded.signature.predictions]
+        return Answers(
+            found=dict(zip(names, self._selected(loaded), strict=True)),
+            expected=self._expected(loaded),
+        )
+
+    def _selected(self, model: sqlscore.Model) -> list[list[Any]]:
+        dialect = self.database.engine.dialect.name
+        query = compile(model, dialect=dialect, table=self.table, key="id")
+        with self.database.engine.connect() as connection:
+            driver = connection.connection.cursor()
+            if dialect == "postgresql":
+                driver.execute("SET jit = off")
+            driver.execute(query)
+            rows = sorted(driver.fetchall(), key=lambda row: row[0])
+        assert [row[0] for row in rows] == list(range(len(rows)))
+        return [[_value(v) for v in column] for column in list(zip(*rows, strict=True))[1:]]
+
+    def _expected(self, model: sqlscore.Model) -> dict[str, list[Any]]:
+        """ONNX Runtime's own answer to float32 features, and NULL where design says so."""
+        kinds = {one.name: one for one in model.signature.inputs}
+        rows = len(next(iter(self.given.values())))
+        lost = np.zeros(rows, bool)
+        feeds: dict[str, list[np.ndarray]] = {}
+        for feature in model.signature.features:
+            values = self.given[feature.name]
+            absent = [value is None for value in values]
+            lost |= np.array(absent) & (not feature.missing)
+            fill: Any = np.nan if pa.types.is_floating(feature.type) else 0
+            dtype = feature.type.to_pandas_dtype()
+            if pa.types.is_string(feature.type):
+                fill, dtype = "", object
+            filled = [fill if gone else v for gone, v in zip(absent, values, strict=True)]
+            with np.errstate(all="ignore"):
+                feeds.setdefault(feature.input, []).append(np.array(filled).astype(dtype))
+        tensors = {
+            name: columns[0] if len(kinds[name].shape) == 1 else np.stack(columns, axis=1)
+            for name, columns in feeds.items()
+        }
+        outputs = run(graphs.rewrite(model.graph), tensors)
+        found: dict[str, list[Any]] = {}
+        for one in model.signature.predictions:
+            array = outputs[one.output].reshape(rows, -1)
+            picked = array if pa.types.is_list(one.type) else array[:, one.position or 0]
+            values = [None if gone else v for gone, v in zip(lost, picked.tolist(), strict=True)]
+            found[one.name] = [_storable(v, self.database) for v in values]
+        return found
 
 
 def ask(
     database: Database,
     model: bytes,
-    x: np.ndarray | Mapping[str, Sequence[Any]],
+    x: np.ndarray,
     *,
+    features: Sequence[str],
     nulls: Sequence[tuple[int, int]] = (),
-    table: str = "rows_to_score",
-    **options: Any,
 ) -> Answers:
-    """Score the rows in the database, and by ONNX Runtime; `nulls` are places (row, feature)."""
-    loaded = sqlscore.load(model, **options)
-    features = [feature.name for feature in loaded.signature.features]
-    given = (
-        dict(zip(features, np.asarray(x, np.float64).T.tolist(), strict=True))
-        if isinstance(x, np.ndarray)
-        else {name: list(values) for name, values in x.items()}
-    )
-    if not database.product.infinity:
-        kept = [i for i, row in enumerate(zip(*given.values(), strict=True)) if not _infinite(row)]
-        given = {name: [values[i] for i in kept] for name, values in given.items()}
-        nulls = [(kept.index(row), feature) for row, feature in nulls if row in kept]
-    for row, feature in nulls:
-        given[features[feature]][row] = None
-    if not database.product.nan:
-        given = {n: [None if v != v else v for v in values] for n, values in given.items()}
-    _store(database, table, loaded.signature, given)
-    dialect = database.engine.dialect.name
-    query = compile(loaded, dialect=dialect, table=table, key="id")
-    with database.engine.connect() as connection:
-        if dialect == "postgresql":
-            connection.exec_driver_sql("SET jit = off")
-        driver = connection.connection.cursor()
-        driver.execute(query)
-        rows = sorted(driver.fetchall())
-    names = [prediction.name for prediction in loaded.signature.predictions]
-    columns = list(zip(*rows, strict=True))[1:]
-    found = {name: [_value(v) for v in column] for name, column in zip(names, columns, strict=True)}
-    expected = _expected(database, loaded, given)
-    return Answers(found=found, expected=expected, rows=len(rows))
+    """A block of doubles, stored and scored; `nulls` are places (row, feature)."""
+    columns = dict(zip(features, np.asarray(x, np.float64).T.tolist(), strict=True))
+    named = [(row, features[feature]) for row, feature in nulls]
+    return Rows.store(database, columns, nulls=named).ask(model, features=features)
 
 
 def _value(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _infinite(row: Sequence[Any]) -> bool:
-    return any(isinstance(v, float) and np.isinf(v) for v in row)
-
-
-def _store(
-    database: Database, table: str, signature: Signature, given: Mapping[str, list[Any]]
-) -> None:
-    types: dict[str, pa.DataType | str] = {"id": pa.int64()}
-    for feature in signature.features:
-        number = pa.types.is_floating(feature.type)
-        types[feature.name] = pa.float64() if number else feature.type
-    rows = len(next(iter(given.values())))
-    columns = {"id": pa.array(range(rows), pa.int64())}
-    columns |= {name: pa.array(values, types[name]) for name, values in given.items()}
-    tables.write(database, tables.create(database, table, types), columns)
-
-
-def _expected(
-    database: Database, model: sqlscore.Model, given: Mapping[str, list[Any]]
-) -> dict[str, list[Any]]:
-    """ONNX Runtime's own answer to float32 features, and NULL where design says so."""
-    signature = model.signature
-    rows = len(next(iter(given.values())))
-    lost = np.zeros(rows, bool)
-    feeds: dict[str, list[np.ndarray]] = {}
-    kinds = {one.name: one for one in signature.inputs}
-    for feature in signature.features:
-        values = given[feature.name]
-        absent = np.array([v is None for v in values])
-        if not feature.missing:
-            lost |= absent
-        dtype = feature.type.to_pandas_dtype()
-        fill: Any = "" if dtype is np.str_ or pa.types.is_string(feature.type) else np.nan
-        if not pa.types.is_floating(feature.type) and fill != "":
-            fill = 0
-        filled = [fill if a else v for a, v in zip(absent, values, strict=True)]
-        with np.errstate(all="ignore"):
-            column = np.array(filled, object if fill == "" else dtype)
-        feeds.setdefault(feature.input, []).append(column)
-    tensors = {
-        name: columns[0] if len(kinds[name].shape) == 1 else np.stack(columns, axis=1)
-        for name, columns in feeds.items()
-    }
-    outputs = run(graphs.rewrite(model.graph), tensors)
-    found: dict[str, list[Any]] = {}
-    for one in signature.predictions:
-        array = outputs[one.output].reshape(rows, -1)
-        picked = array if pa.types.is_list(one.type) else array[:, one.position or 0]
-        values = [None if gone else v for gone, v in zip(lost, picked.tolist(), strict=True)]
-        found[one.name] = [_storable(v, database) for v in values]
-    return found
+def _infinite(value: Any) -> bool:
+    return isinstance(value, float) and bool(np.isinf(value))
 
 
 def _storable(value: Any, database: Database) -> Any:

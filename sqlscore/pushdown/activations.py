@@ -1,0 +1,170 @@
+"""Functions of one tensor, value by value: activations of neural networks and their like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sqlglot import exp
+
+from sqlscore.pushdown import functions, literals
+from sqlscore.pushdown.arithmetic import (
+    above,
+    added,
+    case,
+    expression,
+    greatest,
+    needs,
+    operand,
+    times,
+)
+from sqlscore.pushdown.cells import LARGEST, Choice, Tensor, Term
+from sqlscore.pushdown.elementwise import quotient
+from sqlscore.pushdown.functions import computed
+from sqlscore.pushdown.refusals import Refused
+from sqlscore.pushdown.sums import negative
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlscore.products.expressions import Expressions
+    from sqlscore.pushdown.cells import Cell
+    from sqlscore.pushdown.node import Node
+
+
+def _mapped(function: Callable[[Cell, Expressions], Cell]) -> Callable[..., Tensor]:
+    """An operator from what it does with one cell."""
+
+    def operator(_node: Node, facts: Expressions, x: Tensor) -> Tensor:
+        if x.element not in {"float", "double"}:
+            raise Refused(f"it computes with {x.element}")
+        return Tensor.of([function(cell, facts) for cell in x.row], x.element, x.cells.shape)
+
+    return operator
+
+
+def _negative(cell: Cell, _facts: Expressions) -> Cell:
+    return negative(cell)
+
+
+def _absolute(cell: Cell, facts: Expressions) -> Cell:
+    return computed([cell], exp.Abs(this=expression(cell, facts)))
+
+
+def _relu(cell: Cell, facts: Expressions) -> Cell:
+    return floored(cell, 0.0, facts)
+
+
+def floored(cell: Cell, low: float, facts: Expressions) -> Cell:
+    """The cell, or `low` where that is more; NaN stays NaN."""
+    z, bound = expression(cell, facts), literals.number(low, facts)
+    bounded = isinstance(cell, Term) and cell.bounded
+    if facts.extremes is None:
+        test = exp.LT(this=operand(z), expression=bound)
+        return computed([cell], case((test, bound), otherwise=z), bounded=bounded)
+    # where there is NaN, greatest passes over NULL
+    kept = frozenset() if facts.nan else needs([cell])
+    return Term(sql=greatest([z, bound], facts), needs=kept, bounded=bounded)
+
+
+def leaky_relu(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """LeakyRelu: what is negative times `alpha`."""
+    alpha = float(np.float32(node.float("alpha", 0.01)))
+    zero = literals.number(0.0, facts)
+    cells: list[Cell] = []
+    for cell in x.row:
+        z = expression(cell, facts)
+        test = exp.LT(this=operand(z), expression=zero)
+        cells.append(computed([cell], case((test, times(z, alpha, facts)), otherwise=z)))
+    return Tensor.of(cells, x.element, x.cells.shape)
+
+
+def clip(
+    node: Node, facts: Expressions, x: Tensor, low: Tensor | None = None, high: Tensor | None = None
+) -> Tensor:
+    """Clip to constants, given as attributes or as inputs; NaN stays NaN."""
+    least = float(low.values()) if low else node.float("min", -LARGEST)
+    most = float(high.values()) if high else node.float("max", LARGEST)
+    return Tensor.of(
+        [_clipped(cell, least, most, facts) for cell in x.row], x.element, x.cells.shape
+    )
+
+
+def _clipped(cell: Cell, low: float, high: float, facts: Expressions) -> Cell:
+    if isinstance(cell, Choice):
+        return cell.mapped(lambda values: np.clip(values, low, high))
+    z = expression(cell, facts)
+    least, most = literals.number(low, facts), literals.number(high, facts)
+    sql = case(
+        (exp.LT(this=operand(z), expression=least), least),
+        (above(z, high, facts), most),
+        otherwise=z,
+    )
+    return computed([cell], sql, finite=True)
+
+
+def _logarithm(cell: Cell, facts: Expressions) -> Cell:
+    return computed([cell], functions.logarithm(expression(cell, facts), facts))
+
+
+def _exponential(cell: Cell, facts: Expressions) -> Cell:
+    return computed([cell], functions.exponential(expression(cell, facts), facts))
+
+
+def _root(cell: Cell, facts: Expressions) -> Cell:
+    return computed([cell], functions.root(expression(cell, facts), facts))
+
+
+def _reciprocal(cell: Cell, facts: Expressions) -> Cell:
+    one = literals.number(1.0, facts)
+    return computed([cell], quotient(one, expression(cell, facts), facts))
+
+
+def _tanh(cell: Cell, facts: Expressions) -> Cell:
+    if facts.tanh:
+        sql: exp.Expression = exp.Anonymous(this="TANH", expressions=[expression(cell, facts)])
+        return computed([cell], sql, finite=True)
+    doubled = computed([cell], times(expression(cell, facts), 2.0, facts))
+    half = functions.logistic(doubled, facts)
+    one = literals.number(1.0, facts)
+    sql = exp.Sub(this=times(expression(half, facts), 2.0, facts), expression=one)
+    return computed([cell], sql, finite=True)
+
+
+#: of Abramowitz and Stegun's formula 7.1.26, which is within 1.5e-7
+_ERF = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
+
+
+def _erf(cell: Cell, facts: Expressions) -> Cell:
+    z = expression(cell, facts)
+    one, zero = literals.number(1.0, facts), literals.number(0.0, facts)
+    size = exp.Abs(this=z)
+    t = quotient(one, added([one, times(size, 0.3275911, facts)]), facts)
+    series: exp.Expression = literals.number(_ERF[-1], facts)
+    for factor in reversed(_ERF[:-1]):
+        series = added(
+            [literals.number(factor, facts), exp.Mul(this=operand(series), expression=operand(t))]
+        )
+    square = exp.Neg(this=exp.Paren(this=exp.Mul(this=operand(z), expression=operand(z))))
+    tail = exp.Mul(
+        this=exp.Mul(this=operand(series), expression=operand(t)),
+        expression=functions.exponential(square, facts),
+    )
+    half = exp.Sub(this=one, expression=exp.Paren(this=tail))
+    sql = case(
+        (exp.LT(this=operand(z), expression=zero), exp.Neg(this=exp.Paren(this=half))),
+        otherwise=half,
+    )
+    return computed([cell], sql, finite=True)
+
+
+absolute: Any = _mapped(_absolute)
+erf: Any = _mapped(_erf)
+exponential: Any = _mapped(_exponential)
+logarithm: Any = _mapped(_logarithm)
+minus: Any = _mapped(_negative)
+reciprocal: Any = _mapped(_reciprocal)
+relu: Any = _mapped(_relu)
+root: Any = _mapped(_root)
+sigmoid: Any = _mapped(functions.logistic)
+tanh: Any = _mapped(_tanh)

@@ -1,0 +1,146 @@
+"""Encoders: a value that is looked up by a column of text or of numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sqlglot import exp
+
+from sqlscore.products.expressions import TextEquality
+from sqlscore.pushdown import literals
+from sqlscore.pushdown.arithmetic import operand
+from sqlscore.pushdown.cells import Choice, Line, Tensor, Term
+from sqlscore.pushdown.comparisons import between
+from sqlscore.pushdown.refusals import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlscore.products.expressions import Expressions
+    from sqlscore.pushdown.cells import Cell
+    from sqlscore.pushdown.node import Node
+
+
+def one_hot(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """OneHotEncoder: a column for each category, which is 1 where the value is that one."""
+    texts = node.texts("cats_strings")
+    keys: Sequence[str | int] = texts or node.integers("cats_int64s")
+    if not node.integer("zeros", 1):
+        raise Refused("a value of no category is an error there (zeros=0)")
+    if bool(texts) != (x.element == "string"):
+        raise Refused(f"it has categories of another type than its input, {x.element}")
+    columns = []
+    for cell in x.row:
+        tests = _tests(cell, keys, facts, whole=True)
+        feature = _feature(cell)
+        for row in np.eye(len(keys)).tolist():
+            columns.append(Choice(feature=feature, tests=tests, values=tuple(row), otherwise=0.0))
+    return Tensor.of(columns, "float", (*x.cells.shape, len(keys)))
+
+
+def label_encoder(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """LabelEncoder: a value for each key, and one for all others."""
+    keys, values, default = _pairs(node)
+    if any(isinstance(key, float) and math.isnan(key) for key in keys):
+        raise Refused("NaN is one of its keys")
+    cells: list[Cell] = []
+    for cell in x.row:
+        if isinstance(cell, Term | Line):
+            tests = _tests(cell, keys, facts, whole=False)
+            cells.append(
+                Choice(feature=_feature(cell), tests=tests, values=tuple(values), otherwise=default)
+            )
+        elif isinstance(cell, Choice):
+            table = dict(zip(keys, values, strict=True))
+            cells.append(
+                Choice(
+                    feature=cell.feature,
+                    tests=cell.tests,
+                    values=tuple(table.get(value, default) for value in cell.values),
+                    otherwise=table.get(cell.otherwise, default),
+                )
+            )
+        else:
+            cells.append(dict(zip(keys, values, strict=True)).get(cell, default))
+    return Tensor.of(cells, _element(values), x.cells.shape)
+
+
+def _pairs(
+    node: Node,
+) -> tuple[list[str | float | int], list[str | float | int], str | float | int]:
+    kinds = {"strings": node.texts, "int64s": node.integers, "floats": _float32s(node)}
+    keys = next((read(f"keys_{k}") for k, read in kinds.items() if node.has(f"keys_{k}")), None)
+    kind = next((k for k in kinds if node.has(f"values_{k}")), None)
+    if keys is None or kind is None:
+        return _tensors(node)
+    defaults: dict[str, str | float | int] = {
+        "strings": node.text("default_string", "_Unused"),
+        "int64s": node.integer("default_int64", -1),
+        "floats": node.float("default_float", -0.0),
+    }
+    return list(keys), list(kinds[kind](f"values_{kind}")), defaults[kind]
+
+
+def _tensors(
+    node: Node,
+) -> tuple[list[str | float | int], list[str | float | int], str | float | int]:
+    if not node.has("keys_tensor") or not node.has("values_tensor"):
+        raise Refused("a form of keys and values that is not known here")
+    values = node.plain("values_tensor")
+    fallback: str | float | int = "_Unused" if isinstance(values[0], str) else -1
+    default = node.plain("default_tensor") or [fallback]
+    return node.plain("keys_tensor"), values, default[0]
+
+
+def _float32s(node: Node):  # type: ignore[no-untyped-def]
+    return lambda name: [float(np.float32(v)) for v in node.floats(name)]
+
+
+def _element(values: Sequence[str | float | int]) -> str:
+    if isinstance(values[0], str):
+        return "string"
+    return "int64" if isinstance(values[0], int) else "float"
+
+
+def _feature(cell: Cell) -> str:
+    return cell.feature if isinstance(cell, Line) else next(iter(cell.needs))  # type: ignore[union-attr]
+
+
+def _tests(
+    cell: Cell, keys: Sequence[str | float | int], facts: Expressions, *, whole: bool
+) -> tuple[exp.Expression, ...]:
+    """For each key whether the cell is equal to it; `whole` cuts a number's fraction off first."""
+    if isinstance(cell, Term) and cell.exact and isinstance(cell.sql, exp.Column):
+        return _text_tests(cell.sql, [str(key) for key in keys], facts)
+    if isinstance(cell, Line) and cell.missing is None:
+        bounds = [_bounds(float(key), cell.dtype, whole=whole) for key in keys]
+        return tuple(between(cell, low, high, facts) for low, high in bounds)
+    raise Refused("its input is computed on the way, and not a column")
+
+
+def _bounds(key: float, dtype: type[np.floating[Any]], *, whole: bool) -> tuple[float, float]:
+    """The values that count as a key: from the first to the last."""
+    if not whole:
+        return key, key
+    last = float(np.nextafter(dtype(key + 1), dtype(-np.inf))) if key >= 0 else key
+    first = float(np.nextafter(dtype(key - 1), dtype(np.inf))) if key <= 0 else key
+    return first, last
+
+
+def _text_tests(
+    column: exp.Expression, keys: Sequence[str], facts: Expressions
+) -> tuple[exp.Expression, ...]:
+    """Equality by characters, whatever the column's collation is."""
+    if facts.text_equality is TextEquality.BINARY:
+        charset = exp.DataType(this=exp.DataType.Type.CHARACTER_SET, kind=exp.Var(this="utf8mb4"))
+        text = exp.Cast(this=column, to=charset)
+        column = exp.Cast(this=text, to=exp.DataType(this=exp.DataType.Type.BINARY, nested=False))
+    if facts.text_equality is TextEquality.MARKED:
+        marked = exp.Add(this=column, expression=exp.National(this="|"))
+        column = exp.Collate(
+            this=exp.Paren(this=marked), expression=exp.Var(this="Latin1_General_BIN2")
+        )
+        return tuple(exp.EQ(this=column, expression=exp.National(this=f"{key}|")) for key in keys)
+    return tuple(exp.EQ(this=operand(column), expression=literals.text(key)) for key in keys)

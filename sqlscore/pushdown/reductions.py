@@ -1,0 +1,156 @@
+"""Operators over all features of a row: sums, extremes, norms, and where the largest one is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sqlglot import exp
+
+from sqlscore.pushdown import literals
+from sqlscore.pushdown.arithmetic import (
+    added,
+    case,
+    expression,
+    greatest,
+    operand,
+)
+from sqlscore.pushdown.cells import Tensor
+from sqlscore.pushdown.functions import computed, exponential, logarithm, root, softmax
+from sqlscore.pushdown.labels import highest
+from sqlscore.pushdown.refusals import Refused
+from sqlscore.pushdown.sums import layer, negative
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlscore.products.expressions import Expressions
+    from sqlscore.pushdown.cells import Cell
+    from sqlscore.pushdown.node import Node
+
+    Reduce = Callable[[Sequence[Cell], type[np.floating[Any]], Expressions], Cell]
+
+
+def _over(reduce: Reduce) -> Callable[..., Tensor]:
+    """An operator that makes one cell of all cells along one axis."""
+
+    def operator(node: Node, facts: Expressions, x: Tensor, axes: Tensor | None = None) -> Tensor:
+        given = axes.values().ravel().tolist() if axes is not None else node.integers("axes")
+        axis = _axis(given or list(range(x.cells.ndim)), x)
+        moved = np.moveaxis(x.cells, axis, -1)
+        rows = moved.reshape(-1, moved.shape[-1])
+        cells = [reduce(list(row), x.dtype, facts) for row in rows]
+        shape = list(moved.shape[:-1])
+        if node.integer("keepdims", 1):
+            shape.insert(axis, 1)
+        return Tensor.of(cells, x.element, tuple(shape))
+
+    return operator
+
+
+def _axis(axes: Sequence[int], x: Tensor) -> int:
+    if len(axes) != 1 or axes[0] % x.cells.ndim == 0:
+        raise Refused("it reduces over rows, or over several axes")
+    return int(axes[0]) % x.cells.ndim
+
+
+def _sum(cells: Sequence[Cell], dtype: type[np.floating[Any]], facts: Expressions) -> Cell:
+    return layer(cells, np.ones((1, len(cells))), np.zeros(1), dtype, facts)[0]
+
+
+def _mean(cells: Sequence[Cell], dtype: type[np.floating[Any]], facts: Expressions) -> Cell:
+    weights = np.full((1, len(cells)), 1 / len(cells))
+    return layer(cells, weights, np.zeros(1), dtype, facts)[0]
+
+
+def _squares(cells: Sequence[Cell], facts: Expressions) -> exp.Expression:
+    values = [expression(cell, facts) for cell in cells]
+    return added([exp.Mul(this=operand(v), expression=operand(v)) for v in values])
+
+
+def _sum_square(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
+    return computed(cells, _squares(cells, facts))
+
+
+def _norm(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
+    return computed(cells, root(_squares(cells, facts), facts))
+
+
+def _sum_sizes(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
+    return computed(cells, added([exp.Abs(this=expression(cell, facts)) for cell in cells]))
+
+
+def _product(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
+    if len(cells) == 1:
+        return cells[0]
+    whole = expression(cells[0], facts)
+    for cell in cells[1:]:
+        whole = exp.Mul(this=operand(whole), expression=operand(expression(cell, facts)))
+    return computed(cells, whole)
+
+
+def _log_sum_exp(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
+    values = [expression(cell, facts) for cell in cells]
+    most = greatest(values, facts)
+    powers = [
+        exponential(exp.Sub(this=operand(v), expression=operand(most)), facts) for v in values
+    ]
+    return computed(cells, added([most, logarithm(added(powers), facts)]))
+
+
+def arg_max(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """ArgMax: the place of the largest value, of the first one where there are several."""
+    return _place(node, facts, x, x.row)
+
+
+def arg_min(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """ArgMin: the place of the smallest value."""
+    return _place(node, facts, x, [negative(cell) for cell in x.row])
+
+
+def _place(node: Node, facts: Expressions, x: Tensor, cells: Sequence[Cell]) -> Tensor:
+    if x.cells.ndim != 2 or node.integer("axis", 0) not in {1, -1}:
+        raise Refused("another axis than the features'")
+    if node.integer("select_last_index", 0):
+        raise Refused("select_last_index")
+    best = highest(cells, range(len(cells)), facts)
+    return Tensor.of([best], "int64", (1, 1) if node.integer("keepdims", 1) else (1,))
+
+
+def soft_max(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """Softmax over the features."""
+    axis = node.integer("axis", -1 if node.opset >= 13 else 1)
+    if x.cells.ndim != 2 or axis not in {1, -1}:
+        raise Refused("another axis than the features'")
+    return Tensor.of(softmax(x.row, facts), x.element, x.cells.shape)
+
+
+def normalizer(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """Normalizer: each value over the row's norm; where that is zero, the values themselves."""
+    cells = x.row
+    values = [expression(cell, facts) for cell in cells]
+    size = {"L1": _l1, "L2": _l2, "MAX": greatest}[node.text("norm", "MAX")](values, facts)
+    zero = literals.number(0.0, facts)
+    made: list[Cell] = []
+    for value in values:
+        share = exp.Div(this=operand(value), expression=operand(size), typed=True)
+        test = exp.EQ(this=operand(size), expression=zero)
+        made.append(computed(cells, case((test, value), otherwise=share), bounded=True))
+    return Tensor.of(made, "float", x.cells.shape)
+
+
+def _l1(values: Sequence[exp.Expression], _facts: Expressions) -> exp.Expression:
+    return added([exp.Abs(this=value) for value in values])
+
+
+def _l2(values: Sequence[exp.Expression], facts: Expressions) -> exp.Expression:
+    return root(added([exp.Mul(this=operand(v), expression=operand(v)) for v in values]), facts)
+
+
+log_sum_exp = _over(_log_sum_exp)
+mean = _over(_mean)
+norm = _over(_norm)
+product = _over(_product)
+square_sum = _over(_sum_square)
+size_sum = _over(_sum_sizes)
+total = _over(_sum)

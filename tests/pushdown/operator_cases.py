@@ -1,0 +1,243 @@
+"""One or more small graphs for each operator, as ONNX text, over shared columns.
+
+``a``, ``b``, ``c`` are hard floats and ``x`` is the block of them; ``n`` is a whole number, ``t`` a
+text. A graph that begins with an output's type has ``x`` as its input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlscore.pushdown.operators import ML
+
+
+@dataclass(frozen=True)
+class Case:
+    """A graph."""
+
+    body: str  #: ``float[N,3] y`` and what makes it
+    inputs: str = "float[N,3] x"
+    #: only rows of small numbers: on the way ONNX Runtime overflows or cancels, in its own order
+    tame: bool = False
+
+
+TEXT, WHOLE = "string[N,1] t", "int64[N,1] n"
+
+CASES: dict[tuple[str, str], tuple[Case, ...]] = {
+    ("", "Abs"): (Case("float[N,3] y { y = Abs(x) }"),),
+    ("", "Add"): (
+        Case("float[N,3] y <float[3] k = {0.5, -1.0, 2.0}> { y = Add(x, k) }"),
+        Case("float[N,3] y { z = Neg(x) s = Sigmoid(z) y = Add(s, x) }"),
+    ),
+    ("", "ArgMax"): (Case("int64[N,1] y { y = ArgMax <axis = 1> (x) }", tame=True),),
+    ("", "ArgMin"): (Case("int64[N] y { y = ArgMin <axis = 1, keepdims = 0> (x) }", tame=True),),
+    ("", "Cast"): (
+        Case("float[N,3] y { d = Cast <to = 11> (x) y = Cast <to = 1> (d) }"),
+        Case("float[N,3] y <float k = {0.5}> { b = Greater(x, k) y = Cast <to = 1> (b) }"),
+        Case("float[N,1] y { y = Cast <to = 1> (n) }", WHOLE),
+    ),
+    ("", "Clip"): (
+        Case("float[N,3] y <float l = {-1.0}, float h = {1.25}> { y = Clip(x, l, h) }"),
+        Case("float[N,3] y <float l = {-1.0}> { y = Clip(x, l) }"),
+    ),
+    ("", "Concat"): (Case("float[N,6] y { z = Neg(x) y = Concat <axis = 1> (x, z) }"),),
+    ("", "Div"): (
+        Case("float[N,3] y <float[3] k = {0.5, -3.0, 7.0}> { y = Div(x, k) }"),
+        Case("float[N,3] y <float k = {2.0}> { z = Abs(x) y = Div(k, z) }", tame=True),
+    ),
+    ("", "Equal"): (
+        Case("bool[N,3] y <float k = {0.5}> { y = Equal(x, k) }"),
+        Case("bool[N,1] y <int64 k = {2}> { y = Equal(n, k) }", WHOLE),
+    ),
+    ("", "Erf"): (Case("float[N,3] y { y = Erf(x) }"),),
+    ("", "Exp"): (Case("float[N,3] y { y = Exp(x) }"),),
+    ("", "Flatten"): (Case("float[N,3] y { y = Flatten(x) }"),),
+    ("", "Gather"): (
+        Case("float[N,2] y <int64[2] i = {2, 0}> { y = Gather <axis = 1> (x, i) }"),
+        Case(
+            "int64[N,1] y <int64[3] k = {7, 8, 9}> { m = ArgMax <axis = 1> (x) y = Gather(k, m) }",
+            tame=True,
+        ),
+    ),
+    ("", "Gemm"): (
+        Case(
+            """float[N,2] y
+            <float[3,2] w = {0.5, -0.25, 1.0, 3.0, 0.125, -2.0}, float[2] b = {0.25, -1.0}>
+            { y = Gemm <alpha = 0.5, beta = 2.0> (x, w, b) }""",
+            tame=True,
+        ),
+        Case("""float[N,2] y <float[2,3] w = {0.5, -0.25, 1.0, -0.5, 0.25, -1.0}>
+            { y = Gemm <transB = 1> (x, w) }"""),
+    ),
+    ("", "Greater"): (
+        Case("bool[N,3] y <float[3] k = {0.5, 0.0, -0.1}> { y = Greater(x, k) }"),
+        Case("bool[N,3] y <float k = {0.1}> { z = Neg(x) y = Greater(z, k) }"),
+    ),
+    ("", "GreaterOrEqual"): (Case("bool[N,3] y <float k = {0.1}> { y = GreaterOrEqual(x, k) }"),),
+    ("", "Identity"): (Case("float[N,3] y { y = Identity(x) }"),),
+    ("", "LeakyRelu"): (Case("float[N,3] y { y = LeakyRelu <alpha = 0.25> (x) }"),),
+    ("", "Less"): (
+        Case("""bool[N,3] y <float k = {0.1}, float f = {0.3}, float m = {1.7}>
+            { s = Sub(x, f) z = Mul(s, m) y = Less(z, k) }"""),
+    ),
+    ("", "LessOrEqual"): (Case("bool[N,3] y <float k = {0.1}> { y = LessOrEqual(k, x) }"),),
+    ("", "Log"): (Case("float[N,3] y { y = Log(x) }"),),
+    ("", "MatMul"): (
+        Case("float[N,1] y <float[3,1] w = {0.5, -0.25, 1.0}> { y = MatMul(x, w) }"),
+        Case("""float[N,4] y
+            <float[3,4] w = {0.5, -0.2, 1.0, 3.0, 0.1, -2.0, 0.0, 1.0, 1.0, 1.0, 2.0, 0.5},
+             float[4] b = {0.5, 0.0, -0.5, 1.0}> { m = MatMul(x, w) a = Add(m, b) y = Relu(a) }"""),
+    ),
+    ("", "Mean"): (Case("float[N,3] y { e = Sigmoid(x) z = Tanh(x) y = Mean(e, z) }"),),
+    ("", "Mul"): (
+        Case("float[N,3] y <float[3] k = {0.5, -3.0, 7.0}> { y = Mul(x, k) }"),
+        Case("float[N,3] y { z = Sigmoid(x) y = Mul(x, z) }", tame=True),
+    ),
+    ("", "Neg"): (Case("float[N,3] y { y = Neg(x) }"),),
+    ("", "Not"): (Case("bool[N,3] y <float k = {0.1}> { z = Less(x, k) y = Not(z) }"),),
+    ("", "Pow"): (
+        Case("float[N,3] y <float k = {2.0}> { y = Pow(x, k) }"),
+        Case("float[N,3] y <float k = {1.5}> { z = Abs(x) y = Pow(z, k) }", tame=True),
+    ),
+    ("", "Reciprocal"): (Case("float[N,3] y { z = Abs(x) y = Reciprocal(z) }", tame=True),),
+    ("", "ReduceL1"): (Case("float[N,1] y { y = ReduceL1 <axes = [1]> (x) }"),),
+    ("", "ReduceL2"): (Case("float[N,1] y { y = ReduceL2 <axes = [1]> (x) }", tame=True),),
+    ("", "ReduceLogSumExp"): (
+        Case("float[N,1] y { y = ReduceLogSumExp <axes = [1]> (x) }", tame=True),
+    ),
+    ("", "ReduceMean"): (Case("float[N,1] y { y = ReduceMean <axes = [1]> (x) }", tame=True),),
+    ("", "ReduceProd"): (Case("float[N,1] y { y = ReduceProd <axes = [1]> (x) }", tame=True),),
+    ("", "ReduceSum"): (Case("float[N,1] y <int64[1] a = {1}> { y = ReduceSum(x, a) }"),),
+    ("", "ReduceSumSquare"): (
+        Case("float[N,1] y { y = ReduceSumSquare <axes = [1]> (x) }", tame=True),
+    ),
+    ("", "Relu"): (Case("float[N,3] y { y = Relu(x) }"),),
+    ("", "Reshape"): (
+        Case("""float[N,3] y <int64[3] s = {-1, 1, 3}, int64[2] t = {0, 3}>
+            { z = Reshape(x, s) y = Reshape(z, t) }"""),
+    ),
+    ("", "Sigmoid"): (Case("float[N,3] y { y = Sigmoid(x) }"),),
+    ("", "Slice"): (
+        Case("""float[N,2] y <int64[1] a = {1}, int64[1] b = {3}, int64[1] c = {1}>
+            { y = Slice(x, a, b, c) }"""),
+    ),
+    ("", "Softmax"): (Case("float[N,3] y { y = Softmax <axis = 1> (x) }", tame=True),),
+    ("", "Split"): (Case("float[N,2] y <int64[2] s = {1, 2}> { u, y = Split <axis = 1> (x, s) }"),),
+    ("", "Sqrt"): (Case("float[N,3] y { y = Sqrt(x) }"),),
+    ("", "Squeeze"): (
+        Case("""float[N,3] y <int64[3] s = {-1, 3, 1}, int64[1] a = {2}>
+            { z = Reshape(x, s) y = Squeeze(z, a) }"""),
+    ),
+    ("", "Sub"): (
+        Case("float[N,3] y <float[3] k = {0.5, -1.0, 2.0}> { y = Sub(x, k) }"),
+        Case("float[N,3] y <float k = {1.0}> { y = Sub(k, x) }"),
+        Case("float[N,3] y { z = Tanh(x) y = Sub(x, z) }"),
+    ),
+    ("", "Sum"): (Case("float[N,3] y { z = Sigmoid(x) u = Tanh(x) y = Sum(x, z, u) }"),),
+    ("", "Tanh"): (Case("float[N,3] y { y = Tanh(x) }"),),
+    ("", "Transpose"): (
+        Case("""float[N,3] y <int64[3] s = {-1, 1, 3}, int64[2] t = {0, 3}>
+            { z = Reshape(x, s) u = Transpose <perm = [0, 2, 1]> (z) y = Reshape(u, t) }"""),
+    ),
+    ("", "Unsqueeze"): (
+        Case("""float[N,3] y <int64[1] a = {1}, int64[2] t = {0, 3}>
+            { z = Unsqueeze(x, a) y = Reshape(z, t) }"""),
+    ),
+    ("", "Where"): (
+        Case(
+            "float[N,3] y <float k = {0.1}, float h = {7.0}> { z = Less(x, k) y = Where(z, x, h) }"
+        ),
+    ),
+    (ML, "ArrayFeatureExtractor"): (
+        Case("float[N,2] y <int64[2] i = {1, 0}> { y = ai.onnx.ml.ArrayFeatureExtractor(x, i) }"),
+        Case(
+            """int64[N] y <int64[3] k = {7, 8, 9}, int64[1] s = {-1}>
+            { m = ArgMax <axis = 1> (x) z = ai.onnx.ml.ArrayFeatureExtractor(k, m)
+              y = Reshape(z, s) }""",
+            tame=True,
+        ),
+    ),
+    (ML, "Binarizer"): (
+        Case("""float[N,3] y
+            { m = ai.onnx.ml.Imputer <imputed_value_floats = [1.0], replaced_value_float = NaN> (x)
+              y = ai.onnx.ml.Binarizer <threshold = 0.1> (m) }"""),
+    ),
+    (ML, "FeatureVectorizer"): (
+        Case("""float[N,6] y { z = Neg(x)
+            y = ai.onnx.ml.FeatureVectorizer <inputdimensions = [3, 3]> (x, z) }"""),
+    ),
+    (ML, "Imputer"): (
+        Case("""float[N,3] y { y = ai.onnx.ml.Imputer
+            <imputed_value_floats = [1.5, 0.1, -2.0], replaced_value_float = NaN> (x) }"""),
+        Case("""float[N,1] y <float[3,1] w = {0.5, -0.25, 1.0}>
+            { z = ai.onnx.ml.Imputer
+                <imputed_value_floats = [1.5, 0.1, -2.0], replaced_value_float = NaN> (x)
+              u = ai.onnx.ml.Scaler <offset = [0.5], scale = [2.0]> (z) y = MatMul(u, w) }"""),
+    ),
+    (ML, "LabelEncoder"): (
+        Case(
+            """float[N,1] y { y = ai.onnx.ml.LabelEncoder <keys_strings = ["Bern", "bern ", "ü"],
+            values_floats = [1.0, 2.0, 3.5], default_float = -1.0> (t) }""",
+            TEXT,
+        ),
+        Case(
+            """string[N,1] y { y = ai.onnx.ml.LabelEncoder <keys_int64s = [1, 2, -3],
+            values_strings = ["one", "two", "it's"], default_string = "?"> (n) }""",
+            WHOLE,
+        ),
+        Case("""int64[N,3] y { y = ai.onnx.ml.LabelEncoder <keys_floats = [0.5, 0.1, -0.1],
+            values_int64s = [5, 1, -1], default_int64 = 9> (x) }"""),
+    ),
+    (ML, "LinearClassifier"): (
+        Case(
+            """int64[N] label, float[N,2] y { label, y = ai.onnx.ml.LinearClassifier
+            <coefficients = [0.5, -1.5, 0.25], intercepts = [0.125], classlabels_ints = [3, 7],
+             post_transform = "LOGISTIC"> (x) }"""
+        ),
+        Case(
+            """string[N] label, float[N,3] y { label, y = ai.onnx.ml.LinearClassifier
+            <coefficients = [0.5, -1.5, 0.25, 1.0, 0.0, -1.0, -0.75, 0.5, 2.0],
+             intercepts = [0.125, 0.0, -0.25], classlabels_strings = ["a", "b", "c"],
+             post_transform = "SOFTMAX", multi_class = 1> (x) }""",
+            tame=True,
+        ),
+        Case(
+            """int64[N] label, float[N,2] y { label, y = ai.onnx.ml.LinearClassifier
+            <coefficients = [0.5, -1.5, 0.25], intercepts = [0.125], classlabels_ints = [3, 7]>
+            (x) }"""
+        ),
+    ),
+    (ML, "LinearRegressor"): (
+        Case("""float[N,1] y { y = ai.onnx.ml.LinearRegressor
+            <coefficients = [0.5, -1.5, 0.25], intercepts = [0.125]> (x) }"""),
+        Case(
+            """float[N,2] y { y = ai.onnx.ml.LinearRegressor <coefficients =
+            [0.5, -1.5, 0.25, 1.0, 0.0, -1.0], intercepts = [0.125, 1.0], targets = 2,
+            post_transform = "SOFTMAX_ZERO"> (x) }""",
+            tame=True,
+        ),
+    ),
+    (ML, "Normalizer"): (
+        Case("""float[N,3] y { y = ai.onnx.ml.Normalizer <norm = "L1"> (x) }""", tame=True),
+        Case("""float[N,3] y { y = ai.onnx.ml.Normalizer <norm = "L2"> (x) }""", tame=True),
+    ),
+    (ML, "OneHotEncoder"): (
+        Case(
+            """float[N,4] y <int64[2] s = {-1, 4}> { z = ai.onnx.ml.OneHotEncoder
+            <cats_strings = ["Bern", "bern", "Genève", ""], zeros = 1> (t) y = Reshape(z, s) }""",
+            TEXT,
+        ),
+        Case("""float[N,9] y <int64[2] s = {-1, 9}> { z = ai.onnx.ml.OneHotEncoder
+            <cats_int64s = [0, 1, -1], zeros = 1> (x) y = Reshape(z, s) }"""),
+        Case(
+            """float[N,1] y <int64[2] s = {-1, 3}, float[3,1] w = {0.5, -0.25, 1.0}>
+            { z = ai.onnx.ml.OneHotEncoder <cats_int64s = [1, 2, 3], zeros = 1> (n)
+              u = Reshape(z, s) y = MatMul(u, w) }""",
+            WHOLE,
+        ),
+    ),
+    (ML, "Scaler"): (
+        Case("""float[N,3] y { y = ai.onnx.ml.Scaler
+            <offset = [0.5, 0.0, -1.0], scale = [2.0, 0.1, -4.0]> (x) }"""),
+    ),
+}
