@@ -15,11 +15,13 @@ from sqlscore import layout
 from sqlscore.errors import DatabaseError, JobConflict
 from sqlscore.forking import after_fork
 from sqlscore.jobs import run as runs
+from sqlscore.jobs.cleaning import Cleaned, clean
 from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.planning import range_rows
 from sqlscore.jobs.prepare import Engines, Prepared, prepare
 from sqlscore.jobs.records import Records, Run
 from sqlscore.jobs.scorer import preview
+from sqlscore.jobs.work import Work
 from sqlscore.model.models import Models
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.products import disconnected, engine_for, product_for
@@ -29,7 +31,7 @@ from sqlscore.relations.ranges import encoded
 from sqlscore.statements.conversation import Conversation
 from sqlscore.statements.models import Models as StatementModels
 from sqlscore.statements.run import run as run_script
-from sqlscore.tables import opened, placed, placed_like
+from sqlscore.tables import now, opened, placed, placed_like
 from sqlscore.transact import transact
 from sqlscore.transports.failures import translated
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from sqlscore.statements.results import Result
+    from sqlscore.tables import Tables
 
 
 def connect(url: str | sa.URL | sa.Engine, *, schema: str | None = None) -> Database:
@@ -266,6 +269,18 @@ class Database:
             raise JobConflict(f"there is no run {id!r}: this database has seen none")
         return found
 
+    def clean(self, *, older_than: timedelta, dry_run: bool = False) -> Cleaned:
+        """Take away the records of runs that ended longer ago, and what ended runs staged.
+
+        Runs that can be resumed stay, as do the newest of each target and those that a watermark
+        or a lease names. A table is dropped only if the plan of an ended run names it.
+        dry_run: only say what would go.
+        """
+        if self._tables() is None:
+            return Cleaned(runs=(), rows={}, tables=(), dry_run=dry_run)
+        work = Work.on(Engines.one(self.engine))
+        return clean(work, before=now() - older_than, dry_run=dry_run)
+
     def init(self, *, grants: bool | Mapping[str, str] = False, dry_run: bool = False) -> list[str]:
         """Make or upgrade sqlscore's own tables, and grant rights on them; the SQL that was run.
 
@@ -286,11 +301,14 @@ class Database:
         layout.refuse_absent(self.engine, self.product)
         return self.init(dry_run=dry_run)
 
-    def _records(self, question: Callable[[Records, Any], Any]) -> Any:
+    def _tables(self) -> Tables | None:
         if self.product.absent(self.engine):
             return None
         look = partial(opened, self.engine, schemas=self.product.schemas)
-        tables = transact(self.engine, look, "looking for runs")
+        return transact(self.engine, look, "looking for runs")
+
+    def _records(self, question: Callable[[Records, Any], Any]) -> Any:
+        tables = self._tables()
         if tables is None:
             return None
         with self.product.unit(self.engine, None) as unit:

@@ -44,6 +44,7 @@ app.add_typer(runs.app, name="run")
 app.command()(statements.sql)
 app.command()(upkeep.init)
 app.command()(upkeep.upgrade)
+app.command()(upkeep.clean)
 app.command()(compiling.compile)
 app.command()(touring.doctor)
 

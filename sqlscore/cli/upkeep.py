@@ -1,4 +1,4 @@
-"""``sqlscore init`` and ``upgrade``: the tables that sqlscore owns, made by it or by hand."""
+"""``sqlscore init``, ``upgrade`` and ``clean``: the tables that sqlscore owns."""
 
 from __future__ import annotations
 
@@ -74,6 +74,33 @@ def upgrade(
     with options.opened(db, schema) as database:
         statements = database.upgrade(dry_run=print_sql)
         _shown(database, statements, print_sql=print_sql, as_json=as_json)
+
+
+def clean(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="TIME", help="Since a run's end: 90d, 12h.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, only.")] = False,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Take away the records of runs that ended long ago, and tables that ended runs staged.
+
+    Unfinished runs stay, and the newest of each target, and what watermarks and leases name.
+
+    Example: sqlscore clean --older-than 90d --dry-run
+    """
+    age = options.span(older_than, "--older-than")
+    assert age is not None
+    with options.opened(db) as database:
+        cleaned = database.clean(older_than=age, dry_run=dry_run)
+    if as_json:
+        return present.document(cleaned)
+    gone = [f"{len(cleaned.runs):,} run{'' if len(cleaned.runs) == 1 else 's'}"]
+    gone += [f"{count:,} of the rows of {table}" for table, count in cleaned.rows.items()]
+    gone += [f"the table {table}" for table in cleaned.tables]
+    return present.say(f"{'Would remove' if dry_run else 'Removed'} {', '.join(gone)}.")
 
 
 def _shown(

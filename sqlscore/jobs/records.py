@@ -41,7 +41,8 @@ class Status(StrEnum):
     ABANDONED = "abandoned"  #: given up; another run may do its work anew
 
 
-_ENDED = (Status.DONE, Status.ABANDONED)
+#: nobody goes on with these
+ENDED = (Status.DONE, Status.ABANDONED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +72,7 @@ class Run:
     @property
     def unfinished(self) -> bool:
         """Whether the next command of the same job has something to do about it."""
-        return self.status not in _ENDED
+        return self.status not in ENDED
 
     @property
     def planned(self) -> bool:

@@ -103,24 +103,30 @@ def staged_table(plan: Plan, target: sa.Table) -> sa.Table:
     return sa.Table(plan.staged or "", sa.MetaData(), schema=target.schema)
 
 
-def drop(work: Work, plan: Plan, place: str) -> None:
-    """Drop what a run staged, if it is there, each table in a unit of its own."""
-    owned = [table(work.tables, name).table for name in (plan.staging, plan.keys) if name]
+def tables_of(work: Work, plan: Plan, place: str) -> list[sa.Table]:
+    """The tables that a plan names to be staged, whether they are there or not."""
+    named = [table(work.tables, name).table for name in (plan.staging, plan.keys) if name]
     if plan.staged:
         target = sink.named(work.engines.target, work.product, place)
-        owned.append(staged_table(plan, target))
+        named.append(staged_table(plan, target))
         # where DDL commits by itself, a kill in a swap leaves the old rows aside
-        owned.append(sa.Table(f"{plan.staged}_old", sa.MetaData(), schema=target.schema))
-    for gone in owned:
-        _drop(work, gone)
+        named.append(sa.Table(f"{plan.staged}_old", sa.MetaData(), schema=target.schema))
+    return named
+
+
+def drop(work: Work, plan: Plan, place: str) -> None:
+    """Drop what a run staged, if it is there, each table in a unit of its own."""
+    for gone in tables_of(work, plan, place):
+        drop_table(work, gone)
 
 
 def drop_one(work: Work, name: str) -> None:
     """Drop one of the tables that a run stages among sqlscore's own, if it is there."""
-    _drop(work, table(work.tables, name).table)
+    drop_table(work, table(work.tables, name).table)
 
 
-def _drop(work: Work, gone: sa.Table) -> None:
+def drop_table(work: Work, gone: sa.Table) -> None:
+    """Drop a table, if it is there, in a unit of its own."""
     with work.unit() as unit:
         unit.execute(sa.schema.DropTable(gone, if_exists=True))
         unit.commit()
