@@ -16,7 +16,7 @@ from sqlscore.binding import Binding, bind
 from sqlscore.errors import SignatureError, StatementError
 from sqlscore.predict.asked import Output, outputs
 from sqlscore.predict.grammar import Predict, predicts
-from sqlscore.predict.scope import qualifier, table_name
+from sqlscore.predict.scope import data_alias, qualifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +100,7 @@ def kept_columns(
     A name without a relation counts for every relation that has such a column.
     """
     alias = data_alias(predict).casefold()
-    inside = {id(node) for node in predict.walk()}
+    inside = {id(node) for part in (predict.data, predict.model) for node in part.walk()}
     holders = (exp.Select, exp.Merge, exp.Update, exp.Delete)
     holder = predict.find_ancestor(*holders) or statement
     names: set[str] = set()
@@ -118,14 +118,6 @@ def kept_columns(
 
 def _is_count(node: exp.Expr) -> bool:
     return isinstance(node, exp.Star) and isinstance(node.parent, exp.Count)
-
-
-def data_alias(predict: Predict) -> str:
-    """The name under which the statement reads DATA's columns; its own, where it has no alias."""
-    data = predict.data
-    if isinstance(data, Predict):
-        return data.alias or data_alias(data)
-    return data.alias or (table_name(data) if isinstance(data, exp.Table) else "")
 
 
 def _reasons(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from sqlscore.predict.grammar import Predict
 from sqlscore.predict.kinds import Kind, kind_of, of_arrow
 
 if TYPE_CHECKING:
@@ -68,6 +69,14 @@ def qualifier(column: exp.Column) -> str:
     table = column.args.get("table")
     mark = "#" if table is not None and table.args.get("temporary") else ""
     return (mark + column.table).casefold()
+
+
+def data_alias(predict: Predict) -> str:
+    """The name under which the statement reads DATA's columns; its own, where it has no alias."""
+    data = predict.data
+    if isinstance(data, Predict):
+        return data.alias or data_alias(data)
+    return data.alias or (table_name(data) if isinstance(data, exp.Table) else "")
 
 
 def tables(tree: exp.Expr) -> list[exp.Table]:
@@ -216,7 +225,7 @@ def _read(query: exp.Expr) -> Iterator[exp.Expr]:
     """The relations that a query or statement reads: FROM, its joins, what is written."""
     if isinstance(query, exp.Update | exp.Delete | exp.Merge):
         yield from _with_joins(query.this)
-        yield from _with_joins(query.args.get("using"))
+        yield from _with_joins(query.args.get("using") or None)
     start = query.args.get("from_")
     yield from _with_joins(start.this if start is not None else None)
     for join in query.args.get("joins") or []:

@@ -151,6 +151,7 @@ MYSQL = Product(
     row_values=False,  # compared right, but no index serves it
     keyset_walk=True,
     shared=True,
+    merge=False,
     lateral=False,  # MySQL has it, MariaDB has not
     row_index=RowIndex.WITHIN,
     drops_temporary=True,

@@ -154,6 +154,7 @@ class Product:
     keyset_walk: bool  #: range bounds by OFFSET from the last key; else by one row_number() query
     shared: bool  #: more than one process can have the database open for writing
     roles: bool = True  #: rights on tables are granted to roles
+    merge: bool = True  #: it has MERGE
     lateral: bool = True  #: a relation in FROM may name columns of those before it
     row_index: RowIndex = RowIndex.AFTER
     drops_temporary: bool = False  #: DROP TABLE commits, and DROP TEMPORARY TABLE does not

@@ -216,6 +216,7 @@ SQLITE = Product(
     keyset_walk=True,
     shared=True,
     roles=False,
+    merge=False,
     lateral=False,
     row_index=RowIndex.WITHIN,
     rewrite=rewrite,

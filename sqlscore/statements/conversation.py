@@ -99,10 +99,14 @@ class Conversation:
             message = no_table(self.connection, f"{table.db}.{name}" if table.db else name)
         return StatementError(message, **place_of(table, text))
 
+    def new_name(self, what: str) -> str:
+        """A name that no table has."""
+        self._made += 1
+        return f"sqlscore_{what}_{self._nonce}_{self._made}"
+
     def temporary_name(self, what: str) -> str:
         """A name for a temporary table of our own, which is dropped when the conversation ends."""
-        self._made += 1
-        name = f"sqlscore_{what}_{self._nonce}_{self._made}"
+        name = self.new_name(what)
         self.keep_temporary(name)
         return name
 
@@ -180,6 +184,17 @@ class Conversation:
             raise
         with self.told("the commit"):
             self.connection.commit()
+
+    @contextmanager
+    def as_one(self) -> Iterator[None]:
+        """Several transactions inside commit as one."""
+        joined = self.joined
+        try:
+            with self.transaction():
+                self.joined = True
+                yield
+        finally:
+            self.joined = joined
 
     def close(self) -> None:
         """Drop the temporary tables and give the connection back, unless it is the caller's."""

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sqlscore.plan import data_alias
 from sqlscore.predict.grammar import Predict, predicts
-from sqlscore.predict.scope import cte_of, qualifier
+from sqlscore.predict.scope import cte_of, data_alias, qualifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

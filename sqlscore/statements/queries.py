@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from sqlscore.errors import StatementError, nearest
 from sqlscore.plan import Limits, Passing, Plan, plan, projection
+from sqlscore.predict import writes
 from sqlscore.predict.grammar import Predict, predicts
 from sqlscore.predict.scope import table_name
 from sqlscore.statements import data, made, reading, staging, writing
@@ -54,7 +55,7 @@ class Queries:
         if isinstance(tree, exp.Drop) and self._dropped(tree):
             return -1
         tree = self._routines.with_views(variables.put_into(tree.copy(), text))
-        tree = data.normalised(tree)
+        tree = data.normalised(writes.with_one_source(tree))
         found = predicts(tree)
         if len(found) == 1:
             ready = self.ready(found[0], tree, text, variables)
@@ -101,11 +102,22 @@ class Queries:
             return reading.query(self._on, self._on.translated(tree, text))
         if isinstance(tree, exp.Select):
             return self._into(tree, text)
-        sql = self._on.write(self._on.translated(tree, text))
+        if isinstance(tree, exp.Merge) and not self._on.product.merge:
+            return self._merge(tree, text)
+        sql = self._on.write(self._on.translated(writes.plain(tree), text))
         with self._on.transaction():
             count = self._on.execute(sql)
         self._remember(tree)
         return count
+
+    def _merge(self, tree: exp.Merge, text: str) -> int:
+        """A MERGE in statements that every database has, all in one transaction."""
+        written = 0
+        with self._on.as_one():
+            for part in writes.merged(tree, self._on.new_name("missing")):
+                count = self._plain(part, text)
+                written += count if isinstance(count, int) and not part.args.get("into") else 0
+        return written
 
     def _into(self, tree: exp.Select, text: str) -> int:
         """SELECT … INTO: a table with the columns of the rows, and the rows in it."""

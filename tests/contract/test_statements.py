@@ -294,6 +294,57 @@ def test_t_sql_keeps_its_meaning(shop: Shop):
     assert next(iter(shop.scoring.sql(ordered))) == (9,)  # NULL comes first
 
 
+#: statements that write: what they leave in `scores`, which begins with 1 -> 10, 2 -> 20, 3 -> 30
+WRITES = {
+    "UPDATE s SET s.score = b.v FROM scores AS s JOIN changes AS b ON s.id = b.id": {
+        1: 10, 2: 200, 3: 300
+    },
+    "UPDATE scores SET score = v + 1 FROM changes AS b WHERE b.id = scores.id AND b.v > 200": {
+        1: 10, 2: 20, 3: 301
+    },
+    "UPDATE dbo.scores SET score = score / 3 WHERE id = 2": {1: 10, 2: 20 / 3, 3: 30},
+    "DELETE s FROM scores AS s JOIN changes b ON b.id = s.id WHERE b.v > 200": {1: 10, 2: 20},
+    "DELETE FROM scores WHERE EXISTS (SELECT 1 FROM changes AS b WHERE b.id = scores.id)": {1: 10},
+    "MERGE INTO scores AS t USING changes AS s ON t.id = s.id"
+    " WHEN MATCHED AND s.v > 200 THEN DELETE"
+    " WHEN MATCHED THEN UPDATE SET t.score = s.v"
+    " WHEN NOT MATCHED BY TARGET THEN INSERT (id, score) VALUES (s.id, s.v);": {
+        1: 10, 2: 200, 4: 400
+    },
+}  # fmt: skip
+
+
+def test_tables_are_changed_as_in_t_sql(shop: Shop):
+    shop.create("scores", None, {"id": pa.int64(), "score": pa.float64()})
+    changes = shop.create("changes", None, {"id": pa.int64(), "v": pa.int64()})
+    shop.write(changes, {"id": [2, 3, 4], "v": [200, 300, 400]})
+    for statement, wanted in WRITES.items():
+        shop.scoring.sql("INSERT INTO scores VALUES (1, 10), (2, 20), (3, 30)")
+        shop.scoring.sql(statement)
+        found = dict(shop.ask("SELECT id, score FROM scores"))
+        assert found == pytest.approx(wanted), statement
+        shop.run("DELETE FROM scores")
+    with pytest.raises(sqlscore.StatementError, match="take inner joins"):
+        shop.scoring.sql("DELETE s FROM scores AS s LEFT JOIN changes b ON b.id = s.id")
+
+
+def test_predictions_change_tables(shop: Shop):
+    wanted = {key: score for key, score in expected(shop).items() if key < 30}
+    shop.create("scores", None, {"id": pa.int64(), "score": pa.float64()})
+    shop.run("INSERT INTO scores VALUES (0, 7), (3, 7), (700, 7)")
+    shop.scoring.sql(
+        "MERGE INTO scores AS t USING PREDICT(MODEL = churn, DATA ="
+        " (SELECT * FROM customers WHERE id < 30) AS d) WITH (score float) AS p ON t.id = d.id"
+        " WHEN MATCHED THEN UPDATE SET score = p.score"
+        " WHEN NOT MATCHED THEN INSERT (id, score) VALUES (d.id, p.score);"
+    )
+    assert found_by(shop, "SELECT id, score FROM scores WHERE id < 700") == wanted
+    shop.run("UPDATE scores SET score = 1")
+    shop.scoring.sql(f"UPDATE s SET score = p.score {FROM} AS p JOIN scores AS s ON s.id = d.id")
+    assert found_by(shop, "SELECT id, score FROM scores WHERE id < 700") == wanted
+    assert shop.ask("SELECT score FROM scores WHERE id = 700") == [(1,)]
+
+
 def test_variables_and_messages(shop: Shop):
     done = shop.scoring.sql(
         "DECLARE @low int = 30, @n int\n"

@@ -1,0 +1,190 @@
+"""UPDATE … FROM, DELETE … FROM and MERGE, as databases other than SQL Server know them. Pure.
+
+T-SQL names the table that is written among those of FROM, and may name it by its alias. Elsewhere
+that would be a second reading of the table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlglot import exp
+
+from sqlscore.errors import StatementError
+from sqlscore.predict.grammar import Predict
+from sqlscore.predict.scope import data_alias, table_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Changed = TypeVar("Changed", bound=exp.Expression)
+
+
+def plain(tree: exp.Expression) -> exp.Expression:
+    """The statement with the table that is written named once; others stay as they are."""
+    if isinstance(tree, exp.Update) and tree.args.get("from_") is not None:
+        return _update(tree)
+    if isinstance(tree, exp.Delete):
+        return _delete(tree)
+    return tree
+
+
+def _update(tree: exp.Update) -> exp.Update:
+    relations, conditions = _flat(tree.args["from_"].this)
+    target = _written(tree.this, relations)
+    if target is None:
+        return tree
+    others = [relation for relation in relations if relation is not target]
+    tree.set("this", target)
+    tree.set("from_", _from(others) if others else None)
+    return _where(tree, conditions)
+
+
+def _delete(tree: exp.Delete) -> exp.Delete:
+    named = tree.args.get("tables") or []
+    if not named and not tree.this.args.get("joins"):
+        return tree
+    relations, conditions = _flat(tree.this)
+    target = _written(named[0] if named else tree.this, relations) or relations[0]
+    others = [relation for relation in relations if relation is not target]
+    tree.set("tables", None)
+    tree.set("this", target)
+    if others:
+        inside = exp.Select(expressions=[exp.Literal.number(1)], from_=_from(others))
+        where = tree.args.get("where")
+        inner = [*conditions, *([where.this.copy()] if where is not None else [])]
+        tree.set("where", None)
+        return _where(tree, [exp.Exists(this=_where(inside, inner))])
+    return tree
+
+
+def _flat(first: exp.Expr) -> tuple[list[exp.Expr], list[exp.Expr]]:
+    """The relations of a FROM whose joins are inner ones, and the conditions of the joins."""
+    relations, conditions = [first], []
+    for join in first.args.get("joins") or []:
+        if join.args.get("side"):
+            raise StatementError(
+                "UPDATE and DELETE … FROM take inner joins here. Write a condition with EXISTS, or "
+                "read the rows into a temporary table first"
+            )
+        relations.append(join.this)
+        if join.args.get("on") is not None:
+            conditions.append(join.args["on"])
+    first.set("joins", None)
+    return relations, conditions
+
+
+def _written(named: exp.Table, relations: Sequence[exp.Expr]) -> exp.Table | None:
+    """The relation of FROM that the statement writes; None where it is not among them."""
+    wanted = table_name(named).casefold()
+    tables = [one for one in relations if isinstance(one, exp.Table)]
+    by_alias = [one for one in tables if one.alias.casefold() == wanted]
+    by_name = [one for one in tables if table_name(one).casefold() == wanted]
+    return next(iter([*by_alias, *by_name]), None)
+
+
+def _from(relations: Sequence[exp.Expr]) -> exp.From:
+    first, *others = relations
+    joins = [exp.Join(this=other, kind="CROSS") for other in others]
+    first.set("joins", joins or None)
+    return exp.From(this=first)
+
+
+def _where(tree: Changed, more: Sequence[exp.Expr]) -> Changed:
+    where = tree.args.get("where")
+    parts = [*([where.this] if where is not None else []), *more]
+    if parts:
+        tree.set("where", exp.Where(this=exp.and_(*parts)))
+    return tree
+
+
+def with_one_source(tree: exp.Expression) -> exp.Expression:
+    """MERGE … USING PREDICT with the rows and predictions as one relation, under one name."""
+    predict = tree.args.get("using") if isinstance(tree, exp.Merge) else None
+    if not isinstance(predict, Predict):
+        return tree
+    name = predict.alias or data_alias(predict)
+    old = {data_alias(predict).casefold(), name.casefold()}
+    everything = exp.Select(expressions=[exp.Star()])
+    source = exp.Subquery(this=everything, alias=exp.TableAlias(this=exp.to_identifier(name)))
+    predict.replace(source)
+    everything.set("from_", exp.From(this=predict))
+    for column in tree.find_all(exp.Column):
+        if column.table.casefold() in old and column.find_ancestor(exp.Subquery) is not source:
+            column.set("table", exp.to_identifier(name))
+    return tree
+
+
+def merged(tree: exp.Merge, name: str) -> list[exp.Expression]:
+    """A MERGE as one statement for each WHEN, for a database that has none; in their order.
+
+    Each must see the rows as they were: what is missing is read first, into a temporary table whose
+    name begins with `name`, and rows are deleted before others are updated.
+    """
+    whens = tree.args["whens"].expressions
+    matched = [when for when in whens if when.args.get("matched")]
+    changes = []
+    for number, when in enumerate(matched):
+        before = [other.args.get("condition") for other in matched[:number]]
+        changes.append(_matched(tree, when, before))
+    changes.sort(key=lambda change: isinstance(change, exp.Update))
+    missing = [
+        _missing(tree, when, f"{name}{number}")
+        for number, when in enumerate(whens)
+        if not when.args.get("matched")
+    ]
+    return [*(read for read, _ in missing), *changes, *(insert for _, insert in missing)]
+
+
+def _matched(tree: exp.Merge, when: exp.When, before: Sequence[exp.Expr | None]) -> exp.Expression:
+    conditions = [tree.args["on"].copy()]
+    conditions += [exp.not_(_sure(one)) for one in before if one is not None]
+    if when.args.get("condition") is not None:
+        conditions.append(when.args["condition"].copy())
+    source, change = tree.args["using"].copy(), when.args["then"]
+    if isinstance(change, exp.Update):
+        made = exp.Update(
+            this=tree.this.copy(), from_=exp.From(this=source),
+            expressions=[one.copy() for one in change.expressions],
+        )  # fmt: skip
+        return _where(made, conditions)
+    inside = exp.Select(expressions=[exp.Literal.number(1)], from_=exp.From(this=source))
+    return _where(exp.Delete(this=tree.this.copy()), [exp.Exists(this=_where(inside, conditions))])
+
+
+def _sure(condition: exp.Expr) -> exp.Expr:
+    """A condition that counts as false where it is unknown."""
+    one, zero = exp.Literal.number(1), exp.Literal.number(0)
+    case = exp.Case(ifs=[exp.If(this=condition.copy(), true=one)], default=zero)
+    return exp.EQ(this=case, expression=exp.Literal.number(1))
+
+
+def _missing(tree: exp.Merge, when: exp.When, name: str) -> tuple[exp.Select, exp.Insert]:
+    """What reads the rows to insert into a temporary table, and what inserts them from there."""
+    change = when.args["then"]
+    if when.args.get("source") or not isinstance(change, exp.Insert):
+        raise StatementError(
+            "MERGE … WHEN NOT MATCHED BY SOURCE is not supported on this database: write a DELETE "
+            "or an UPDATE of its own"
+        )
+    there = exp.Select(
+        expressions=[exp.Literal.number(1)], from_=exp.From(this=tree.this.copy()),
+        where=exp.Where(this=tree.args["on"].copy()),
+    )  # fmt: skip
+    conditions: list[exp.Expr] = [exp.not_(exp.Exists(this=there))]
+    if when.args.get("condition") is not None:
+        conditions.append(when.args["condition"].copy())
+    names = [column.name for column in change.this.expressions]
+    values = zip(change.expression.expressions, names, strict=True)
+    kept = exp.Table(this=exp.Identifier(this=name, quoted=False, temporary=True))
+    read = exp.Select(
+        expressions=[exp.alias_(value.copy(), name, quoted=True) for value, name in values],
+        into=exp.Into(this=kept.copy()),
+        from_=exp.From(this=tree.args["using"].copy()),
+        where=exp.Where(this=exp.and_(*conditions)),
+    )
+    target = tree.this.copy()
+    target.set("alias", None)
+    columns = [exp.to_identifier(name) for name in names]
+    rows = exp.Select(expressions=[exp.Star()], from_=exp.From(this=kept))
+    return read, exp.Insert(this=exp.Schema(this=target, expressions=columns), expression=rows)
