@@ -42,6 +42,8 @@ class ProviderError(ModelError):
 class SignatureError(SqlscoreError):
     """Columns, names or types do not fit what the model wants."""
 
+    rows: tuple[int, ...] = ()  #: places in the batch, where some rows are wrong and others right
+
 
 class RegistryError(SqlscoreError):
     """A model, version or alias is missing, in use, or not what was stored."""

@@ -15,7 +15,8 @@ import pyarrow as pa
 from sqlscore.errors import ModelError, SignatureError, nearest
 from sqlscore.predictor.columns import DTYPES, typed, values
 from sqlscore.predictor.counts import Counts, Tally
-from sqlscore.predictor.kernels import MOST_ROWS, is_steady, rows_to_run
+from sqlscore.predictor.held import grouped
+from sqlscore.predictor.kernels import is_steady, rows_at_once, rows_to_run
 from sqlscore.predictor.nonfinite import tally_features, tally_predictions, unusual
 from sqlscore.predictor.nulls import NullPolicy, NullRule, filled
 from sqlscore.predictor.tensors import matrix, sliced, to_columns
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlscore.session import Fed
-    from sqlscore.signature import Signature
+    from sqlscore.signature import Feature, Input, Signature
 
 __all__ = ["Counts", "NullPolicy", "Predicted", "Predictor"]
 
@@ -95,7 +96,11 @@ class Predictor:
             predictions, found = self._scored(columns)
             return Predicted(batch=predictions, counts=counts + found)
         kept = pa.array(~lost)
-        predictions, found = self._scored([column.filter(kept) for column in columns])
+        try:
+            predictions, found = self._scored([column.filter(kept) for column in columns])
+        except SignatureError as error:
+            error.rows = tuple(np.flatnonzero(~lost)[list(error.rows)].tolist())
+            raise
         gone = Tally(nulls=int(lost.sum()))
         counts += Counts(predictions=dict.fromkeys(predictions.schema.names, gone))
         return Predicted(batch=_scattered(predictions, lost), counts=counts + found)
@@ -128,13 +133,28 @@ class Predictor:
 
     def _scored(self, columns: Sequence[pa.Array]) -> tuple[pa.RecordBatch, Counts]:
         """The predictions of rows whose NULLs, if any, are to be filled."""
-        rows = len(columns[0])
-        if not rows:
+        if not len(columns[0]):
             return self._empty, Counts()
-        arrays = [
-            values(filled(column, self.policies[feature.name]), feature, self.inputs[feature.input])
+        fed = [
+            (column, feature, self.inputs[feature.input])
             for feature, column in zip(self.signature.features, columns, strict=True)
         ]
+        groups = grouped([part for part in fed if part[2].kind is InputKind.TENSOR])
+        if groups is None:
+            return self._scored_alike(fed)
+        parts = [self._scored_alike([(c.take(g), f, one) for c, f, one in fed]) for g in groups]
+        together = pa.Table.from_batches([batch for batch, _ in parts]).combine_chunks()
+        places = np.argsort(np.concatenate(groups))
+        predictions = together.take(pa.array(places)).combine_chunks().to_batches()[0]
+        return predictions, sum((counts for _, counts in parts), Counts())
+
+    def _scored_alike(
+        self, fed: Sequence[tuple[pa.Array, Feature, Input]]
+    ) -> tuple[pa.RecordBatch, Counts]:
+        """The predictions of rows whose tensors have the same shapes."""
+        columns = [column for column, _, _ in fed]
+        rows = len(columns[0])
+        arrays = [values(filled(c, self.policies[f.name]), f, one) for c, f, one in fed]
         outputs, suspects = self._run(arrays, rows)
         predictions = to_columns(outputs, self.signature)
         return predictions, Counts(
@@ -144,7 +164,7 @@ class Predictor:
 
     def _run(self, arrays: Sequence[np.ndarray], rows: int) -> tuple[dict[str, Any], set[str]]:
         """The outputs of all rows, and the inputs that were not finite somewhere."""
-        step = 1 if self._rowwise else MOST_ROWS
+        step = self._rows_at_once(arrays)
         whole: dict[str, np.ndarray] = {}
         suspects: set[str] = set()
         for start in range(0, rows, step):
@@ -152,16 +172,22 @@ class Predictor:
             with np.errstate(over="ignore", invalid="ignore"):
                 feeds = sliced(arrays, self.signature, start, stop)
             suspects.update(name for name, tensor in feeds.items() if unusual(tensor))
-            for name, value in self.outputs(feeds, stop - start).items():
+            for name, value in self.outputs(feeds, stop - start, alone=step == 1).items():
                 if stop - start == rows:
                     whole[name] = value
                 else:
                     _put(whole, name, value, start, rows)
         return whole, suspects
 
-    def outputs(self, feeds: dict[str, np.ndarray], rows: int) -> dict[str, np.ndarray]:
-        """The outputs of some rows' tensors, as arrays with the rows first."""
-        run = rows if self._rowwise else rows_to_run(rows, steady=self._steady)
+    def _rows_at_once(self, arrays: Sequence[np.ndarray]) -> int:
+        width = sum(array.nbytes // len(array) for array in arrays if array.ndim > 1)
+        return 1 if self._rowwise else rows_at_once(width, steady=self._steady)
+
+    def outputs(
+        self, feeds: dict[str, np.ndarray], rows: int, *, alone: bool = False
+    ) -> dict[str, np.ndarray]:
+        """The outputs of some rows' tensors, as arrays with the rows first; `alone` unpadded."""
+        run = rows if alone or self._rowwise else rows_to_run(rows, steady=self._steady)
         if run > rows:
             last = np.minimum(np.arange(run), rows - 1)  # the last row again and again
             feeds = {name: tensor[last] for name, tensor in feeds.items()}

@@ -1,107 +1,118 @@
-"""Columns that hold a whole tensor a row: lists, JSON arrays in text, raw values in binary."""
+"""Tensors in lists: the shape of each row's, the rows whose shapes are equal, and their array."""
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from sqlscore.errors import SignatureError
-from sqlscore.types import is_number
+from sqlscore.predictor.lists import children, is_list
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
     from sqlscore.signature import Feature, Input
+
+_UNEVEN = -1  #: in place of a length, where the lists of one row are not equally long
+
+
+def grouped(parts: Sequence[tuple[pa.Array, Feature, Input]]) -> list[np.ndarray] | None:
+    """The rows in which every tensor has the same shape, group by group; None: all of them.
+
+    The columns are those that `as_lists` made, without NULL. Raises SignatureError that names the
+    feature, with the rows, where a shape does not fit the input.
+    """
+    if not parts:
+        return None
+    shapes = np.concatenate([fitted(*part) for part in parts], axis=1)
+    if (shapes == shapes[:1]).all():
+        return None
+    _, groups = np.unique(shapes, axis=0, return_inverse=True)
+    groups = groups.ravel()  # numpy 2.0 alone gives it another shape
+    return [np.flatnonzero(groups == group) for group in range(groups.max() + 1)]
 
 
 def held(column: pa.Array, feature: Feature, one: Input, dtype: np.dtype[Any]) -> np.ndarray:
-    """An array of the shape ``(rows, d1, …)`` from a column that holds one tensor a row.
+    """The array of the shape ``(rows, d1, …)`` that a column of tensors of one shape holds."""
+    rows = len(column)
+    shape = fitted(column, feature, one)[0] if rows else [d or 0 for d in one.shape[1:]]
+    while is_list(column.type):
+        column = children(column)[1]
+    array = column.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
+    return array.reshape(rows, *shape)
 
-    A list column (nested or flat), a JSON array in text, or raw little-endian values in binary.
-    Raises SignatureError that names the feature where the values do not have the input's shape.
+
+def fitted(column: pa.Array, feature: Feature, one: Input) -> np.ndarray:
+    """The shape that each row's tensor has for the input, one a line; flat lists get one.
+
+    A dimension that the input leaves free is what the row's own lists say; of a flat list it
+    follows from the others, where it is the only one.
     """
-    if isinstance(column, pa.ExtensionArray):
-        column = column.storage
-    if _is_list(column.type):
-        flat = _flattened(column, feature)
-        if not is_number(flat.type) and dtype.kind != "O":
-            raise _no_tensor(feature, column.type)
-        array = flat.to_numpy(zero_copy_only=False)
-    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        array = _from_json(column, feature, dtype)
-    elif pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        array = _from_bytes(column, feature, dtype.newbyteorder("<"))
+    wanted = np.array([_UNEVEN if d is None else d for d in one.shape[1:]])
+    given = _shapes(column)
+    if given.shape[1] == 1 < len(wanted):
+        found = _unfolded(given[:, 0], wanted)
     else:
-        raise _no_tensor(feature, column.type)
-    return _shaped(array.astype(dtype, copy=False), len(column), feature, one)
+        found = given
+    if found.shape[1] != len(wanted):
+        raise _misfit(given, np.ones(len(found), bool), feature, one)
+    inside_nothing = np.cumsum(found == 0, axis=1) > (found == 0)
+    found = np.where(inside_nothing, np.maximum(wanted, 0), found)
+    wrong = ((found != wanted) & (wanted >= 0) | (found < 0)).any(axis=1)
+    if wrong.any():
+        raise _misfit(given, wrong, feature, one)
+    return found
 
 
-def _is_list(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_list(type_)
-        or pa.types.is_large_list(type_)
-        or pa.types.is_fixed_size_list(type_)
-    )
+def _shapes(column: pa.Array) -> np.ndarray:
+    """The lengths of each row's lists, level by level."""
+    offsets, child = children(column)
+    lengths = np.diff(offsets)
+    if not is_list(child.type):
+        return lengths[:, None]
+    inner = _shapes(child)
+    starts = np.minimum(offsets[:-1], max(len(inner) - 1, 0))
+    first = inner[starts] if len(inner) else np.zeros((len(lengths), inner.shape[1]), lengths.dtype)
+    first = np.where(lengths[:, None] > 0, first, 0)
+    differs = (np.repeat(first, lengths, axis=0) != inner).any(axis=1)
+    before = np.concatenate([[0], np.cumsum(differs)])
+    uneven = before[offsets[1:]] > before[offsets[:-1]]
+    return np.column_stack([lengths, np.where(uneven[:, None], _UNEVEN, first)])
 
 
-def _flattened(column: pa.Array, feature: Feature) -> pa.Array:
-    """The values of lists in lists; at each level all lists must be equally long."""
-    while _is_list(column.type):
-        if column.null_count:
-            raise SignatureError(f"the feature {feature.name!r} has a list with NULL in it")
-        lengths = pc.min_max(pc.list_value_length(column))
-        if lengths["min"] != lengths["max"]:
-            raise SignatureError(f"the feature {feature.name!r} has lists of different lengths")
-        column = column.flatten()
-    if column.null_count:
-        raise SignatureError(f"the feature {feature.name!r} has a list with NULL in it")
-    return column
+def _unfolded(lengths: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The shapes of flat lists; uneven where the length does not fit, or tells too little."""
+    free = wanted < 0
+    known = math.prod(wanted[~free].tolist())
+    shapes = np.tile(wanted, (len(lengths), 1))
+    if free.sum() == 1 and known:
+        shapes[:, free] = (lengths // known)[:, None]
+    shapes[shapes.prod(axis=1) != lengths] = _UNEVEN
+    if free.sum() > 1:
+        shapes[:] = _UNEVEN
+    return shapes
 
 
-def _from_json(column: pa.Array, feature: Feature, dtype: np.dtype[Any]) -> np.ndarray:
-    try:
-        rows = json.loads(f"[{','.join(column.to_pylist())}]")
-        if len(rows) != len(column):
-            raise ValueError("a text holds more than one array")
-        return np.array(rows, dtype).reshape(-1)
-    except (ValueError, TypeError) as error:
-        raise SignatureError(
-            f"the feature {feature.name!r} has text that is no JSON array of numbers, "
-            "or arrays of different lengths"
-        ) from error
-
-
-def _from_bytes(column: pa.Array, feature: Feature, dtype: np.dtype[Any]) -> np.ndarray:
-    lengths = pc.unique(pc.binary_length(column)).to_pylist()
-    if len(lengths) > 1 or any(length % dtype.itemsize for length in lengths):
-        raise SignatureError(
-            f"the feature {feature.name!r} has binary values that are not all equally many "
-            f"{dtype.name} values of {dtype.itemsize} bytes"
+def _misfit(given: np.ndarray, wrong: np.ndarray, feature: Feature, one: Input) -> SignatureError:
+    places = np.flatnonzero(wrong)
+    shape = given[places[0]].tolist()
+    held = "lists of different lengths" if _UNEVEN in shape else " by ".join(map(str, shape))
+    wants = " by ".join("?" if d is None else str(d) for d in one.shape[1:])
+    flat = len(shape) == 1 and list(one.shape[1:]).count(None) > 1
+    error = SignatureError(
+        f"the feature {feature.name!r} takes {wants} values a row, and "
+        f"{'a row holds' if len(places) == 1 else f'{len(places)} rows do not: the first holds'} "
+        f"{held}"
+        + (
+            ". A flat list does not tell more than one free dimension: give nested lists, or the "
+            f"sizes at load or add: shapes={{{one.name!r}: […]}}"
+            if flat
+            else ""
         )
-    return np.frombuffer(b"".join(column.to_pylist()), dtype)
-
-
-def _shaped(array: np.ndarray, rows: int, feature: Feature, one: Input) -> np.ndarray:
-    """Give the values the input's shape; one free dimension follows from the others."""
-    inner = [-1 if d is None else d for d in one.shape[1:]]
-    known = math.prod(d for d in inner if d > 0)
-    free = inner.count(-1)
-    width = array.size // rows if rows else known
-    fits = width * rows == array.size and (width % known == 0 if free else width == known)
-    if not fits or free > 1:
-        wants = " by ".join("?" if d == -1 else str(d) for d in inner)
-        raise SignatureError(
-            f"the feature {feature.name!r} takes {wants} values a row, and its column holds "
-            f"{width if width * rows == array.size else 'different numbers of them'}"
-        )
-    return array.reshape(rows, *(width // known if d == -1 else d for d in inner))
-
-
-def _no_tensor(feature: Feature, type_: pa.DataType) -> SignatureError:
-    return SignatureError(
-        f"the feature {feature.name!r} takes a tensor a row: a list of numbers, a JSON array in "
-        f"text, or raw values in binary. Its column is {type_}."
     )
+    error.rows = tuple(places.tolist())
+    return error

@@ -10,6 +10,9 @@ offset. Three things make a row's bits depend on its batch:
   operators that were found steady are spared it;
 - a LinearClassifier's SOFTMAX of up to four classes takes another path from 16,384 scores on: keep
   runs below 4,096 rows.
+
+A row of a large tensor (an image, a second of sound) gains nothing from company, and costs 16 times
+its time in copies of itself: where rows would be padded to 16, it runs alone.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 VECTOR = 16  #: floats in the widest vector register
 MOST_ROWS = 255 * VECTOR  #: a run's rows: steady, in cache, and as fast as any larger number
+_MOST_BYTES = 32 * 2**20  #: of the tensors of a run
+_LARGE = 16_384  #: bytes of the tensors of a row that runs alone
 
 _STEADY_NAMES = """
     Abs Add And ArgMax ArgMin ArrayFeatureExtractor Binarizer Cast Ceil Clip Concat Constant
@@ -37,6 +42,16 @@ _STEADY_NAMES = """
     ZipMap
 """
 _STEADY = frozenset(_STEADY_NAMES.split())
+
+
+def rows_at_once(width: int, *, steady: bool) -> int:
+    """How many rows run together whose tensors have `width` bytes each: 1, or a multiple of 16.
+
+    It depends on nothing but the row's own shapes.
+    """
+    if width >= _LARGE and not steady:
+        return 1
+    return min(MOST_ROWS, max(1, _MOST_BYTES // (VECTOR * max(width, 1))) * VECTOR)
 
 
 def rows_to_run(rows: int, *, steady: bool) -> int:

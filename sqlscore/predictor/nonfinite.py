@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlscore.predictor.counts import Tally
+from sqlscore.predictor.lists import is_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +32,8 @@ def tally_features(
     looked_at = set(inputs)
     tallies = {}
     for feature, column in zip(signature.features, columns, strict=True):
+        while is_list(column.type):
+            column = column.flatten()
         if feature.input in looked_at and pa.types.is_floating(column.type):
             tally = _tally_column(column.drop_null().to_numpy(), feature.type.to_pandas_dtype())
             if tally:

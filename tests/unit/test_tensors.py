@@ -217,25 +217,64 @@ def test_a_slice_of_lists():
 
 
 @pytest.mark.parametrize(
-    ("column", "message"),
+    ("column", "message", "rows"),
     [
-        (pa.array([[1.0, 2.0], [3.0]]), "has lists of different lengths"),
-        (pa.array([[1.0, 2.0]]), "takes 2 by 3 values a row, and its column holds 2"),
-        (pa.array([[1.0] * 5 + [None]]), "has a list with NULL in it"),
-        (pa.array([["a"] * 6]), "takes a tensor a row"),
-        (pa.array([1.0]), "takes a tensor a row"),
-        (pa.array(["[1,2"]), "has text that is no JSON array"),
-        (pa.array(['["a"]']), "has text that is no JSON array"),
-        (pa.array([b"1234"]), "takes 2 by 3 values a row, and its column holds 1"),
-        (pa.array([b"123"]), "has binary values that are not all"),
-        (pa.array([b"1" * 20, b"1" * 28]), "has binary values that are not all"),
-        (pa.array(["1,2,3,4,5,6"]), "has text that is no JSON array"),
-        (pa.array(["[1,2,3,4],[5,6]"]), "has text that is no JSON array"),
+        (pa.array([[1.0] * 6, [3.0]]), "takes 2 by 3 values a row, and a row holds 1", (1,)),
+        (pa.array([[1.0, 2.0]]), "takes 2 by 3 values a row, and a row holds 2", (0,)),
+        (pa.array([[[1.0], [2.0]]]), "takes 2 by 3 values a row, and a row holds 2 by 1", (0,)),
+        (pa.array([[[1.0] * 3, [2.0]]]), "a row holds lists of different lengths", (0,)),
+        (pa.array([[[[1.0]]]] * 3), "and 3 rows do not: the first holds 1 by 1 by 1", (0, 1, 2)),
+        (pa.array([["a"] * 6]), "takes a tensor a row: a list of numbers, a JSON array", ()),
+        (pa.array([1.0]), "takes a tensor a row", ()),
+        (pa.array(["[1,2,3,4,5,6]", "[1,2"]), "has text that is no JSON array", (1,)),
+        (pa.array(['["a"]']), "has text that is no JSON array of numbers", (0,)),
+        (pa.array([b"1234"]), "takes 2 by 3 values a row, and a row holds 1", (0,)),
+        (pa.array([b"1234", b"123"]), "no whole number of float32 values of 4 bytes", (1,)),
+        (pa.array([b"1" * 24, b"1" * 28]), "and a row holds 7", (1,)),
+        (pa.array(["1,2,3,4,5,6"]), "has text that is no JSON array", (0,)),
+        (pa.array(["[1,2,3,4],[5,6]"]), "has text that is no JSON array", (0,)),
+        (pa.array(["7"]), "has text that is no JSON array", (0,)),
     ],
 )
-def test_tensors_that_do_not_fit(column, message):
-    with pytest.raises(SignatureError, match=message):
+def test_tensors_that_do_not_fit(column, message, rows):
+    with pytest.raises(SignatureError, match=message) as caught:
         tensor(column, "float", "N,2,3")
+    assert caught.value.rows == rows
+
+
+def test_a_flat_list_does_not_tell_two_free_dimensions():
+    with pytest.raises(SignatureError, match=r"sizes at load or add: shapes={'x': \[…\]}"):
+        tensor(pa.array([[1.0] * 6]), "float", "N,H,W")
+    nested = tensor(pa.array([[[1.0, 2.0, 3.0]] * 2]), "float", "N,H,W")
+    assert nested.shape == (1, 2, 3)
+    braces = tensor(pa.array(["{{1,2,Infinity},{3,NaN,5}}"]), "float", "N,H,W")
+    np.testing.assert_array_equal(braces, np.array([[[1, 2, np.inf], [3, np.nan, 5]]], np.float32))
+    assert tensor(pa.array([[[]]], pa.list_(pa.list_(pa.float64()))), "float", "N,H,W").size == 0
+    assert tensor(pa.array([[]], pa.list_(pa.list_(pa.int8()))), "float", "N,H,3").shape == (
+        1,
+        0,
+        3,
+    )
+
+
+@pytest.mark.parametrize(
+    "values", [[1.5], [256], [-1], [np.nan], [2**40]], ids=lambda values: str(values[0])
+)
+def test_whole_numbers_in_lists_stay_what_they_are(values):
+    with pytest.raises(SignatureError, match="'x' (takes uint8|has NULLs)"):
+        tensor(pa.array([values]), "uint8", "N,1,K")
+    assert tensor(pa.array(["[255.0]"]), "uint8", "N,1,K").tolist() == [[[255]]]
+
+
+def test_a_null_inside_makes_the_whole_null():
+    for column in (
+        pa.array([[[1.0, None, 3.0]] * 2]),
+        pa.array([[None, [1.0]]]),
+        pa.array(["[[1,2,null],[4,5,6]]"]),
+        pa.array(["{{1,2,NULL},{4,5,6}}"]),
+    ):
+        with pytest.raises(SignatureError, match="the feature 'x' has NULLs"):
+            tensor(column, "float", "N,2,3")
 
 
 def outputs(text: str):
