@@ -99,6 +99,7 @@ def signature_of(
     features: Sequence[str] | None = None,
     outputs: Mapping[str, str] | None = None,
     drop: Sequence[str] = (),
+    shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Signature:
     """What the graph takes and gives, in columns; of the original and of its rewrite alike.
 
@@ -110,12 +111,13 @@ def signature_of(
     ``<output>_<label>``, anything wider is one list column. `outputs` maps a name to
     ``"output"``, ``"output[label]"`` or ``"output[1]"``: it renames that prediction, and all others
     stay by rule; a whole output of several columns becomes one list column. `drop` leaves out
-    outputs or predictions, written the same way or by their names.
+    outputs or predictions, written the same way or by their names. `shapes` gives the size of a
+    row's dimensions for inputs that leave some of them free.
 
     Raises SignatureError for names that the graph does not have, with the nearest ones.
     """
     model = graph.proto
-    inputs, named_features, named = features_of(model, inputs_of(model), features)
+    inputs, named_features, named = features_of(model, inputs_of(model, shapes or {}), features)
     wanted = {text.partition("[")[0] for text in (outputs or {}).values()}
     left_out = {value.name for value in model.graph.output} & set(drop) - wanted
     found = outputs_of(model, left_out)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlscore.errors import SignatureError
+from sqlscore.errors import SignatureError, nearest
 from sqlscore.graph.elements import element_of
 from sqlscore.graph.missing import handled_columns
 from sqlscore.graph.nodes import dimensions, fixed_batch, used_inputs
@@ -14,16 +15,26 @@ from sqlscore.signature import Feature, Input, InputKind
 from sqlscore.types import ARROW_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from onnx import ModelProto, ValueInfoProto
 
 
-def inputs_of(model: ModelProto) -> tuple[Input, ...]:
-    """The inputs that must be fed, in the graph's order, with their batch dimension free."""
+def inputs_of(
+    model: ModelProto, shapes: Mapping[str, Sequence[int]] | None = None
+) -> tuple[Input, ...]:
+    """The inputs that must be fed, in the graph's order, with their batch dimension free.
+
+    `shapes` fixes the free dimensions of a row. Raises SignatureError where it does not fit.
+    """
     used = used_inputs(model.graph)
     fixed = {value.name for value in fixed_batch(model.graph)}
-    return tuple(_input(value, fixed_to_one=value.name in fixed) for value in used)
+    inputs = {v.name: _input(v, fixed_to_one=v.name in fixed) for v in used}
+    for name, shape in (shapes or {}).items():
+        if name not in inputs:
+            raise SignatureError(f"shapes= names no input: {name!r}.{nearest(name, inputs)}")
+        inputs[name] = _sized(inputs[name], tuple(shape))
+    return tuple(inputs.values())
 
 
 def features_of(
@@ -70,6 +81,20 @@ def _input(value: ValueInfoProto, *, fixed_to_one: bool) -> Input:
     elif fixed_to_one:
         shape = (None, *shape[1:])
     return Input(name=value.name, element=element, shape=shape, kind=_kind(shape))
+
+
+def _sized(one: Input, shape: tuple[int, ...]) -> Input:
+    """The input with a row's shape fixed; it is fed as before."""
+    free = one.shape[1:]
+    if len(shape) != len(free) or any(
+        want not in (None, have) for want, have in zip(free, shape, strict=True)
+    ):
+        wants = ", ".join(str(d or "?") for d in free)
+        raise SignatureError(
+            f"shapes= gives {one.name!r} rows of the shape {list(shape)}, and its input takes "
+            f"[{wants}]"
+        )
+    return dataclasses.replace(one, shape=(one.shape[0], *shape))
 
 
 def _kind(shape: tuple[int | None, ...]) -> InputKind:

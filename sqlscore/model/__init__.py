@@ -18,6 +18,7 @@ from sqlscore.graph.nodes import fixed_batch, used_inputs
 from sqlscore.model.frames import rows_of
 from sqlscore.model.tensor_feeds import run_each, run_tensors
 from sqlscore.predictor import Predictor
+from sqlscore.predictor.constants import constants_of
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.prove import prove, runnable, runtime_version
 from sqlscore.session import Session
@@ -43,15 +44,26 @@ def load(
     features: Sequence[str] | None = None,
     outputs: Mapping[str, str] | None = None,
     drop: Sequence[str] = (),
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    constants: Mapping[str, Any] | None = None,
 ) -> Model:
     """Load an ONNX model from a path, its bytes, or a parsed model.
 
     `features` names the columns of a block that the graph does not name; `outputs` names
-    predictions (``{"score": "probabilities[churned]"}``); `drop` leaves outputs out. A model that
+    predictions (``{"score": "probabilities[churned]"}``); `drop` leaves outputs out. `shapes` gives
+    the sizes of a row's dimensions where the graph leaves them free (``{"image": [3, 224, 224]}``);
+    `constants` gives the inputs without a batch dimension (``{"threshold": 0.5}``). A model that
     no columns can feed (no input has a row a value, or one is a sequence) takes tensors only.
     Raises ModelError for what is no model, SignatureError for names that do not fit it.
     """
-    return Model(graphs.read(source), features=features, outputs=outputs, drop=drop)
+    return Model(
+        graphs.read(source),
+        features=features,
+        outputs=outputs,
+        drop=drop,
+        shapes=shapes,
+        constants=constants,
+    )
 
 
 def stored(registry: Registry, version: Version | str) -> Model:
@@ -65,6 +77,8 @@ def stored(registry: Registry, version: Version | str) -> Model:
         features=found.features,
         outputs=found.outputs,
         drop=found.drop,
+        shapes=found.shapes,
+        constants=found.constants,
         name=found.name,
         version=found.version,
         proof=found.proof,
@@ -81,6 +95,8 @@ class Model:
         features: Sequence[str] | None = None,
         outputs: Mapping[str, str] | None = None,
         drop: Sequence[str] = (),
+        shapes: Mapping[str, Sequence[int]] | None = None,
+        constants: Mapping[str, Any] | None = None,
         name: str | None = None,
         version: int | None = None,
         proof: Proof | None = None,
@@ -88,7 +104,11 @@ class Model:
         """Made by `load` and by a registry; `name` and `version` are None without a registry."""
         self.graph = graph
         #: what the caller named and dropped, as `load` and `Registry.add` take it
-        self.options: dict[str, Any] = {"features": features, "outputs": outputs, "drop": drop}
+        self.options: dict[str, Any] = {
+            "features": features, "outputs": outputs, "drop": drop, "shapes": shapes,
+            "constants": constants,
+        }  # fmt: skip
+        self._constants = dict(constants or {})
         self._signature = _signature(graph, self.options)
         self.name = name
         self.version = version
@@ -139,14 +159,14 @@ class Model:
         """How the model may run: proved when first needed, anew for another ONNX Runtime."""
         with self._lock:
             if self._proof is None or self._proof.onnxruntime != runtime_version():
-                self._proof = prove(self.graph, self.signature)
+                self._proof = prove(self.graph, self.signature, constants=self._constants)
             return self._proof
 
     def predictor(
         self,
         provider: str = "cpu",
         nulls: Mapping[str, NullPolicy | float | int | bool | str] | None = None,
-        constants: Mapping[str, np.ndarray] | None = None,
+        constants: Mapping[str, Any] | None = None,
     ) -> Predictor:
         """The loaded model for batches of features; the same one for the same arguments.
 
@@ -164,7 +184,7 @@ class Model:
                 provider=provider,
                 rowwise=self.proof.rowwise,
                 nulls=policies,
-                constants=constants,
+                constants={**self._constants, **(constants or {})},
             )
             if not constants:
                 self._predictors[key] = made
@@ -176,7 +196,7 @@ class Model:
         *,
         provider: str = "cpu",
         nulls: Mapping[str, NullPolicy | float | int | bool | str] | None = None,
-        constants: Mapping[str, np.ndarray] | None = None,
+        constants: Mapping[str, Any] | None = None,
         map: Mapping[str, str] | None = None,
     ) -> Any:
         """The predictions for rows, one row for each, in the kind that the rows are.
@@ -187,7 +207,7 @@ class Model:
         binds a feature to a column of another name. A NULL (in pandas NaN too) is NaN for a
         feature whose missing values the model handles, else the row's predictions are NULL;
         `nulls` says otherwise by feature: ``"error"``, ``"nan"``, ``"null"`` or a default value.
-        `constants` gives the inputs without a batch dimension.
+        `constants` gives the inputs without a batch dimension, beside those given at `load`.
 
         Or `rows` is a dict of numpy arrays by *input* name, for one call of the graph as it is:
         then the answer is a dict by *output* name, with shapes as the model gives them, and
@@ -231,11 +251,14 @@ def _rows(given: Any) -> int | None:
 def _signature(graph: Graph, options: Mapping[str, Any]) -> Signature | SignatureError:
     """The columns, or why there are none; what a caller says of columns must be right at once."""
     try:
-        return graphs.signature_of(graph, **options)
+        of_columns = {name: value for name, value in options.items() if name != "constants"}
+        signature = graphs.signature_of(graph, **of_columns)
+        constants_of(signature, options["constants"] or {}, all=False)
     except SignatureError as error:
         if any(options.values()):
             raise
         return error
+    return signature
 
 
 def _made(stored: bytes, sha256: str, kept: Mapping[str, Any]) -> Model:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from sqlscore.errors import ModelError, SignatureError, nearest
 from sqlscore.predictor.columns import DTYPES, typed, values
+from sqlscore.predictor.constants import constants_of
 from sqlscore.predictor.counts import Counts, Tally
 from sqlscore.predictor.held import grouped
 from sqlscore.predictor.kernels import is_steady, rows_at_once, rows_to_run
@@ -52,7 +53,7 @@ class Predictor:
         threads: int = 1,
         rowwise: bool = False,
         nulls: Mapping[str, NullPolicy] | None = None,
-        constants: Mapping[str, np.ndarray] | None = None,
+        constants: Mapping[str, Any] | None = None,
     ) -> None:
         """Load a graph's bytes, original or rewritten; `signature` is that of either.
 
@@ -63,7 +64,7 @@ class Predictor:
         """
         self.signature = signature
         self.policies = _policies(signature, nulls or {})
-        self._constants = _constants(signature, constants or {})
+        self._constants = constants_of(signature, constants or {})
         self._session = Session(model, provider=provider, threads=threads)
         self.inputs = {one.name: one for one in signature.inputs}
         self._wanted = list(dict.fromkeys(p.output for p in signature.predictions))
@@ -249,16 +250,3 @@ def _policies(signature: Signature, given: Mapping[str, NullPolicy]) -> dict[str
         name: given.get(name, NullPolicy.AUTO).resolved(feature, whole=feature.input in tensors)
         for name, feature in features.items()
     }
-
-
-def _constants(signature: Signature, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The values of the inputs without a batch dimension, in their element types."""
-    wanted = {one.name: one for one in signature.inputs if one.kind is InputKind.CONSTANT}
-    missing = [name for name in wanted if name not in given]
-    unknown = [name for name in given if name not in wanted]
-    if missing or unknown:
-        raise SignatureError(
-            f"the inputs without a batch dimension are {sorted(wanted)}; constants= must give each "
-            f"of them, and nothing else (missing: {missing}, unknown: {unknown})"
-        )
-    return {name: np.asarray(v, DTYPES[wanted[name].element]) for name, v in given.items()}

@@ -54,10 +54,8 @@ def fitted(column: pa.Array, feature: Feature, one: Input) -> np.ndarray:
     """
     wanted = np.array([_UNEVEN if d is None else d for d in one.shape[1:]])
     given = _shapes(column)
-    if given.shape[1] == 1 < len(wanted):
-        found = _unfolded(given[:, 0], wanted)
-    else:
-        found = given
+    flat = given.shape[1] == 1 < len(wanted)
+    found = _unfolded(given[:, 0], wanted) if flat else given
     if found.shape[1] != len(wanted):
         raise _misfit(given, np.ones(len(found), bool), feature, one)
     inside_nothing = np.cumsum(found == 0, axis=1) > (found == 0)

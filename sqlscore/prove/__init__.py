@@ -20,15 +20,18 @@ import dataclasses
 import json
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlscore import graph as graphs
 from sqlscore.errors import SqlscoreError
+from sqlscore.predictor.constants import constants_of
 from sqlscore.prove.agreement import Disagreement, within
 from sqlscore.prove.trial import FEW, trial_of
 from sqlscore.session import Session, available
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlscore.graph import Graph
     from sqlscore.prove.trial import Trial
     from sqlscore.signature import Signature
@@ -60,12 +63,20 @@ class Proof:
         return cls(**{k: v for k, v in json.loads(text).items() if k in known})
 
 
-def prove(graph: Graph, signature: Signature, *, rows: int = ROWS, seed: int = 0) -> Proof:
-    """Decide how a graph runs, from `rows` drawn rows.
+def prove(
+    graph: Graph,
+    signature: Signature,
+    *,
+    constants: Mapping[str, Any] | None = None,
+    rows: int = ROWS,
+    seed: int = 0,
+) -> Proof:
+    """Decide how a graph runs, from `rows` drawn rows; inputs of no column have their `constants`.
 
     Raises ModelError where the original itself cannot be loaded, or takes none of the rows.
     """
-    trial = trial_of(graph, signature, rows=rows, seed=seed)
+    known = constants_of(signature, constants or {}, all=False)
+    trial = trial_of(graph, signature, known, rows=rows, seed=seed)
     try:
         session = Session(graphs.rewrite(graph))
         alone = trial.run(session, 1)

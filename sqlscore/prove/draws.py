@@ -35,18 +35,27 @@ _MOST_INTERESTS = 4096  #: per column: more than are ever drawn
 
 
 def draw(
-    model: ModelProto, signature: Signature, *, rows: int, seed: int, free: int = 3
+    model: ModelProto,
+    signature: Signature,
+    *,
+    rows: int,
+    seed: int,
+    free: int = 3,
+    constants: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
     """Feeds by input name, `rows` in each; a constant input has one value for all of them.
 
-    `free` is the size that dimensions other than the batch get where the graph leaves them open.
+    `constants` are those that are known, `free` is the size that dimensions other than the batch get where the graph leaves them open.
     NaN is drawn for features whose missing values the graph handles. The same arguments give the
     same rows.
     """
     interests = interesting(model, signature)
     missing = {(f.input, f.position) for f in signature.features if f.missing}
     random = np.random.default_rng(seed)
-    return {one.name: _fed(one, rows, free, interests, missing, random) for one in signature.inputs}
+    drawn = {
+        one.name: _fed(one, rows, free, interests, missing, random) for one in signature.inputs
+    }
+    return drawn | dict(constants or {})
 
 
 def interesting(model: ModelProto, signature: Signature) -> Interests:

@@ -13,6 +13,7 @@ from sqlscore.errors import ModelError
 from sqlscore.graph.elements import element_of
 from sqlscore.graph.nodes import dimensions, true_inputs
 from sqlscore.predictor.columns import DTYPES
+from sqlscore.predictor.constants import constant_inputs
 from sqlscore.prove.agreement import Disagreement, concatenated
 from sqlscore.prove.draws import draw, free_sizes
 from sqlscore.session import Session
@@ -72,7 +73,9 @@ class Trial:
         return concatenated(results, self.signature)
 
 
-def trial_of(graph: Graph, signature: Signature, *, rows: int, seed: int) -> Trial:
+def trial_of(
+    graph: Graph, signature: Signature, constants: Feeds, *, rows: int, seed: int
+) -> Trial:
     """Draw rows and run the original on each of them; rows that it refuses are left out.
 
     Raises ModelError where it cannot be loaded, takes none of them, or has an output that does
@@ -81,9 +84,9 @@ def trial_of(graph: Graph, signature: Signature, *, rows: int, seed: int) -> Tri
     session = Session(graph.stored)
     unused = _unused(graph, signature)
     names = [output.name for output in signature.outputs]
-    free = _free_size(session, graph, signature, unused, seed)
+    free = _free_size(session, graph, signature, unused | constants, seed)
     rows = max(_LEAST, min(rows, _VALUES // _largest(signature, free)))
-    feeds = draw(graph.proto, signature, rows=rows, seed=seed, free=free)
+    feeds = draw(graph.proto, signature, rows=rows, seed=seed, free=free, constants=constants)
     taken: list[int] = []
     results: list[dict[str, Any]] = []
     refused: ModelError | None = None
@@ -97,8 +100,7 @@ def trial_of(graph: Graph, signature: Signature, *, rows: int, seed: int) -> Tri
         if i + 1 >= _LEAST and time.monotonic() > until:
             break
     if not taken:
-        message = f"the model loads, but it runs none of {rows} drawn rows: {refused}"
-        raise ModelError(message) from refused
+        raise ModelError(_none_taken(signature, constants, rows, refused)) from refused
     return Trial(
         signature=signature,
         feeds=_chosen(feeds, signature, taken),
@@ -108,8 +110,23 @@ def trial_of(graph: Graph, signature: Signature, *, rows: int, seed: int) -> Tri
     )
 
 
+def _none_taken(
+    signature: Signature, constants: Feeds, rows: int, refused: ModelError | None
+) -> str:
+    message = f"the model loads, but it runs none of {rows} drawn rows: {refused}"
+    drawn = [name for name in constant_inputs(signature) if name not in constants]
+    if drawn:
+        return (
+            f"{message}. It may take few values of {', '.join(map(repr, drawn))}, which no column "
+            "feeds: give them, constants={…} (on the command line: --constant NAME=VALUE)"
+        )
+    if any(None in one.shape[1:] for one in signature.inputs):
+        return f"{message}. It may need rows of certain sizes: give them, shapes={{input: […]}}"
+    return message
+
+
 def _free_size(
-    session: Session, graph: Graph, signature: Signature, unused: Feeds, seed: int
+    session: Session, graph: Graph, signature: Signature, known: Feeds, seed: int
 ) -> int:
     """A size with which one row runs, for dimensions that the graph leaves open; 3 by default."""
     sizes = free_sizes(graph.proto)
@@ -120,7 +137,7 @@ def _free_size(
             continue
         feeds = draw(graph.proto, signature, rows=1, seed=seed, free=size)
         try:
-            session.run(feeds | unused)
+            session.run(feeds | known)
         except ModelError:
             continue
         return size

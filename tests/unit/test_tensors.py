@@ -261,7 +261,7 @@ def test_a_flat_list_does_not_tell_two_free_dimensions():
     "values", [[1.5], [256], [-1], [np.nan], [2**40]], ids=lambda values: str(values[0])
 )
 def test_whole_numbers_in_lists_stay_what_they_are(values):
-    with pytest.raises(SignatureError, match="'x' (takes uint8|has NULLs)"):
+    with pytest.raises(SignatureError, match=r"'x' (takes uint8|has NULLs)"):
         tensor(pa.array([values]), "uint8", "N,1,K")
     assert tensor(pa.array(["[255.0]"]), "uint8", "N,1,K").tolist() == [[[255]]]
 
