@@ -139,8 +139,9 @@ def stages(asked: Asked, meter: Meter) -> None:
 
 
 def _read(prepared: Prepared) -> Iterator[pa.RecordBatch]:
-    projection = Layout.of(prepared).projection
-    return sources.read(prepared.source, projection, batch_rows=batch_rows(projection))
+    layout = Layout.of(prepared)
+    size = batch_rows(layout.width)
+    return sources.read(prepared.source, layout.projection, batch_rows=size)
 
 
 def _write(prepared: Prepared, scored: list[Scored], meter: Meter) -> None:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from sqlscore.errors import SignatureError, nearest
-from sqlscore.signature import Feature, Prediction, Signature
+from sqlscore.signature import Feature, Input, InputKind, Prediction, Signature
+from sqlscore.tensor_columns import read_as, width, with_tensor_columns
 from sqlscore.types import Column, is_number, is_text
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class BoundFeature:
     feature: Feature
     column: Column
     read: pa.DataType  #: the type in which the column is read; the predictor goes on from there
+    width: int = 1  #: about how many values a row has
 
     @property
     def cast(self) -> str:
@@ -164,23 +166,28 @@ def bind(
     identifier_limit: int,
     column_limit: int,
     arrays: bool,
+    nested: bool = True,
     prefix: str = "",
 ) -> Binding:
     """Bind a model's features to a source's columns and its predictions to a target's.
 
     `taken` are the target's column names that are spoken for (the key, passed columns, another
     model's predictions); the limits are the target product's. With `positional`, the columns
-    beside the key may feed an unnamed block in their order.
+    beside the key may feed an unnamed block in their order. `nested` is the source product's.
     """
     by_name = {column.name: column for column in columns}
+    signature = with_tensor_columns(
+        signature, list(by_name), lambda name: by_name[name].type, map=map
+    )
     candidates = [name for name in by_name if not signature.named and name not in key] or list(
         by_name
     )
     if signature.named:
         candidates = list(by_name)
     names = match_features(signature, candidates, map=map, positional=positional)
+    inputs = {one.name: one for one in signature.inputs}
     features = tuple(
-        BoundFeature(feature=feature, column=by_name[name], read=_read_as(feature, by_name[name]))
+        _bound(feature, inputs[feature.input], by_name[name], nested=nested)
         for feature, name in zip(signature.features, names, strict=True)
     )
     fitting = _within(signature, column_limit)
@@ -192,6 +199,14 @@ def bind(
         ),
         by_position=not signature.named and not map,
     )
+
+
+def _bound(feature: Feature, one: Input, column: Column, *, nested: bool) -> BoundFeature:
+    if one.kind is InputKind.TENSOR:
+        read = read_as(feature, one, column, nested=nested)
+    else:
+        read = _read_as(feature, column)
+    return BoundFeature(feature=feature, column=column, read=read, width=width(one))
 
 
 def _read_as(feature: Feature, column: Column) -> pa.DataType:

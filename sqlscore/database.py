@@ -23,6 +23,7 @@ from sqlscore.jobs.records import Records, Run
 from sqlscore.jobs.scorer import preview
 from sqlscore.jobs.work import Work
 from sqlscore.model.models import Models
+from sqlscore.predictor.constants import plain
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.products import disconnected, engine_for, product_for
 from sqlscore.registry import Registry
@@ -92,6 +93,7 @@ class Database:
         lineage: bool | str | Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
+        constants: Mapping[str, Any] | None = None,
         incremental: str | None = None,
         lag: timedelta | float | None = None,
         only_new: bool = False,
@@ -121,6 +123,7 @@ class Database:
             of ``model``, ``version``, ``sha256``, ``run`` and ``time``.
         map: feature -> column, where their names differ.
         nulls: feature -> what a NULL becomes: ``auto``, ``error``, ``nan``, ``null``, or a value.
+        constants: input -> its value, for inputs without a batch dimension: no column feeds them.
         incremental: a column that grows with each change; only rows past it are scored.
         lag: how far to stay behind its largest value (seconds for times), for late commits.
         only_new: only rows whose key the target does not have.
@@ -139,6 +142,7 @@ class Database:
             models=_names(models), source=source, target=target, key=_names(key),
             mode=Mode.of(mode), where=where, params=_params(params), columns=tuple(columns),
             lineage=Lineage.of(lineage), map=dict(map or {}), nulls=_policies(nulls),
+            constants=plain(constants or {}),
             incremental=incremental, lag_seconds=_seconds(lag), only_new=only_new,
             rescore=rescore, sync=sync,
             provider=provider, name=name,
@@ -175,6 +179,7 @@ class Database:
         columns: Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
+        constants: Mapping[str, Any] | None = None,
         provider: str = "cpu",
         source_db: str | sa.URL | sa.Engine | None = None,
     ) -> pa.Table:
@@ -182,7 +187,7 @@ class Database:
         job = Job(
             models=_names(models), source=source, target=_NOWHERE, key=_names(key),
             where=where, params=_params(params), map=dict(map or {}), columns=tuple(columns),
-            nulls=_policies(nulls), provider=provider,
+            nulls=_policies(nulls), constants=plain(constants or {}), provider=provider,
         )  # fmt: skip
         with _engines(self, source_db, None) as engines:
             return preview(prepare(job, engines), limit)
@@ -201,6 +206,7 @@ class Database:
         lineage: bool | str | Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
+        constants: Mapping[str, Any] | None = None,
         source_db: str | sa.URL | sa.Engine | None = None,
         target_db: str | sa.URL | sa.Engine | None = None,
     ) -> Bound:
@@ -212,6 +218,7 @@ class Database:
             models=_names(models), source=source, target=target or _NOWHERE, key=_names(key),
             mode=Mode.of(mode), where=where, params=_params(params), columns=tuple(columns),
             lineage=Lineage.of(lineage), map=dict(map or {}), nulls=_policies(nulls),
+            constants=plain(constants or {}),
         )  # fmt: skip
         with _engines(self, source_db, target_db) as engines:
             return Bound.of(prepare(job, engines))

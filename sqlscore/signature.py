@@ -90,6 +90,7 @@ class Signature:
 def describe(signature: Signature) -> str:
     """The signature as a table: a line a feature, a line a prediction, what each feeds or is."""
     widths = {one.name: _size(one.shape) for one in signature.inputs}
+    sizes = {one.name: _size(one.shape) for one in signature.outputs}
     blocks = {one.name for one in signature.inputs if one.kind is InputKind.BLOCK}
     constants = [one for one in signature.inputs if one.kind is InputKind.CONSTANT]
     tables = [
@@ -97,7 +98,10 @@ def describe(signature: Signature) -> str:
             ("feature", "type", "input", "NULL"),
             (_feature(f, widths[f.input], block=f.input in blocks) for f in signature.features),
         ),
-        _table(("prediction", "type", "output"), map(_prediction, signature.predictions)),
+        _table(
+            ("prediction", "type", "output"),
+            (_prediction(p, sizes[p.output]) for p in signature.predictions),
+        ),
     ]
     if constants:
         rows = (
@@ -118,8 +122,8 @@ def _feature(feature: Feature, size: str, *, block: bool) -> tuple[str, ...]:
     return (feature.name, str(feature.type), place, "NaN" if feature.missing else "NULL")
 
 
-def _prediction(one: Prediction) -> tuple[str, ...]:
-    place = one.output if one.position is None else f"{one.output}[{one.position}]"
+def _prediction(one: Prediction, size: str) -> tuple[str, ...]:
+    place = f"{one.output}{size}" if one.position is None else f"{one.output}[{one.position}]"
     return (one.name, str(one.type).replace("item: ", ""), place)
 
 

@@ -52,6 +52,15 @@ def is_number(type_: pa.DataType) -> bool:
     )
 
 
+def is_list(type_: pa.DataType) -> bool:
+    """Whether a column of this type holds lists, of whatever form."""
+    return bool(
+        pa.types.is_list(type_)
+        or pa.types.is_large_list(type_)
+        or pa.types.is_fixed_size_list(type_)
+    )
+
+
 def is_text(type_: pa.DataType) -> bool:
     """Whether a column of this type holds text."""
     return bool(

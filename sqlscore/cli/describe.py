@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlscore.cli import present
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlscore.database import Bound
     from sqlscore.jobs.records import Run
@@ -48,6 +48,8 @@ def version_fields(
         "features=": version.features,
         "outputs=": [f"{name}={output}" for name, output in version.outputs.items()] or None,
         "drop=": version.drop or None,
+        "shapes=": [f"{name}={_sizes(sizes)}" for name, sizes in version.shapes.items()] or None,
+        "constants=": [f"{n}={json.dumps(v)}" for n, v in version.constants.items()] or None,
     }
 
 
@@ -56,6 +58,10 @@ def _examples(examples: Examples) -> str:
         f"largest difference {examples.largest} of {examples.rows:,} rows, tolerance "
         f"{examples.tolerance:g}; {examples.kept.num_rows} kept"
     )
+
+
+def _sizes(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes))
 
 
 def signature_record(signature: Signature) -> dict[str, Any]:

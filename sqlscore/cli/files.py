@@ -51,14 +51,13 @@ def kind(path: Path) -> str:
 _ENDINGS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv"}
 
 
-def column_names(path: Path) -> list[str]:
-    """The names of a file's columns."""
+def schema(path: Path) -> pa.Schema:
+    """A file's columns; the types of a CSV file's are guessed from its first block."""
     with _readable(path):
         if kind(path) == "parquet":
-            return list(pq.read_schema(path).names)
-        # the schema is guessed from the first block; only the names are of use
+            return pq.read_schema(path)
         with pacsv.open_csv(path, convert_options=_as_text({}, (), ())) as reader:
-            return list(reader.schema.names)
+            return reader.schema
 
 
 @contextmanager
@@ -76,7 +75,7 @@ def opened(
                 batches = _translated(path, file.iter_batches(BATCH))
                 yield Rows(schema=file.schema_arrow, total=file.metadata.num_rows, batches=batches)
             return
-        names = column_names(path) if text else ()
+        names = schema(path).names if text else ()
         with pacsv.open_csv(
             path,
             read_options=pacsv.ReadOptions(block_size=_BLOCK),

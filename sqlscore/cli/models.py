@@ -21,6 +21,8 @@ def add(
     features: options.Features = None,
     output: options.Outputs = None,
     drop: options.Drop = None,
+    shape: options.Shapes = None,
+    constant: options.Constants = None,
     alias: Annotated[str | None, typer.Option(help="Point this alias to the version.")] = None,
     examples: Annotated[
         options.File | None,
@@ -55,6 +57,8 @@ def add(
             features=options.names(features) or None,
             outputs=options.pairs(output, "--output") or None,
             drop=options.names(drop),
+            shapes=options.shapes(shape) or None,
+            constants=options.constants(constant) or None,
             alias=alias,
             examples=examples,
             expect=options.renames(expect),

@@ -7,6 +7,7 @@ A list is repeated or comma-separated (``--key a --key b``, ``--key a,b``), a pa
 from __future__ import annotations
 
 import csv
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -68,6 +69,23 @@ Null = Annotated[
     ),
 ]
 
+Constants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--constant",
+        metavar="INPUT=VALUE",
+        help="The value of an input that no column feeds: threshold=0.5, or JSON.",
+    ),
+]
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--shape",
+        metavar="INPUT=SIZES",
+        help="Sizes that the model leaves open: image=3,224,224.",
+    ),
+]
+
 Where = Annotated[
     str | None,
     typer.Option(metavar="CONDITION", help="Only these rows of the source: \"region = 'EU'\"."),
@@ -103,6 +121,28 @@ def renames(values: Sequence[str] | None) -> dict[str, str]:
     for value in values or ():
         name, equals, other = value.partition("=")
         found[name.strip()] = other.strip() if equals else name.strip()
+    return found
+
+
+def constants(values: Sequence[str] | None) -> dict[str, object]:
+    """Values of inputs: JSON (``0.5``, ``[1, 2]``), or the text itself where it is none."""
+    found: dict[str, object] = {}
+    for name, text in pairs(values, "--constant").items():
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
+
+
+def shapes(values: Sequence[str] | None) -> dict[str, list[int]]:
+    """The sizes in values such as ``image=3,224,224``."""
+    found = {}
+    for name, text in pairs(values, "--shape").items():
+        sizes = text.split(",")
+        if not all(size.strip().isdecimal() for size in sizes):
+            raise typer.BadParameter(f"--shape takes INPUT=SIZES (image=3,224,224), not {text!r}")
+        found[name] = [int(size) for size in sizes]
     return found
 
 

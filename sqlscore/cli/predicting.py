@@ -47,6 +47,8 @@ def predict(
     features: options.Features = None,
     named: options.Outputs = None,
     drop: options.Drop = None,
+    shape: options.Shapes = None,
+    constant: options.Constants = None,
     map: options.Map = None,
     null: options.Null = None,
     na: Annotated[
@@ -69,6 +71,8 @@ def predict(
         features=options.names(features) or None,
         outputs=options.pairs(named, "--output") or None,
         drop=options.names(drop),
+        shapes=options.shapes(shape) or None,
+        constants=options.constants(constant) or None,
     )
     choice: dict[str, Any] = {
         "map": options.pairs(map, "--map"),
@@ -101,15 +105,24 @@ class _Work:
         na: tuple[str, ...],
         choice: dict[str, Any],
     ) -> None:
+        import pyarrow as pa
+
         from sqlscore.binding import match_features
         from sqlscore.cli import files
+        from sqlscore.signature import InputKind
+        from sqlscore.tensor_columns import with_tensor_columns
 
         self._model, self._path, self._na, self._choice = model, path, na, choice
-        names = files.column_names(path)
-        chosen = match_features(model.signature, names, map=choice["map"], positional=True)
+        schema = files.schema(path)
+        names = list(schema.names)
+        signature = with_tensor_columns(
+            model.signature, names, lambda name: schema.field(name).type, map=choice["map"]
+        )
+        chosen = match_features(signature, names, map=choice["map"], positional=True)
+        tensors = {one.name for one in signature.inputs if one.kind is InputKind.TENSOR}
         self._types = {
-            column: _read_as(feature.type)
-            for column, feature in zip(chosen, model.signature.features, strict=True)
+            column: pa.string() if feature.input in tensors else _read_as(feature.type)
+            for column, feature in zip(chosen, signature.features, strict=True)
         }
         self._kept = _kept(columns, names)
 

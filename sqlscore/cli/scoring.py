@@ -93,6 +93,7 @@ def score(
     lineage: Told = None,
     map: options.Map = None,
     null: options.Null = None,
+    constant: options.Constants = None,
     incremental: Incremental = None,
     lag: Lag = None,
     only_new: OnlyNew = False,
@@ -166,6 +167,7 @@ def _bound(given: Mapping[str, Any]) -> dict[str, Any]:
         "columns": options.names(given["columns"]),
         "map": options.pairs(given["map"], "--map"),
         "nulls": options.pairs(given["null"], "--null"),
+        "constants": options.constants(given["constant"]),
     }
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from sqlscore.binding import Binding, bind
 from sqlscore.errors import SignatureError, nearest
 from sqlscore.graph import signature_of
+from sqlscore.predictor.constants import constant_inputs
 from sqlscore.products import product_for
 from sqlscore.prove import runnable
 from sqlscore.registry import Registry
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sqlscore.prove.examples import Examples
     from sqlscore.registry.versions import Version
     from sqlscore.relations.source import Source
+    from sqlscore.signature import Signature
     from sqlscore.types import Column
 
 
@@ -35,6 +37,7 @@ class BoundModel:
     graph: bytes  #: what the session runs
     rowwise: bool
     examples: Examples | None  #: its author's rows, which it must still predict as they do
+    constants: Mapping[str, Any] = field(default_factory=dict)  #: by input, those of the job first
 
 
 def bound_models(
@@ -57,9 +60,14 @@ def bound_models(
         version = registry.get(exact)
         graph = registry.graph(version)
         signature = signature_of(
-            graph, features=version.features, outputs=version.outputs, drop=version.drop
+            graph,
+            features=version.features,
+            outputs=version.outputs,
+            drop=version.drop,
+            shapes=version.shapes,
         )
         mine = {feature.name for feature in signature.features}
+        mine |= {one.name for one in signature.inputs}
         binding = bind(
             signature,
             source.columns,
@@ -70,6 +78,7 @@ def bound_models(
             identifier_limit=product.identifier_limit,
             column_limit=product.column_limit,
             arrays=product.arrays,
+            nested=source.product.nested,
             prefix=prefix(spec, single=len(job.models) == 1),
         )
         names += [prediction.column for prediction in binding.predictions]
@@ -81,6 +90,7 @@ def bound_models(
                 graph=runnable(graph, version.proof),
                 rowwise=version.proof.rowwise,
                 examples=registry.examples(version),
+                constants=_constants_of(job, version, signature),
             )
         )
     _check_named(job, bound)
@@ -88,7 +98,7 @@ def bound_models(
 
 
 def _check_named(job: Job, models: Sequence[BoundModel]) -> None:
-    """Every name in `map` and `nulls` is a feature of one of the models."""
+    """Every name in `map`, `nulls` and `constants` belongs to one of the models."""
     features = [f.name for model in models for f in model.binding.signature.features]
     for option, names in (("map", job.map), ("nulls", job.nulls)):
         for name in names:
@@ -97,6 +107,19 @@ def _check_named(job: Job, models: Sequence[BoundModel]) -> None:
                     f"{option}= names {name!r}, which is no feature of the model."
                     f"{nearest(name, features)} The model wants: {', '.join(map(repr, features))}"
                 )
+    constants = [n for model in models for n in constant_inputs(model.binding.signature)]
+    for name in job.constants:
+        if name not in constants:
+            raise SignatureError(
+                f"constants= names {name!r}, which is no input without a batch dimension."
+                f"{nearest(name, constants)} There are: {', '.join(map(repr, constants)) or 'none'}"
+            )
+
+
+def _constants_of(job: Job, version: Version, signature: Signature) -> dict[str, Any]:
+    """The values of the model's inputs that no column feeds."""
+    mine = constant_inputs(signature)
+    return {**version.constants, **{n: v for n, v in job.constants.items() if n in mine}}
 
 
 def _map_of(job: Job, features: set[str], *, single: bool) -> Mapping[str, str]:

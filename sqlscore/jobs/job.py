@@ -74,6 +74,7 @@ class Job:
     lineage: tuple[str, ...] = ()  #: kinds of lineage columns that the target gets
     map: Mapping[str, str] = field(default_factory=dict)  #: feature -> column, where names differ
     nulls: Mapping[str, Any] = field(default_factory=dict)  #: feature -> NULL policy
+    constants: Mapping[str, Any] = field(default_factory=dict)  #: input -> its value for all rows
     incremental: str | None = None  #: the watermark's column: only rows past it are read
     lag_seconds: float = 0.0  #: how far behind the newest watermark a run stays, for late commits
     only_new: bool = False  #: only rows whose key the target has not
@@ -105,7 +106,7 @@ class Job:
     def _later(self) -> dict[str, Any]:
         return {
             "where": self.where, "params": sorted(self.params.items()), "lineage": self.lineage,
-            "rescore": self.rescore, "sync": self.sync,
+            "rescore": self.rescore, "sync": self.sync, "constants": sorted(self.constants.items()),
         }  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:

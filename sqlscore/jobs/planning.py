@@ -108,8 +108,8 @@ def _cut(work: Work, held: Lease, run: str, plan: Plan, prepared: Prepared) -> P
 
 def range_rows(prepared: Prepared) -> int:
     """Rows of a range: fewer where rows are wide, so that memory stays bounded."""
-    columns = len(Layout.of(prepared).projection.columns)
-    return max(1, min(RANGE_ROWS, _RANGE_BYTES // (8 * max(columns, 1))))
+    width = Layout.of(prepared).width
+    return max(16, min(RANGE_ROWS, _RANGE_BYTES // (8 * max(width, 1))))
 
 
 def _low(work: Work, plan: Plan, prepared: Prepared) -> str | None:

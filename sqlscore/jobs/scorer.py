@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from sqlscore.errors import SignatureError
 from sqlscore.predictor import Counts, NullPolicy, Predictor
 from sqlscore.products import product_for
 from sqlscore.prove import runtime_version
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from sqlscore.types import Column
 
 
+_SHOWN = 5  #: keys in a message
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
     """The columns that a run reads, each once, and their places in the batch."""
@@ -33,6 +37,7 @@ class Layout:
     projection: Projection
     kept: tuple[int, ...]  #: places of the key and the passed columns
     features: tuple[tuple[int, ...], ...]  #: for each model the places of its features
+    width: int  #: about how many values a row has
 
     @staticmethod
     def of(prepared: Prepared) -> Layout:
@@ -52,7 +57,13 @@ class Layout:
             tuple(place(bound.column, bound.read) for bound in model.binding.features)
             for model in prepared.models
         )
-        return Layout(projection=sources.Projection.of(*parts), kept=kept, features=features)
+        tensors = {b.column.name: b.width - 1 for m in prepared.models for b in m.binding.features}
+        return Layout(
+            projection=sources.Projection.of(*parts),
+            kept=kept,
+            features=features,
+            width=len(parts) + sum(tensors.values()),
+        )
 
 
 class Scorer:
@@ -67,6 +78,7 @@ class Scorer:
         """`stamp` are the values of the lineage columns, which are left out without it."""
         self._layout = Layout.of(prepared)
         self._product = product
+        self._key = list(zip((c.name for c in prepared.key), self._layout.kept, strict=False))
         self._stamp = tuple(stamp)
         self._names = [column.name for column in prepared.wanted.columns]
         for model in prepared.models:
@@ -78,6 +90,11 @@ class Scorer:
         """What must be read of the source."""
         return self._layout.projection
 
+    @property
+    def width(self) -> int:
+        """About how many values of a row are read."""
+        return self._layout.width
+
     def __call__(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Counts]:
         """The key, the passed columns, the predictions and their lineage, and the counts."""
         columns = [batch.column(i) for i in self._layout.kept]
@@ -86,11 +103,27 @@ class Scorer:
             features = pa.RecordBatch.from_arrays(
                 [batch.column(i) for i in places], names=predictor.feature_names
             )
-            predicted = predictor(features)
+            try:
+                predicted = predictor(features)
+            except SignatureError as error:
+                raise self._with_keys(error, batch) from error
             columns += sink.storable(predicted.batch, self._product).columns
             counts += predicted.counts
         columns += [pa.repeat(value, batch.num_rows) for value in self._stamp]
         return pa.RecordBatch.from_arrays(columns, names=self._names[: len(columns)]), counts
+
+    def _with_keys(self, error: SignatureError, batch: pa.RecordBatch) -> SignatureError:
+        """The error with the keys of the first rows that are wrong, where some are right."""
+        keys = [
+            ", ".join(f"{name} {batch.column(i)[row]}" for name, i in self._key)
+            for row in error.rows[:_SHOWN]
+        ]
+        if not keys:
+            return error
+        more = len(error.rows) - len(keys)
+        told = SignatureError(f"{error} (at {'; '.join(keys)}{f'; {more} more' if more else ''})")
+        told.rows = error.rows
+        return told
 
 
 def _hold(model: BoundModel, job: Job) -> None:
@@ -111,6 +144,7 @@ def _predictor(model: BoundModel, job: Job) -> Predictor:
         provider=job.provider,
         rowwise=model.rowwise,
         nulls={name: NullPolicy.of(p) for name, p in job.nulls.items() if name in names},
+        constants=model.constants,
     )
 
 

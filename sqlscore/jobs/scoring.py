@@ -70,7 +70,7 @@ def score_ranges(
 
     def read(range_: KeyRange) -> Generator[pa.RecordBatch]:
         yield from sources.read(
-            prepared.source, projection, batch_rows=batch_rows(projection),
+            prepared.source, projection, batch_rows=batch_rows(scorer.width),
             key=prepared.key, range_=range_, where=where,
         )  # fmt: skip
 
@@ -175,6 +175,6 @@ def _named_modes(how: Write) -> Iterator[None]:
         raise told from error
 
 
-def batch_rows(projection: sources.Projection) -> int:
+def batch_rows(width: int) -> int:
     """Rows of a batch as it is read: fewer where rows are wide, so that memory stays bounded."""
-    return max(256, min(_BATCH_ROWS, _BATCH_BYTES // (8 * len(projection.columns) or 1)))
+    return max(16, min(_BATCH_ROWS, _BATCH_BYTES // (8 * max(width, 1))))

@@ -22,6 +22,7 @@ from sqlscore.predictor.constants import constants_of
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.prove import prove, runnable, runtime_version
 from sqlscore.session import Session
+from sqlscore.tensor_columns import with_tensor_columns
 
 if TYPE_CHECKING:
     import os
@@ -167,20 +168,23 @@ class Model:
         provider: str = "cpu",
         nulls: Mapping[str, NullPolicy | float | int | bool | str] | None = None,
         constants: Mapping[str, Any] | None = None,
+        signature: Signature | None = None,
     ) -> Predictor:
         """The loaded model for batches of features; the same one for the same arguments.
+
+        `signature` is the one in which tensor columns feed blocks, where some do.
 
         Raises ProviderError where the provider is not there or refuses the model, SignatureError
         for a policy that does not fit its feature, or a constant that is missing.
         """
         policies = {name: NullPolicy.of(policy) for name, policy in (nulls or {}).items()}
-        key = (provider, frozenset(policies.items()))
+        key = (provider, frozenset(policies.items()), signature)
         with self._lock:
             if not constants and key in self._predictors:
                 return self._predictors[key]
             made = Predictor(
                 runnable(self.graph, self.proof),
-                self.signature,
+                signature or self.signature,
                 provider=provider,
                 rowwise=self.proof.rowwise,
                 nulls=policies,
@@ -216,12 +220,18 @@ class Model:
         Raises SignatureError for rows that do not fit, ProviderError, ModelError.
         """
         if isinstance(rows, dict):
-            return self._predict_tensors(rows, provider)
+            return self._predict_tensors({**self._given(constants), **rows}, provider)
         given = rows_of(rows)
-        columns = match_features(self.signature, given.names, map=map, positional=True)
-        batch = given.chosen(columns, [feature.name for feature in self.signature.features])
-        predictor = self.predictor(provider, nulls, constants)
+        signature = with_tensor_columns(self.signature, given.names, given.type, map=map)
+        columns = match_features(signature, given.names, map=map, positional=True)
+        batch = given.chosen(columns, [feature.name for feature in signature.features])
+        other = None if signature is self.signature else signature
+        predictor = self.predictor(provider, nulls, constants, other)
         return given.back(pa.Table.from_batches(_predicted(predictor, batch)))
+
+    def _given(self, constants: Mapping[str, Any] | None) -> dict[str, Any]:
+        given = {**self._constants, **(constants or {})}
+        return constants_of(self.signature, given, all=False) if given else {}
 
     def _predict_tensors(self, feeds: Mapping[str, Any], provider: str) -> dict[str, Any]:
         """One call of the graph; more rows than a graph made for one takes go as rows."""
@@ -268,8 +278,19 @@ def _made(stored: bytes, sha256: str, kept: Mapping[str, Any]) -> Model:
 
 def _predicted(predictor: Predictor, batch: pa.RecordBatch) -> list[pa.RecordBatch]:
     """The predictions of a batch, in parts that threads score side by side."""
-    parts = [batch.slice(at, _AT_ONCE) for at in range(0, max(batch.num_rows, 1), _AT_ONCE)]
-    if len(parts) == 1:
-        return [predictor(batch).batch]
-    with ThreadPoolExecutor(min(len(parts), workers())) as pool:
-        return [predicted.batch for predicted in pool.map(predictor, parts)]
+
+    def part(at: int) -> pa.RecordBatch:
+        try:
+            return predictor(batch.slice(at, _AT_ONCE)).batch
+        except SignatureError as error:
+            if not error.rows:
+                raise
+            told = SignatureError(f"{error} (row {at + error.rows[0]}, counted from 0)")
+            told.rows = tuple(at + row for row in error.rows)
+            raise told from error
+
+    starts = range(0, max(batch.num_rows, 1), _AT_ONCE)
+    if len(starts) == 1:
+        return [part(0)]
+    with ThreadPoolExecutor(min(len(starts), workers())) as pool:
+        return list(pool.map(part, starts))

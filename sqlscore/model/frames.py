@@ -31,6 +31,10 @@ class Rows:
     column: Callable[[int], pa.Array]  #: the column at a place, as one Arrow array
     back: Callable[[pa.Table], Any]  #: predictions in the kind that the rows are
 
+    def type(self, name: str) -> pa.DataType:
+        """The type of a column."""
+        return self.column(self.names.index(name)).type
+
     def chosen(self, columns: Sequence[str], names: Sequence[str]) -> pa.RecordBatch:
         """The columns as a batch under other names; SignatureError for a name that is twice."""
         arrays = []

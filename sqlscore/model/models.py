@@ -42,6 +42,8 @@ class Models(Mapping[str, Model]):
         features: Sequence[str] | None = None,
         outputs: Mapping[str, str] | None = None,
         drop: Sequence[str] = (),
+        shapes: Mapping[str, Sequence[int]] | None = None,
+        constants: Mapping[str, Any] | None = None,
         alias: str | None = None,
         examples: Any = None,
         expect: str | Sequence[str] | Mapping[str, str] = (),
@@ -58,7 +60,10 @@ class Models(Mapping[str, Model]):
             names differ.
         tolerance: how far predictions may be from those: absolute up to 1, relative beyond.
         """
-        given: dict[str, Any] = {"features": features, "outputs": outputs, "drop": drop}
+        given: dict[str, Any] = {
+            "features": features, "outputs": outputs, "drop": drop, "shapes": shapes,
+            "constants": constants,
+        }  # fmt: skip
         if isinstance(model, Model):
             given = {option: value or model.options[option] for option, value in given.items()}
         source = model.graph if isinstance(model, Model) else model

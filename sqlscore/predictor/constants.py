@@ -47,6 +47,14 @@ def constants_of(
     return {name: _array(value, wanted[name]) for name, value in given.items()}
 
 
+def plain(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The constants as numbers, texts and lists, in which they are stored."""
+    return {
+        name: value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+        for name, value in given.items()
+    }
+
+
 def described(one: Input) -> str:
     """The input with its type and shape: ``'state' float[2, ?, 128]``."""
     return f"{one.name!r} {one.element}[{', '.join(str(d or '?') for d in one.shape)}]"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sqlscore.errors import SignatureError
-from sqlscore.predictor.lists import children, is_list
+from sqlscore.predictor.lists import children
+from sqlscore.types import is_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,8 @@ def held(column: pa.Array, feature: Feature, one: Input, dtype: np.dtype[Any]) -
     while is_list(column.type):
         column = children(column)[1]
     array = column.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
-    return array.reshape(rows, *shape)
+    shaped: np.ndarray = array.reshape(rows, *shape)
+    return shaped
 
 
 def fitted(column: pa.Array, feature: Feature, one: Input) -> np.ndarray:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from sqlscore.errors import SignatureError
 from sqlscore.predictor.scalars import as_number, as_text
-from sqlscore.types import is_number, is_text
+from sqlscore.types import is_list, is_number, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,15 +50,6 @@ def as_lists(column: pa.Array, feature: Feature, dtype: np.dtype[Any]) -> pa.Arr
     check = as_text if pa.types.is_string(feature.type) else as_number
     column = _rebuilt(column.cast(_variable(column.type)), lambda leaf: check(leaf, feature))
     return _whole(column)
-
-
-def is_list(type_: pa.DataType) -> bool:
-    """Whether a column of this type holds lists, of whatever form."""
-    return bool(
-        pa.types.is_list(type_)
-        or pa.types.is_large_list(type_)
-        or pa.types.is_fixed_size_list(type_)
-    )
 
 
 def children(column: pa.Array) -> tuple[np.ndarray, pa.Array]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlscore.predictor.counts import Tally
-from sqlscore.predictor.lists import is_list
+from sqlscore.types import is_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

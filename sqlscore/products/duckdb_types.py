@@ -107,6 +107,7 @@ def project(
         return sa.cast(expression, Declared("VARCHAR"))
     if pa.types.is_floating(type_) and column.type not in (type_, pa.string()):
         return sa.cast(expression, Declared("DOUBLE"))
-    if pa.types.is_list(type_) and re.search(r"\[\d+\]", column.declared or ""):
-        return sa.cast(expression, Declared(declare(type_)))  # a fixed size is Arrow's another type
+    fixed = re.search(r"\[\d+\]", column.declared or "")  # in Arrow that is another type
+    if pa.types.is_list(type_) and (fixed or column.type != type_):
+        return sa.cast(expression, Declared(declare(type_)))
     return expression

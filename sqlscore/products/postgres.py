@@ -89,6 +89,7 @@ POSTGRES = Product(
     nan=True,
     infinity=True,
     arrays=True,
+    nested=False,
     transactional_ddl=True,
     row_values=True,
     keyset_walk=True,

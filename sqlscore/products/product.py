@@ -149,6 +149,7 @@ class Product:
     nan: bool  #: a double column can hold NaN
     infinity: bool  #: a double column can hold ±inf
     arrays: bool  #: a column can hold an array of numbers; else JSON text stands for it
+    nested: bool = True  #: an array's type says how deep it is; PostgreSQL's is of any depth
     transactional_ddl: bool  #: CREATE, ALTER and DROP roll back with their transaction
     row_values: bool  #: an index serves ``(a, b) >= (x, y)``; else it is spelled out
     keyset_walk: bool  #: range bounds by OFFSET from the last key; else by one row_number() query

@@ -45,9 +45,9 @@ def draw(
 ) -> dict[str, np.ndarray]:
     """Feeds by input name, `rows` in each; a constant input has one value for all of them.
 
-    `constants` are those that are known, `free` is the size that dimensions other than the batch get where the graph leaves them open.
-    NaN is drawn for features whose missing values the graph handles. The same arguments give the
-    same rows.
+    `constants` are those that are known, `free` is the size that dimensions other than the batch
+    get where the graph leaves them open. NaN is drawn for features whose missing values the graph
+    handles. The same arguments give the same rows.
     """
     interests = interesting(model, signature)
     missing = {(f.input, f.position) for f in signature.features if f.missing}

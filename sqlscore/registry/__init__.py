@@ -7,10 +7,11 @@ checked against it whenever they are loaded. Each call reads or writes in one tr
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlscore import graph as graphs
 from sqlscore.errors import RegistryError
+from sqlscore.predictor.constants import plain
 from sqlscore.prove import prove, runtime_version
 from sqlscore.registry.alias_history import AliasChange, before, history
 from sqlscore.registry.model_rows import ModelRows, listed, unknown_model
@@ -50,29 +51,34 @@ class Registry:
         features: Sequence[str] | None = None,
         outputs: Mapping[str, str] | None = None,
         drop: Sequence[str] = (),
+        shapes: Mapping[str, Sequence[int]] | None = None,
+        constants: Mapping[str, Any] | None = None,
         alias: str | None = None,
         proof: Proof | None = None,
         examples: Examples | None = None,
     ) -> Version:
         """Store a model as the next version of `name`; the version that is there, for the same.
 
-        The same means: the same bytes, `features`, `outputs` and `drop`. What the model is, and
-        that its rewrite agrees with it, is checked before anything is stored, unless `proof` says
-        so for this ONNX Runtime. `examples` are kept with the version, also with one that is
-        there. With `alias`, the alias points to the version afterwards. Raises ModelError,
+        The same means: the same bytes and the same options, `features` to `constants`. What the
+        model is, and that its rewrite agrees with it, is checked before anything is stored, unless
+        `proof` says so for this ONNX Runtime. `examples` are kept with the version, also with one
+        that is there. With `alias`, the alias points to the version afterwards. Raises ModelError,
         SignatureError, RegistryError for a name that cannot be one, DatabaseError.
         """
         name = checked_name(name)
         alias = None if alias is None else checked_name(alias, "alias")
         graph = source if isinstance(source, graphs.Graph) else graphs.read(source)
-        signature = graphs.signature_of(graph, features=features, outputs=outputs, drop=drop)
-        options = options_json(features, outputs, drop)
+        signature = graphs.signature_of(
+            graph, features=features, outputs=outputs, drop=drop, shapes=shapes
+        )
+        constants = plain(constants or {})
+        options = options_json(features, outputs, drop, shapes, constants)
         known = _same(self.versions(name), graph.sha256, options)
         if known is not None:
             proof = known.proof
         elif proof is None or proof.onnxruntime != runtime_version():
             # outside of the transaction: it may take seconds, and other writers wait for that one
-            proof = prove(graph, signature)
+            proof = prove(graph, signature, constants=constants)
         row = {
             "name": name,
             "sha256": graph.sha256,
@@ -250,7 +256,9 @@ class Registry:
 def _same(versions: Sequence[Version], sha256: str, options: str) -> Version | None:
     """The newest version with these bytes and options."""
     for version in reversed(versions):
-        theirs = options_json(version.features, version.outputs, version.drop)
+        theirs = options_json(
+            version.features, version.outputs, version.drop, version.shapes, version.constants
+        )
         if version.sha256 == sha256 and theirs == options:
             return version
     return None

@@ -34,6 +34,8 @@ class Version:
     features: tuple[str, ...] | None  #: as given to `add`; None: by rule
     outputs: Mapping[str, str]  #: as given to `add`
     drop: tuple[str, ...]  #: as given to `add`
+    shapes: Mapping[str, Sequence[int]]  #: as given to `add`
+    constants: Mapping[str, Any]  #: as given to `add`, as plain values
     proof: Proof
     created_at: datetime  #: UTC, without a zone
 
@@ -53,6 +55,8 @@ class Version:
             features=None if features is None else tuple(features),
             outputs=options["outputs"],
             drop=tuple(options["drop"]),
+            shapes=options.get("shapes", {}),
+            constants=options.get("constants", {}),
             proof=Proof.from_json(row["proof"]),
             created_at=row["created_at"],
         )
@@ -99,14 +103,21 @@ def checked_name(name: str, what: str = "name of a model") -> str:
 
 
 def options_json(
-    features: Sequence[str] | None, outputs: Mapping[str, str] | None, drop: Sequence[str]
+    features: Sequence[str] | None,
+    outputs: Mapping[str, str] | None,
+    drop: Sequence[str],
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    constants: Mapping[str, Any] | None = None,
 ) -> str:
     """The options of `add` as they are stored; equal text for equal options."""
-    kept = {
+    kept: dict[str, Any] = {
         "features": None if features is None else list(features),
         "outputs": dict(outputs or {}),
         "drop": sorted(set(drop)),
     }
+    # left out where they are empty, so that versions of before have equal text
+    later = {"shapes": shapes, "constants": constants}
+    kept |= {name: dict(given) for name, given in later.items() if given}
     return json.dumps(kept, ensure_ascii=False, sort_keys=True)
 
 

@@ -469,4 +469,4 @@ def test_a_signature_is_described_as_a_table():
     text = "g (float[N,1] x, float[3] by) => (float[N,3] y) { y = Mul(x, by) }"
     shown = describe(sqlscore.load(models.written(text)).signature)
     assert "constant  type\n--------  --------\nby        float[3]" in shown
-    assert shown.splitlines()[-1] == "y           list<float>  y"
+    assert shown.splitlines()[-1] == "y           list<float>  y[3]"
