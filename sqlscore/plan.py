@@ -39,6 +39,7 @@ class Limits:
     identifier_limit: int
     column_limit: int
     arrays: bool
+    nested: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +76,7 @@ def plan(
         binding = bind(
             signature, columns, key=(), positional=chosen,
             identifier_limit=limits.identifier_limit, column_limit=limits.column_limit,
-            arrays=limits.arrays,
+            arrays=limits.arrays, nested=limits.nested,
         )  # fmt: skip
     except SignatureError as error:
         hint = " (in a statement: DATA = (SELECT column AS feature, … FROM …) AS d)"

@@ -33,6 +33,7 @@ class BoundModel:
 
     spec: str  #: as typed
     version: Version
+    signature: Signature  #: of the version, before it was bound
     binding: Binding
     graph: bytes  #: what the session runs
     rowwise: bool
@@ -86,6 +87,7 @@ def bound_models(
             BoundModel(
                 spec=spec,
                 version=version,
+                signature=signature,
                 binding=binding,
                 graph=runnable(graph, version.proof),
                 rowwise=version.proof.rowwise,

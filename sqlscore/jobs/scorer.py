@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlscore.jobs.prepare import Prepared
     from sqlscore.products.product import Product
     from sqlscore.relations.source import Projection
+    from sqlscore.signature import Signature
     from sqlscore.types import Column
 
 
@@ -83,7 +84,9 @@ class Scorer:
         self._names = [column.name for column in prepared.wanted.columns]
         for model in prepared.models:
             _hold(model, prepared.job)
-        self._predictors = [_predictor(model, prepared.job) for model in prepared.models]
+        self._predictors = [
+            _predictor(model, prepared.job, model.binding.signature) for model in prepared.models
+        ]
 
     @property
     def projection(self) -> Projection:
@@ -132,15 +135,15 @@ def _hold(model: BoundModel, job: Job) -> None:
         plain = dataclasses.replace(job, nulls={})
         hold(
             model.examples, str(model.version), model.version.sha256, provider=job.provider,
-            runtime=runtime_version(), load=lambda: _predictor(model, plain),
+            runtime=runtime_version(), load=lambda: _predictor(model, plain, model.signature),
         )  # fmt: skip
 
 
-def _predictor(model: BoundModel, job: Job) -> Predictor:
-    names = {feature.name for feature in model.binding.signature.features}
+def _predictor(model: BoundModel, job: Job, signature: Signature) -> Predictor:
+    names = {feature.name for feature in signature.features}
     return Predictor(
         model.graph,
-        model.binding.signature,
+        signature,
         provider=job.provider,
         rowwise=model.rowwise,
         nulls={name: NullPolicy.of(p) for name, p in job.nulls.items() if name in names},

@@ -18,7 +18,7 @@ from sqlscore.graph.nodes import fixed_batch, used_inputs
 from sqlscore.model.frames import rows_of
 from sqlscore.model.tensor_feeds import run_each, run_tensors
 from sqlscore.predictor import Predictor
-from sqlscore.predictor.constants import constants_of
+from sqlscore.predictor.constants import constants_of, plain
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.prove import prove, runnable, runtime_version
 from sqlscore.session import Session
@@ -107,9 +107,9 @@ class Model:
         #: what the caller named and dropped, as `load` and `Registry.add` take it
         self.options: dict[str, Any] = {
             "features": features, "outputs": outputs, "drop": drop, "shapes": shapes,
-            "constants": constants,
+            "constants": plain(constants or {}) or None,
         }  # fmt: skip
-        self._constants = dict(constants or {})
+        self._constants = dict(self.options["constants"] or {})
         self._signature = _signature(graph, self.options)
         self.name = name
         self.version = version

@@ -67,10 +67,11 @@ class Models(Mapping[str, Model]):
         if isinstance(model, Model):
             given = {option: value or model.options[option] for option, value in given.items()}
         source = model.graph if isinstance(model, Model) else model
+        proof = model.proof if isinstance(model, Model) and given == model.options else None
         if examples is None:
             if expect:
                 raise SignatureError("expect= names columns of examples=, which are not given")
-            return self._registry.add(name, source, alias=alias, **given)
+            return self._registry.add(name, source, alias=alias, proof=proof, **given)
         loaded = Model(source if isinstance(source, Graph) else read(source), **given)
         kept = examined(loaded, examples, expect, tolerance)
         return self._registry.add(

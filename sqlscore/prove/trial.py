@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FEW = 7  #: rows of the small batches: no multiple of what vector units take at once
 _LEAST = FEW + 1  #: rows that are drawn of the largest and slowest models too
 _REPEATED = 20  #: rows that run among copies of themselves
-_SECONDS = 3.0  #: what the original may take for its rows, before fewer are drawn
+_SECONDS = 1.0  #: what the original may take for its rows, before fewer are drawn
 _VALUES = 2**24  #: drawn values of an input: more rows than this holds are not drawn
 
 

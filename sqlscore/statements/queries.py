@@ -85,7 +85,7 @@ class Queries:
             statement=tree, chosen=data.is_chosen(predict), place=place,
             limits=Limits(
                 identifier_limit=product.identifier_limit, column_limit=product.column_limit,
-                arrays=product.arrays,
+                arrays=product.arrays, nested=product.nested,
             ),
         )  # fmt: skip
         return Ready(predict=predict, model=model, plan=planned, place=place)

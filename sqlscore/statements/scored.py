@@ -9,8 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlscore.errors import DatabaseError, StatementError
-from sqlscore.predictor import Predictor
-from sqlscore.prove import runnable
 from sqlscore.relations import sink
 from sqlscore.relations.source import Projection
 from sqlscore.transports.fit import fitted_column
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from sqlscore.model import Model
     from sqlscore.plan import Plan
     from sqlscore.predict.asked import Output
+    from sqlscore.predictor import Predictor
     from sqlscore.products.product import Product
     from sqlscore.types import Column
 
@@ -115,9 +114,5 @@ class Scorer:
 
 
 def _predictor(plan: Plan, model: Model) -> Predictor:
-    given = {prediction.name for prediction in model.signature.predictions}
-    if all(output.prediction in given for output in plan.outputs):
-        return model.predictor()
-    # many class scores are one list column here
-    signature, proof = plan.binding.signature, model.proof
-    return Predictor(runnable(model.graph, proof), signature, rowwise=proof.rowwise)
+    bound = plan.binding.signature  # one column may feed a block, or take many class scores
+    return model.predictor(signature=None if bound == model.signature else bound)
