@@ -202,6 +202,8 @@ class Registry:
             features=version.features,
             outputs=version.outputs,
             drop=version.drop,
+            shapes=version.shapes,
+            constants=version.constants,
             alias=alias,
             proof=version.proof,
             examples=self.examples(version),

@@ -403,7 +403,7 @@ def test_a_copy_in_another_database_is_the_same(
     monkeypatch.setattr(registries, "runtime_version", lambda: "another")
     proved: list[object] = []
 
-    def prove(graph: object, _signature: object) -> object:
+    def prove(graph: object, _signature: object, **_: object) -> object:
         proved.append(graph)
         return first.proof
 

@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 import sqlscore
 from sqlscore.errors import SignatureError
@@ -71,7 +72,7 @@ def filled(database: Database, column: str, arrays: Sequence[np.ndarray | None],
 
 def found(database: Database, *columns: str) -> list[tuple[Any, ...]]:
     """The predictions by key; lists as arrays, whatever the product keeps them as."""
-    target = tables.target_of(database, tables.sa.Table("scored", tables.sa.MetaData()))
+    target = tables.target_of(database, sa.Table("scored", sa.MetaData()))
     rows = tables.read(database, target).select([*columns]).to_pydict()
     return list(zip(*(map(_listed, rows[name]) for name in columns), strict=True))
 
@@ -216,7 +217,12 @@ def test_speech_with_a_state_that_the_caller_gives(sqlite: Database):
             "speech", path, drop=["stateN"], shapes={"input": [576]},
             constants={"sr": 16_000, "state": 0.0},
         )  # fmt: skip
-        db.score("speech", source="held", target="scored", key="id")
+        db.models.copy("speech", db.models, name="copied")
+        copied = db.models.version("copied")
+        assert (copied.shapes, copied.constants) == (
+            {"input": [576]}, {"sr": 16_000, "state": 0.0}
+        )  # fmt: skip
+        db.score("copied", source="held", target="scored", key="id")
     state = np.zeros((2, 1, 128), np.float32)
     for sound, (output,) in zip(sounds, found(sqlite, "output"), strict=True):
         own = judged(path, {"input": sound[None], "state": state, "sr": np.array(16_000)})
