@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sqlscore import layout
-from sqlscore.errors import DatabaseError, JobConflict
+from sqlscore.errors import JobConflict
 from sqlscore.forking import after_fork
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.cleaning import Cleaned, clean
@@ -29,20 +29,19 @@ from sqlscore.products import disconnected, engine_for, product_for
 from sqlscore.registry import Registry
 from sqlscore.relations import source as sources
 from sqlscore.relations.ranges import encoded
-from sqlscore.statements.conversation import Conversation
-from sqlscore.statements.models import Models as StatementModels
-from sqlscore.statements.run import run as run_script
+from sqlscore.statements.face import Statements
 from sqlscore.tables import now, opened, placed, placed_like
 from sqlscore.transact import transact
-from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
     import pyarrow as pa
 
+    from sqlscore.statements.explaining import Explanation
     from sqlscore.statements.results import Result
     from sqlscore.tables import Tables
 
@@ -67,7 +66,6 @@ class Database:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = after_fork(engine, disconnected)
         self.product = product_for(engine)
-        self._begun: Conversation | None = None
 
     @property
     def url(self) -> str:
@@ -233,37 +231,27 @@ class Database:
 
         Raises `StatementError` with line and column for what cannot be understood, bound or run.
         """
-        return run_script(text, self._statement_models, self._conversation)
+        return self._statements.run(text)
 
-    def _conversation(self) -> Conversation:
-        if self._begun is not None:
-            return self._begun
-        if self.product.absent(self.engine):
-            raise DatabaseError(
-                f"there is no database file {self.engine.url.database!r}. Is the path right?"
-            )
-        return Conversation(self.engine, self.product)
+    def explain(self, text: str, *, analyze: bool = False) -> Explanation:
+        """The plan of a statement, which prints as a tree; DECLARE and SET may stand before it.
 
-    @cached_property
-    def _statement_models(self) -> StatementModels:
-        return StatementModels(Registry(self.engine, self.product))
+        Says for each PREDICT which route its rows go and why, what is read, and the rewritten SQL.
+        No row is scored and nothing is written, unless `analyze` runs it, to tell rows and times.
+        """
+        return self._statements.explain(text, analyze=analyze)
 
-    @contextmanager
-    def begin(self) -> Iterator[sa.Connection]:
+    def begin(self) -> AbstractContextManager[sa.Connection]:
         """One transaction for the statements inside: they see each other's rows before the commit.
 
         Gives the connection, on which the caller's own statements belong to the transaction too.
         An error that leaves the block rolls all of it back. Rows must be read inside.
         """
-        if self._begun is not None:
-            raise DatabaseError("this database is in a transaction already: begin() is not nested")
-        with translated("beginning", url=self.engine.url), self.engine.begin() as connection:
-            self._begun = Conversation(self.engine, self.product, connection)
-            try:
-                yield connection
-                self._begun.close_for_good()
-            finally:
-                self._begun = None
+        return self._statements.begin()
+
+    @cached_property
+    def _statements(self) -> Statements:
+        return Statements(self.engine, self.product)
 
     def runs(self, limit: int | None = 20) -> list[Run]:
         """The newest runs first; those that run now show how far they are."""

@@ -124,7 +124,7 @@ def _is_count(node: exp.Expr) -> bool:
 def _reasons(
     binding: Binding, kept: Sequence[Column], columns: Sequence[Column]
 ) -> tuple[str, ...]:
-    reasons = ["bridge: the rows come to the model here"]
+    reasons = ["the model runs here, beside the database"]
     if binding.by_position:
         reasons.append("the model names no features: DATA's columns bind in their order")
     read = {bound.column.name for bound in binding.features} | {column.name for column in kept}

@@ -1,4 +1,4 @@
-"""``sqlscore sql``: a T-SQL script with PREDICT, on whatever database."""
+"""``sqlscore sql`` and ``explain``: T-SQL with PREDICT, on whatever database."""
 
 from __future__ import annotations
 
@@ -54,6 +54,27 @@ def sql(
             _show(result)
         elif result.rows_written is not None:
             present.say(f"{result.rows_written:,} rows written.")
+
+
+def explain(
+    text: Text = None,
+    file: Script = None,
+    analyze: Annotated[
+        bool, typer.Option("--analyze", help="Run it too, and tell each step's rows and time.")
+    ] = False,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Show how a statement with PREDICT would run: routes, reasons, columns, the rewritten SQL.
+
+    No row is scored and nothing is written, unless --analyze runs the statement.
+
+    Example: sqlscore explain "SELECT p.* FROM PREDICT(MODEL = churn, DATA = customers AS d) AS p"
+    """
+    with options.opened(db) as database:
+        explained = database.explain(script(text, file), analyze=analyze)
+    present.document(explained) if as_json else present.say(str(explained))
 
 
 def script(text: str | None, file: Path | None) -> str:

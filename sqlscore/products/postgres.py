@@ -61,6 +61,12 @@ def unit(engine: Engine, connection: Connection | None = None) -> DbapiUnit:
     return CopyUnit(engine, connection)
 
 
+def estimate(connection: Connection, query: sa.TextClause) -> int | None:
+    """The planner's number."""
+    explained = sa.text(f"EXPLAIN (FORMAT JSON) {query.text}")
+    return int(connection.scalar(explained)[0]["Plan"]["Plan Rows"])
+
+
 def unfit(connection: Connection, table: Table) -> str | None:
     """A foreign table's writes are not ours to commit, and an unlogged table is lost in a crash."""
     row = connection.execute(
@@ -95,6 +101,7 @@ POSTGRES = Product(
     keyset_walk=True,
     shared=True,
     rewrite=rewrite,
+    estimate=estimate,
     engine=engine,
     absent=generic.absent,
     describe=describe,

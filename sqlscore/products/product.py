@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         FromClause,
         Select,
         Table,
+        TextClause,
     )
     from sqlglot.expressions import Expr
 
@@ -184,6 +185,8 @@ class Product:
     #: what this product says otherwise than sqlglot writes it; the second argument is the kind of
     #: the value, where it is known: ``integer``, ``number``, ``text``
     rewrite: Callable[[Expr, str | None], Expr | None] | None = None
+    #: how many rows a query gives, about; None: it does not say
+    estimate: Callable[[Connection, TextClause], int | None] = lambda _connection, _query: None
     read: Read
     unit: Callable[[Engine, Connection | None], Unit]
     #: readers must be closed while a unit commits (SQLite with a rollback journal)

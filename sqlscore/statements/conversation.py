@@ -19,6 +19,7 @@ from sqlscore.predict.scope import Key, Relation, key_of, table_name, tables
 from sqlscore.predict.translate import Facts, translate
 from sqlscore.relations.catalogue import find_table, no_table
 from sqlscore.relations.selects import textual
+from sqlscore.statements.steps import Steps
 from sqlscore.transports.dbapi import driver_errors
 from sqlscore.transports.failures import translated
 
@@ -45,6 +46,7 @@ class Conversation:
         with translated("connecting", url=engine.url):
             self.connection = engine.connect() if connection is None else connection
         self._temporary: dict[str, str] = {}  #: folded name -> the name that the database has
+        self.steps = Steps()
         self._nonce = secrets.token_hex(3)
         self._made = 0
 
@@ -165,6 +167,11 @@ class Conversation:
         relation = textual(sql).columns().subquery("described")
         with self.told("describing the query"):
             return self.product.describe(self.connection, relation)
+
+    def estimate(self, sql: str) -> int | None:
+        """How many rows a query gives, about; None where the database does not say."""
+        with self.told("estimating rows"):
+            return self.product.estimate(self.connection, textual(sql))
 
     def told(self, doing: str) -> Any:
         """Errors of the driver as `DatabaseError`."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sqlscore.predict.statements import Variable
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
+    from sqlscore.statements.queries import Choice
 
 
 _DEEPEST = 32  #: procedures in procedures, as in T-SQL
@@ -76,6 +77,14 @@ class Interpreter:
     def _all(self, statements: Sequence[Statement], *, last: bool) -> None:
         for statement in statements:
             self._one(statement, last=last and statement is statements[-1])
+
+    def one(self, statement: Statement) -> None:
+        """Run one statement, as the last of a script."""
+        self._one(statement, last=True)
+
+    def explain(self, statement: Query) -> Choice:
+        """What would become of a statement, with the variables as they are."""
+        return self._queries.explain(statement.tree, self._text, self._variables)
 
     def _one(self, statement: Statement, *, last: bool) -> None:
         try:

@@ -16,7 +16,7 @@ from sqlscore.errors import StatementError, nearest
 from sqlscore.plan import Limits, Passing, Plan, plan, projection
 from sqlscore.predict import writes
 from sqlscore.predict.grammar import Predict, predicts
-from sqlscore.predict.scope import table_name
+from sqlscore.predict.scope import data_alias, table_name, tables
 from sqlscore.statements import data, made, reading, staging, writing
 from sqlscore.statements.conversation import place_of
 from sqlscore.statements.routines import PROCEDURE, VIEW
@@ -35,13 +35,27 @@ class Ready:
     """One PREDICT with its model and plan."""
 
     predict: Predict
+    name: str  #: its alias, or DATA's
     model: Model
     plan: Plan
     place: dict[str, int]
+    query: exp.Expression  #: DATA with the columns that are read, in the database's own words
+    shared: bool  #: other connections see DATA's tables too
 
-    def data(self) -> exp.Select:
-        """DATA with the columns that are read, in T-SQL."""
-        return data.query_of(self.predict, self.plan.read)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """How a statement would run."""
+
+    how: str
+    ready: list[Ready]
+    sql: str | None = None  #: what the database runs at the end
+
+
+_HOW = {
+    True: "rows and predictions become temporary tables, and the database runs the statement",
+    False: "the database runs the statement; there is no PREDICT in it",
+}
 
 
 class Queries:
@@ -54,23 +68,51 @@ class Queries:
         """A result for a query, which runs when it is read; for all else the rows written."""
         if isinstance(tree, exp.Drop) and self._dropped(tree):
             return -1
-        tree = self._routines.with_views(variables.put_into(tree.copy(), text))
-        tree = data.normalised(writes.with_one_source(tree))
+        tree = self._prepared(tree, text, variables)
         found = predicts(tree)
         if len(found) == 1:
             ready = self.ready(found[0], tree, text, variables)
             passing = _passing(tree, ready)
-            if passing is not None and isinstance(tree, exp.Select) and not tree.args.get("into"):
-                return reading.stream(self._on, ready, passing, text)
-            if passing is not None and writing.can_stream(self._on, ready, tree):
-                written = writing.stream(self._on, ready, passing, tree, text)
-                if written is not None:
-                    return written
-            self.stage(ready, text)
+            if passing is not None and reading.is_read(tree):
+                return reading.stream(self._on, ready, passing)
+            if passing is not None and writing.can_stream(self._on, ready, passing, tree, text):
+                return writing.stream(self._on, ready, passing, tree, text)
+            self._stage(ready)
         else:
             for predict in found:
-                self.stage(self.ready(predict, tree, text, variables), text)
+                self._stage(self.ready(predict, tree, text, variables))
         return self._plain(tree, text)
+
+    def explain(self, tree: exp.Expression, text: str, variables: Variables) -> Choice:
+        """What `run` would do; temporary tables are made to see it, and stay empty."""
+        tree = self._prepared(tree, text, variables)
+        found = predicts(tree)
+        ready = []
+        for predict in found:
+            ready.append(self.ready(predict, tree, text, variables))
+            passing = _passing(tree, ready[0]) if len(found) == 1 else None
+            if passing is not None and reading.is_read(tree):
+                return Choice(how="rows stream through the model to the reader", ready=ready)
+            if passing is not None and writing.can_stream(self._on, ready[0], passing, tree, text):
+                return Choice(how="rows stream through the model into the target", ready=ready)
+            self._stage(ready[-1], fill=False)
+        return Choice(how=_HOW[bool(found)], ready=ready, sql=self._final(tree, text))
+
+    def _final(self, tree: exp.Expression, text: str) -> str:
+        """The SQL that runs in the database, once there is no PREDICT in it."""
+        if isinstance(tree, exp.Select) and tree.args.get("into"):
+            tree.set("into", None)
+        parts: list[exp.Expression] = [tree]
+        if isinstance(tree, exp.Merge) and not self._on.product.merge:
+            parts = writes.merged(tree, "sqlscore_missing")[1:-1]
+        return ";\n".join(
+            self._on.write(self._on.translated(writes.plain(part), text)) for part in parts
+        )
+
+    def _prepared(self, tree: exp.Expression, text: str, variables: Variables) -> exp.Expression:
+        """A copy with values for variables, queries for kept views, and every PREDICT in a FROM."""
+        tree = self._routines.with_views(variables.put_into(tree.copy(), text))
+        return data.normalised(writes.with_one_source(tree))
 
     def ready(
         self, predict: Predict, tree: exp.Expression, text: str, variables: Variables
@@ -88,11 +130,18 @@ class Queries:
                 arrays=product.arrays, nested=product.nested,
             ),
         )  # fmt: skip
-        return Ready(predict=predict, model=model, plan=planned, place=place)
+        query = data.query_of(predict, planned.read)
+        names = [table_name(table) for table in tables(query)]
+        return Ready(
+            predict=predict, name=predict.alias or data_alias(predict), model=model, plan=planned,
+            place=place, query=self._on.translated(query, text), shared=not any(
+                self._on.is_temporary(name) for name in names
+            ),
+        )  # fmt: skip
 
-    def stage(self, ready: Ready, text: str) -> None:
+    def _stage(self, ready: Ready, *, fill: bool = True) -> None:
         """Score a PREDICT's rows into temporary tables that take its place in the statement."""
-        tables = staging.stage(self._on, ready, text)
+        tables = staging.stage(self._on, ready, fill=fill)
         kept = [column.name for column in ready.plan.kept]
         given = [output.name for output in ready.plan.outputs]
         data.replace(ready.predict, tables.rows, tables.predicted, kept, given)

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import sqlalchemy as sa
+from sqlglot import exp
 
 from sqlscore import bridge
 from sqlscore.errors import StatementError
-from sqlscore.predict.scope import table_name, tables
 from sqlscore.relations.selects import textual
 from sqlscore.statements.results import Result
 from sqlscore.statements.scored import Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
-
-    from sqlglot import exp
 
     from sqlscore.plan import Passing
     from sqlscore.statements.conversation import Conversation
@@ -44,8 +42,10 @@ def query(on: Conversation, tree: exp.Expression) -> Result:
     given = pa.schema([(c.name, array.type) for c, array in zip(columns, empty, strict=True)])
 
     def batches() -> Generator[pa.RecordBatch, None, None]:
-        with closing(read(on, sql, columns, schema, over=True)) as found:
-            for batch in found:
+        rows = read(on, sql, columns, schema, over=True)
+        with on.steps.timed("the statement") as step, closing(rows):
+            for batch in rows:
+                step.rows = (step.rows or 0) + batch.num_rows
                 arrays = [
                     on.product.returned(array, column)
                     for array, column in zip(batch.columns, columns, strict=True)
@@ -55,14 +55,14 @@ def query(on: Conversation, tree: exp.Expression) -> Result:
     return Result(given, batches)
 
 
-def stream(on: Conversation, ready: Ready, passing: Sequence[Passing], text: str) -> Result:
+def stream(on: Conversation, ready: Ready, passing: Sequence[Passing]) -> Result:
     """DATA's rows with their predictions, as the statement passes them on."""
     kept = [one.data for one in passing if one.data is not None]
     carried = [(column, on.product.carried(column)) for column in kept]
     scorer = Scorer(ready.plan, ready.model, on.product, carried, ready.place)
     returned = [on.product.returned(pa.array([], type_), column).type for column, type_ in carried]
     given = _schema(passing, returned)
-    sql = on.write(on.translated(ready.data(), text))
+    sql = on.write(ready.query)
     elsewhere = can_read_elsewhere(on, ready)
 
     def predict(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -73,8 +73,10 @@ def stream(on: Conversation, ready: Ready, passing: Sequence[Passing], text: str
     def batches() -> Generator[pa.RecordBatch, None, None]:
         projection = scorer.layout.projection
         rows = read(on, sql, projection.columns, projection.schema, over=not elsewhere)
-        with closing(rows):
-            yield from in_order(predict, rows)
+        with on.steps.timed("rows through the model") as step, closing(rows):
+            for batch in in_order(predict, rows):
+                step.rows = (step.rows or 0) + batch.num_rows
+                yield batch
 
     return Result(given, batches)
 
@@ -104,8 +106,12 @@ def arranged(
 
 def can_read_elsewhere(on: Conversation, ready: Ready) -> bool:
     """Whether DATA's rows are there for another connection too, which may be faster."""
-    names = [table_name(table) for table in tables(ready.data())]
-    return not on.joined and not any(on.is_temporary(name) for name in names)
+    return ready.shared and not on.joined
+
+
+def is_read(tree: exp.Expression) -> bool:
+    """Whether a statement's rows go to the caller."""
+    return isinstance(tree, exp.Query) and not tree.args.get("into")
 
 
 def read(

@@ -37,29 +37,39 @@ _BATCH_ROWS = 16_384
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Staged:
-    """The names of the two tables, and how many rows each has."""
+    """The names of the two tables."""
 
     rows: str
     predicted: str
-    count: int
 
 
-def stage(on: Conversation, ready: Ready, text: str) -> Staged:
-    """Evaluate DATA once, score its rows, and leave both in temporary tables."""
-    rows = on.temporary_name("rows")
-    predicted = on.temporary_name("predicted")
-    columns = [NUMBER, *ready.plan.read]
-    table = made.temporary(on, rows, columns, key=_key(on))
+def stage(on: Conversation, ready: Ready, *, fill: bool = True) -> Staged:
+    """Evaluate DATA once, score its rows, and leave both in temporary tables.
+
+    Without `fill` the tables are made and stay empty.
+    """
+    rows = made.temporary(on, on.temporary_name("rows"), [NUMBER, *ready.plan.read], key=_key(on))
+    predicted = _predicted(on, ready, on.temporary_name("predicted"))
     with on.transaction():
-        on.make(table)
-        everything = _numbered(on.translated(ready.data(), text))
-        on.execute(on.write(made.insert(table, everything)))
-        most = exp.select(exp.Max(this=_row())).from_(exp.table_(rows, quoted=True))
-        count = on.rows(on.write(most))[0][0] or 0
-        if count > RANGE_ROWS and on.product.row_index is RowIndex.AFTER:
-            on.execute(on.write(_index(rows)))
-        _score(on, ready, rows, predicted, int(count))
-    return Staged(rows=rows, predicted=predicted, count=int(count))
+        on.make(rows)
+        on.make(predicted)
+        if fill:
+            with on.steps.timed("DATA into a temporary table") as step:
+                step.rows = count = _evaluated(on, ready, rows)
+            with on.steps.timed("predictions into a temporary table") as step:
+                step.rows = count
+                _score(on, ready, rows.table.name, predicted, count)
+    return Staged(rows=rows.table.name, predicted=predicted.table.name)
+
+
+def _evaluated(on: Conversation, ready: Ready, rows: Target) -> int:
+    """Write DATA's rows with their numbers; how many there are."""
+    on.execute(on.write(made.insert(rows, _numbered(ready.query.copy()))))
+    most = exp.select(exp.Max(this=_row())).from_(exp.table_(rows.table.name, quoted=True))
+    count = int(on.rows(on.write(most))[0][0] or 0)
+    if count > RANGE_ROWS and on.product.row_index is RowIndex.AFTER:
+        on.execute(on.write(_index(rows.table.name)))
+    return count
 
 
 def _row() -> exp.Column:
@@ -91,8 +101,7 @@ def _key(on: Conversation) -> list[Column]:
     return [NUMBER] if on.product.row_index is RowIndex.WITHIN else []
 
 
-def _score(on: Conversation, ready: Ready, rows: str, predicted: str, count: int) -> None:
-    target = _predicted(on, ready, predicted)
+def _score(on: Conversation, ready: Ready, rows: str, target: Target, count: int) -> None:
     number = made.declared(on, NUMBER)
     scorer = Scorer(ready.plan, ready.model, on.product, [(number, pa.int64())], ready.place)
     names = [column.name for column in target.columns]
@@ -126,7 +135,6 @@ def _score(on: Conversation, ready: Ready, rows: str, predicted: str, count: int
             unit.write(target, batches, Write.INSERT)
             unit.commit()
 
-    on.make(target)
     ranges = [
         KeyRange(ordinal=n, low=(low,), high=(low + RANGE_ROWS,))
         for n, low in enumerate(range(1, count + 1, RANGE_ROWS))

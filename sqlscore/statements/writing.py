@@ -38,29 +38,36 @@ if TYPE_CHECKING:
 _RANGE_ROWS = 131_072  #: written at a time
 
 
-def can_stream(on: Conversation, ready: Ready, tree: exp.Expression) -> bool:
-    """Whether rows may be read over one connection while they are written over another."""
-    if not isinstance(tree, exp.Insert | exp.Select) or not can_read_elsewhere(on, ready):
-        return False
-    if isinstance(tree, exp.Insert) and (tree.args.get("returning") or tree.args.get("default")):
-        return False
+def can_stream(
+    on: Conversation, ready: Ready, passing: Sequence[Passing], tree: exp.Expression, text: str
+) -> bool:
+    """Whether rows may be read over one connection while they are written over another.
+
+    Not where the target's types need casts of the database's own.
+    """
     product, engine = on.product, on.engine
-    return product.reads_elsewhere(engine) and not product.readers_block_commit(engine)
+    if not can_read_elsewhere(on, ready) or product.readers_block_commit(engine):
+        return False
+    if not product.reads_elsewhere(engine):
+        return False
+    if isinstance(tree, exp.Select):
+        return tree.args.get("into") is not None
+    if not isinstance(tree, exp.Insert) or tree.args.get("returning") or tree.args.get("default"):
+        return False
+    target = _existing(on, tree.this, len(passing), text)
+    return all(map(_takes, target.columns, _wanted(on, passing)))
 
 
 def stream(
     on: Conversation, ready: Ready, passing: Sequence[Passing], tree: exp.Expression, text: str
-) -> int | None:
-    """Write the rows; how many. None where the target's types need the database's own casts."""
-    wanted = _wanted(on, passing)
+) -> int:
+    """Write the rows; how many."""
     if isinstance(tree, exp.Insert):
         target = _existing(on, tree.this, len(passing), text)
-        if not all(map(_takes, target.columns, wanted)):
-            return None
-        return _written(on, ready, passing, target, text, make=None)
+        return _written(on, ready, passing, target, make=None)
     table = tree.args["into"].this
-    target = made.into(on, table, wanted)
-    count = _written(on, ready, passing, target, text, make=target)
+    target = made.into(on, table, _wanted(on, passing))
+    count = _written(on, ready, passing, target, make=target)
     if table_name(table).startswith("#"):
         on.keep_temporary(on.spelled(table_name(table)))
     return count
@@ -126,14 +133,13 @@ def _written(
     ready: Ready,
     passing: Sequence[Passing],
     target: Target,
-    text: str,
     *,
     make: Target | None,
 ) -> int:
     kept = [one.data for one in passing if one.data is not None]
     carried = [(column, on.product.carried(column)) for column in kept]
     scorer = Scorer(ready.plan, ready.model, on.product, carried, ready.place)
-    sql = on.write(on.translated(ready.data(), text))
+    sql = on.write(ready.query)
     projection = scorer.layout.projection
     names = [column.name for column in target.columns]
     written = 0
@@ -144,6 +150,7 @@ def _written(
         return pa.RecordBatch.from_arrays(columns, names=names)
 
     with ExitStack() as stack:
+        step = stack.enter_context(on.steps.timed("rows through the model into the target"))
         stack.enter_context(on.transaction())
         if make is not None and not on.product.transactional_ddl:
             stack.enter_context(_undone(on, make))
@@ -160,6 +167,7 @@ def _written(
 
             bridge.run(cuts.ranges(), read=cuts.read, predict=predict, write=write)
         unit.commit()
+        step.rows = written
     return written
 
 

@@ -445,3 +445,32 @@ def test_bad_input_says_what_and_where(shop: Shop):
         with pytest.raises(sqlscore.StatementError) as raised:
             shop.scoring.sql(statement).to_arrow()
         assert re.search(message, str(raised.value), re.DOTALL), (name, str(raised.value))
+
+
+def test_the_plan_is_explained(shop: Shop):
+    streamed = shop.scoring.explain(
+        f"DECLARE @low int = 3\nSELECT d.id, p.risk {FROM} WITH (risk real) AS p"
+    )
+    assert streamed.how == "rows stream through the model to the reader"
+    (one,) = streamed.predicts
+    assert (one.name, one.route, one.kept) == ("p", "bridge", ("id",))
+    assert one.model.startswith("churn:1, sha256 ")
+    assert [feature for feature, _ in one.features] == ["age", "spend"]
+    assert one.predictions == (("risk", "score"),)
+    assert "city" not in one.data
+    assert any("3 of DATA's 4 columns" in reason for reason in one.because)
+
+    staged = f"SELECT p.score, COUNT(*) AS n {FROM} AS p GROUP BY p.score"
+    plan = shop.scoring.explain(staged)
+    assert plan.how.startswith("rows and predictions become temporary tables")
+    assert "GROUP BY" in (plan.sql or "")
+    assert plan.steps == ()
+    assert "PREDICT p: bridge" in str(plan)
+    assert "features" in str(plan)
+    ran = shop.scoring.explain(staged, analyze=True)
+    assert [(step.name, step.rows) for step in ran.steps][:2] == [
+        ("DATA into a temporary table", ROWS),
+        ("predictions into a temporary table", ROWS),
+    ]
+    with pytest.raises(sqlscore.StatementError, match="explain takes one statement"):
+        shop.scoring.explain("PRINT 'a'")

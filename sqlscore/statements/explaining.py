@@ -1,0 +1,148 @@
+"""What would become of a statement: the route of each PREDICT and why, what is read, the SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from sqlscore.errors import StatementError
+from sqlscore.predict import script
+from sqlscore.predict.statements import Assign, Declare, Option, Query, Use
+from sqlscore.statements.interpreter import Interpreter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlscore.statements.conversation import Conversation
+    from sqlscore.statements.models import Models
+    from sqlscore.statements.queries import Ready
+    from sqlscore.statements.steps import Step
+
+#: a line, and what hangs on it
+Tree: TypeAlias = "tuple[str, list[Tree]]"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explained:
+    """One PREDICT of a statement."""
+
+    name: str  #: its alias, or DATA's
+    model: str
+    route: str
+    because: tuple[str, ...]
+    features: tuple[tuple[str, str], ...]  #: feature, and how its column gets there
+    kept: tuple[str, ...]  #: columns of DATA that the statement reads beside the predictions
+    predictions: tuple[tuple[str, str], ...]  #: column, and the prediction that fills it
+    data: str  #: DATA in the database's own SQL
+    rows: int | None  #: about; None where the database does not say
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """A statement's plan; prints as a tree."""
+
+    statement: str
+    how: str
+    predicts: tuple[Explained, ...]
+    sql: str | None  #: what the database runs at the end; None where nothing is left to run
+    steps: tuple[Step, ...]  #: as they went; empty unless it was run
+
+    def __str__(self) -> str:
+        """The plan as a tree."""
+        branches = [_branch(one) for one in self.predicts]
+        if self.sql is not None:
+            branches.append((f"SQL: {self.sql}", []))
+        if self.steps:
+            branches.append(("took", [(_step(step), []) for step in self.steps]))
+        return "\n".join(_lines((self.how, branches)))
+
+
+def _branch(one: Explained) -> Tree:
+    predictions = [
+        name if name == prediction else f"{name} <- {prediction}"
+        for name, prediction in one.predictions
+    ]
+    about = "" if one.rows is None else f", about {one.rows:,} rows"
+    return (
+        f"PREDICT {one.name}: {one.route}",
+        [
+            (f"model {one.model}", []),
+            *((f"because {reason}", []) for reason in one.because),
+            ("features", [(f"{feature} <- {column}", []) for feature, column in one.features]),
+            (f"kept: {', '.join(one.kept) or 'nothing'}", []),
+            (f"predictions: {', '.join(predictions)}", []),
+            (f"DATA{about}: {one.data}", []),
+        ],
+    )
+
+
+def _lines(tree: Tree) -> list[str]:
+    """A tree as lines, each branch on a fork of its own."""
+    text, branches = tree
+    lines = [text]
+    for number, branch in enumerate(branches):
+        last = number == len(branches) - 1
+        first, *rest = _lines(branch)
+        lines.append(f"{'└─' if last else '├─'} {first}")
+        lines += [f"{'   ' if last else '│  '}{line}" for line in rest]
+    return lines
+
+
+def _step(step: Step) -> str:
+    rows = "" if step.rows is None else f", {step.rows:,} rows"
+    return f"{step.name}: {step.seconds:.3f} s{rows}"
+
+
+def explain(
+    text: str, models: Models, open_: Callable[[], Conversation], *, analyze: bool
+) -> Explanation:
+    """The plan of the statement that ends a script; DECLARE and SET may stand before it.
+
+    Without `analyze` no row is scored and nothing is written; with it, the statement runs.
+    """
+    *before, last = [statement for batch in script.read(text) for statement in batch.statements]
+    if not isinstance(last, Query):
+        raise StatementError(
+            "explain takes one statement that a database runs, with DECLARE and SET before it"
+        )
+    conversation = open_()
+    try:
+        interpreter = Interpreter(conversation, models, text)
+        for statement in before:
+            if not isinstance(statement, Declare | Assign | Option | Use):
+                raise StatementError(
+                    "explain takes one statement, with DECLARE and SET before it",
+                    line=statement.line, column=statement.column,
+                )  # fmt: skip
+            interpreter.one(statement)
+        choice = interpreter.explain(last)
+        if analyze:
+            conversation.steps.clear()
+            interpreter.one(last)
+            for result in interpreter.results:
+                for _ in result.to_batches():
+                    pass
+        return Explanation(
+            statement=last.text, how=choice.how, sql=choice.sql,
+            predicts=tuple(_explained(conversation, ready) for ready in choice.ready),
+            steps=tuple(conversation.steps) if analyze else (),
+        )  # fmt: skip
+    finally:
+        conversation.close()
+
+
+def _explained(on: Conversation, ready: Ready) -> Explained:
+    model, plan = ready.model, ready.plan
+    name = f"{model.name}:{model.version}" if model.name else "of bytes"
+    sql = on.write(ready.query)
+    return Explained(
+        name=ready.name, route="bridge", because=plan.reasons,
+        model=f"{name}, sha256 {model.sha256[:12]}…",
+        features=tuple(
+            (bound.feature.name, f"{bound.column.name}: {bound.cast}")
+            for bound in plan.binding.features
+        ),
+        kept=tuple(column.name for column in plan.kept),
+        predictions=tuple((output.name, output.prediction) for output in plan.outputs),
+        data=sql, rows=on.estimate(sql),
+    )  # fmt: skip
