@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from benchmarks.models import Model
-    from sqlscore.predictor.counts import Counts
-
-    Scored = tuple[pa.RecordBatch, Counts]
+    from sqlscore.jobs.scorer import Scored
 
 TARGET = "predictions"
 
@@ -132,7 +130,7 @@ def stages(asked: Asked, meter: Meter) -> None:
     scorer = Scorer(prepared, product)
     with meter.measure("score") as found, ThreadPoolExecutor(bridge.workers()) as pool:
         scored = list(pool.map(scorer, held))
-        found.rows = sum(batch.num_rows for batch, _ in scored)
+        found.rows = sum(one.batch.num_rows for one in scored)
     del held
     _make_target(prepared)
     _write(prepared, scored, meter)
@@ -159,10 +157,10 @@ def _write(prepared: Prepared, scored: list[Scored], meter: Meter) -> None:
     _calm(engine)
     with meter.measure("write") as found:
         for range_, results in zip(ranges, grouped, strict=False):
-            batches = [batch for batch, _ in results]
+            batches = [one.batch for one in results]
             with work.unit() as unit:
                 rows = unit.write(prepared.target, batches, Write.UPSERT)
-                work.records.mark(unit, run, range_, rows, results[0][1])
+                work.records.mark(unit, run, range_, rows, results[0].counts)
                 unit.commit()
             found.rows += rows
     with work.unit() as unit:
@@ -173,7 +171,7 @@ def _write(prepared: Prepared, scored: list[Scored], meter: Meter) -> None:
 def _grouped(scored: list[Scored], rows: int) -> list[list[Scored]]:
     groups: list[list[Scored]] = [[]]
     for one in scored:
-        if sum(batch.num_rows for batch, _ in groups[-1]) >= rows:
+        if sum(each.batch.num_rows for each in groups[-1]) >= rows:
             groups.append([])
         groups[-1].append(one)
     return groups

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         SignatureError,
         SqlscoreError,
         StatementError,
+        TooManyBadRows,
     )
     from sqlscore.jobs.records import Run
     from sqlscore.model import Model, load
@@ -41,6 +42,7 @@ __all__ = [
     "SignatureError",
     "SqlscoreError",
     "StatementError",
+    "TooManyBadRows",
     "attach",
     "compile",
     "connect",
@@ -65,6 +67,7 @@ _HOMES = {
     "SignatureError": "sqlscore.errors",
     "SqlscoreError": "sqlscore.errors",
     "StatementError": "sqlscore.errors",
+    "TooManyBadRows": "sqlscore.errors",
     "attach": "sqlscore.runtime.attach",
     "compile": "sqlscore.model.compiling",
     "connect": "sqlscore.database",

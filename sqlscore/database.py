@@ -19,6 +19,7 @@ from sqlscore.jobs.cleaning import Cleaned, clean
 from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.planning import range_rows
 from sqlscore.jobs.prepare import Engines, Prepared, prepare
+from sqlscore.jobs.quarantine import Quarantined, allowed
 from sqlscore.jobs.records import Records, Run
 from sqlscore.jobs.scorer import preview
 from sqlscore.jobs.work import Work
@@ -97,6 +98,9 @@ class Database:
         only_new: bool = False,
         rescore: str | None = None,
         sync: bool = False,
+        finite: bool = False,
+        quarantine: bool = False,
+        max_bad: float | str | None = None,
         name: str | None = None,
         restart: bool = False,
         abandon: bool = False,
@@ -128,6 +132,11 @@ class Database:
         rescore: ``"stale"``: only rows that the target has, with a lineage of another version than
             the models are now (after an alias moved).
         sync: in the end, predictions whose source row is gone are removed (mode upsert).
+        finite: a prediction that is NaN or infinite is an error.
+        quarantine: rows that cannot be scored are left out and kept with key and reason (see
+            `Database.quarantine`); without it the first of them ends the run.
+        max_bad: how many rows may be, before the run stops with `TooManyBadRows`: a number, or a
+            share such as ``"1%"`` or 0.01.
         name: the job's; by default a hash of what it does. The same job after a kill resumes.
         restart, abandon: give an unfinished run up, to begin anew or to leave it.
         provider: ``cpu``, ``cuda``, … of ONNX Runtime.
@@ -142,8 +151,8 @@ class Database:
             lineage=Lineage.of(lineage), map=dict(map or {}), nulls=_policies(nulls),
             constants=plain(constants or {}),
             incremental=incremental, lag_seconds=_seconds(lag), only_new=only_new,
-            rescore=rescore, sync=sync,
-            provider=provider, name=name,
+            rescore=rescore, sync=sync, finite=finite, quarantine=quarantine,
+            max_bad=allowed(max_bad), provider=provider, name=name,
         )  # fmt: skip
         with _engines(self, source_db, target_db) as engines:
             return runs.start(
@@ -263,6 +272,11 @@ class Database:
         if found is None:
             raise JobConflict(f"there is no run {id!r}: this database has seen none")
         return found
+
+    def quarantine(self, run: str, limit: int | None = None) -> list[Quarantined]:
+        """The rows that a run could not score: key, model, feature or prediction, and reason."""
+        found = self._records(lambda records, unit: records.quarantined(unit, run, limit=limit))
+        return found or []
 
     def clean(self, *, older_than: timedelta, dry_run: bool = False) -> Cleaned:
         """Take away the records of runs that ended longer ago, and what ended runs staged.

@@ -12,6 +12,7 @@ carries a password or the contents of a row.
      ├─ StatementError        a statement cannot be run as it is written; with line and column
      ├─ DatabaseError         the database refused, or cannot hold the promise that a run makes
      ├─ PushdownUnsupported   the model has no SQL form in this dialect
+     ├─ TooManyBadRows        more rows cannot be scored than the run may leave out
      ├─ JobConflict           another run holds the target, or a resume does not match its run
      └─ MissingExtra          a package that an optional feature needs is not installed
 """
@@ -83,6 +84,10 @@ class PushdownUnsupported(SqlscoreError):
 
 class JobConflict(SqlscoreError):
     """Another run holds the target, or a resumed run is not the one that was started."""
+
+
+class TooManyBadRows(SqlscoreError):
+    """More rows cannot be scored than the run may leave out."""
 
 
 class MissingExtra(SqlscoreError):

@@ -79,7 +79,8 @@ def _options(
     """Score the rows of any SQL database with ONNX models.
 
     The database is named by --db URL or by the environment variable SQLSCORE_DB. Exit codes: 0
-    done, 2 bad usage, 3 model or signature, 4 database, 5 another run holds the target.
+    done, 2 bad usage, 3 model or signature, 4 database, 5 another run holds the target, 6 done
+    but rows are in quarantine, 7 too many of them.
     """
 
 

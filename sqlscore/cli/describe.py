@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlscore.database import Bound
+    from sqlscore.jobs.quarantine import Quarantined
     from sqlscore.jobs.records import Run
     from sqlscore.prove.examples import Examples
     from sqlscore.registry.versions import Version
@@ -143,6 +144,7 @@ def run_fields(run: Run) -> dict[str, object]:
         "target": run.target,
         "mode": run.mode,
         "rows": f"{run.rows:,}" + (f" of {run.total:,}" if run.total is not None else ""),
+        "quarantined": f"{run.quarantined:,} rows" if run.quarantined else None,
         "removed": f"{run.removed:,}, whose source row is gone" if run.removed else None,
         "ranges": f"{run.ranges_done} of {run.ranges} done",
         "started": f"{present.text(run.started_at)} UTC",
@@ -168,6 +170,26 @@ def show_counts(run: Run) -> None:
         present.table(["where", "name", "rows", "what"], lines, right=["rows"])
 
 
+def show_quarantine(rows: Sequence[Quarantined], *, of: int, run: str) -> None:
+    """Rows that a run left out: a line each; nothing for nothing."""
+    if not rows:
+        return
+    present.table(
+        ["key", "model", "about", "reason"],
+        [
+            (
+                ", ".join(f"{name}={value}" for name, value in row.key.items()), row.model,
+                row.name or "", row.reason,
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+    if len(rows) < of:
+        present.say(
+            f"{len(rows):,} of {of:,} rows. See: sqlscore run quarantine {run} --limit {of}"
+        )
+
+
 def show_run(run: Run) -> None:
     """How a run ended: one line, and what was counted."""
     took = run.seconds or 0.0
@@ -180,6 +202,11 @@ def show_run(run: Run) -> None:
     present.say(lines.get(run.status, f"Run {run.id} is {run.status}") + f" (run {run.id}).")
     if run.removed:
         present.say(f"Removed {run.removed:,} predictions whose source row is gone.")
+    if run.quarantined:
+        present.say(
+            f"{run.quarantined:,} rows could not be scored and are in quarantine. See: "
+            f"sqlscore run quarantine {run.id}"
+        )
     if run.unmarked:
         present.say(
             f"{run.unmarked:,} rows have no watermark (NULL): no incremental run reads them."

@@ -20,6 +20,7 @@ from sqlscore.errors import (
     SignatureError,
     SqlscoreError,
     StatementError,
+    TooManyBadRows,
 )
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ EXIT_CODES: dict[type[SqlscoreError], int] = {
     RegistryError: 3,
     DatabaseError: 4,
     JobConflict: 5,
+    TooManyBadRows: 7,
     SqlscoreError: 2,  # the rest: options that do not go together, files that are not there
 }
 USAGE = 2
+QUARANTINED = 6  #: done, but rows were left out
 INTERRUPTED = 130  #: as shells count: 128 + SIGINT
 
 

@@ -138,4 +138,4 @@ def _run_one(
         return {"error": failures.described(error, message)}, failures.exit_code(error)
     if not quiet:
         outcome.ended(run, log=log)
-    return describe.run_record(run), 0
+    return describe.run_record(run), outcome.exit_code(run)

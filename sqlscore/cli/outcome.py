@@ -36,14 +36,21 @@ LogOption = Annotated[
 ]
 
 
-def ended(run: Run, *, log: Log | None, as_json: bool = False) -> None:
-    """Tell of a run that came to its end."""
+def ended(run: Run, *, log: Log | None, as_json: bool = False) -> int:
+    """Tell of a run that came to its end; what the process is to end with."""
+    code = exit_code(run)
     if log is not None:
-        _line(log, {**_of(run), "code": 0})
+        _line(log, {**_of(run), "code": code})
     elif as_json:
         present.document(describe.run_record(run))
     else:
         describe.show_run(run)
+    return code
+
+
+def exit_code(run: Run) -> int:
+    """What a run that came to its end ends the process with."""
+    return failures.QUARANTINED if run.quarantined else 0
 
 
 @contextmanager
@@ -75,7 +82,7 @@ def _of(run: Run) -> dict[str, Any]:
     return {
         "job": run.job, "run": run.id, "status": str(run.status), "rows": run.rows,
         "total": run.total, "seconds": None if run.seconds is None else round(run.seconds, 3),
-        "resumed": run.resumed,
+        "resumed": run.resumed, **({"quarantined": run.quarantined} if run.quarantined else {}),
     }  # fmt: skip
 
 

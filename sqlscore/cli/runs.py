@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from sqlscore.cli import describe, options, present, progress
+from sqlscore.cli import describe, options, outcome, present, progress
 
 app = typer.Typer(help="Look at runs, and go on with unfinished ones.", no_args_is_help=True)
+
+_FIRST = 5  #: rows of the quarantine that 'run show' shows
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as 'run list' shows it.")]
 
@@ -53,10 +55,34 @@ def show(
     """
     with options.opened(db) as database:
         found = database.run(run)
+        first = database.quarantine(found.id, _FIRST) if found.quarantined and not as_json else []
     if as_json:
         return present.document(describe.run_record(found))
     present.fields(describe.run_fields(found))
-    return describe.show_counts(found)
+    describe.show_counts(found)
+    return describe.show_quarantine(first, of=found.quarantined, run=found.id)
+
+
+@app.command()
+def quarantine(
+    run: RunId,
+    limit: Annotated[int, typer.Option(min=1, help="How many, in the order of the key.")] = 100,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """List the rows that a run could not score: their keys, and why.
+
+    Example: sqlscore run quarantine 4f1d0c2b7a90e3d5
+    """
+    with options.opened(db) as database:
+        found = database.run(run)
+        rows = database.quarantine(found.id, limit)
+    if as_json:
+        return present.document(rows)
+    if not rows:
+        return present.say(f"Run {found.id} left no row out.")
+    return describe.show_quarantine(rows, of=found.quarantined, run=found.id)
 
 
 @app.command()
@@ -65,7 +91,7 @@ def resume(
     db: options.Db = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
-) -> None:
+) -> int:
     """Go on with an unfinished run, with the models and the binding that it began with.
 
     Example: sqlscore run resume 4f1d0c2b7a90e3d5
@@ -75,6 +101,4 @@ def resume(
         progress.shown(f"run {run}", quiet=as_json) as update,
     ):
         done = database.resume(run, on_progress=update)
-    if as_json:
-        return present.document(describe.run_record(done))
-    return describe.show_run(done)
+    return outcome.ended(done, log=None, as_json=as_json)

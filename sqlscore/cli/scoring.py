@@ -62,6 +62,17 @@ Rescore = Annotated[
 Sync = Annotated[
     bool, typer.Option("--sync", help="Remove predictions whose source row is gone, in the end.")
 ]
+Finite = Annotated[
+    bool, typer.Option("--finite", help="A prediction that is NaN or infinite is an error.")
+]
+Quarantine = Annotated[
+    bool,
+    typer.Option("--quarantine", help="Leave rows out that cannot be scored, and keep the reason."),
+]
+MaxBad = Annotated[
+    str | None,
+    typer.Option(metavar="LIMIT", help="Stop at more rows in quarantine: 1%, or a number."),
+]
 JobName = Annotated[str | None, typer.Option(help="A name for the job, for runs to come.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the binding, and score nothing.")]
 Limit = Annotated[
@@ -99,6 +110,9 @@ def score(
     only_new: OnlyNew = False,
     rescore: Rescore = None,
     sync: Sync = False,
+    finite: Finite = False,
+    quarantine: Quarantine = False,
+    max_bad: MaxBad = None,
     name: JobName = None,
     dry_run: DryRun = False,
     limit: Limit = None,
@@ -112,7 +126,7 @@ def score(
     db: options.Db = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
-) -> None:
+) -> int:
     """Score the rows of a table, a view or a SELECT into a table.
 
     The same command after a kill goes on where it stopped; the target holds every key exactly once.
@@ -132,29 +146,33 @@ def score(
     with options.opened(db) as database:
         if limit is not None:
             looked = {"limit": limit, "provider": provider, "source_db": source_db}
-            return _preview(database, models, {**_bound(given), **looked}, as_json=as_json)
-        return _bind(database, models, {**_bound(given), **_places(given)}, as_json=as_json)
+            _preview(database, models, {**_bound(given), **looked}, as_json=as_json)
+        else:
+            _bind(database, models, {**_bound(given), **_places(given)}, as_json=as_json)
+    return 0
 
 
 def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     """What `Database.score` takes, from the options of this command or of a job file."""
     as_they_are = (
-        "incremental",
-        "only_new",
-        "rescore",
-        "sync",
-        "name",
-        "restart",
-        "abandon",
-        "provider",
-    )
+        "incremental", "only_new", "rescore", "sync", "finite", "quarantine", "name", "restart",
+        "abandon", "provider",
+    )  # fmt: skip
     return {
         "models": given["models"],
         **_bound(given),
         **_places(given),
         **{name: given[name] for name in as_they_are},
         "lag": options.span(given["lag"], "--lag"),
+        "max_bad": allowed_bad(given["max_bad"]),
     }
+
+
+def allowed_bad(given: str | None) -> str | None:
+    """The limit of bad rows as `Database.score` takes it, checked."""
+    from sqlscore.jobs.quarantine import allowed
+
+    return allowed(given)
 
 
 def _bound(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,6 +82,9 @@ class Job:
     sync: bool = False  #: predictions whose source row is gone are removed
     source_db: str | None = None  #: the source's database, without a password; None: the target's
     registry_db: str | None = None  #: the models' database, likewise
+    finite: bool = False  #: a prediction that is NaN or infinite is an error, or a bad row
+    quarantine: bool = False  #: rows that cannot be scored are left out, and kept with the reason
+    max_bad: str | None = None  #: how many: a number of rows, or ``1%``; None: any number
     provider: str = "cpu"
     name: str | None = None
 
@@ -107,6 +110,7 @@ class Job:
         return {
             "where": self.where, "params": sorted(self.params.items()), "lineage": self.lineage,
             "rescore": self.rescore, "sync": self.sync, "constants": sorted(self.constants.items()),
+            "finite": self.finite,
         }  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
@@ -139,5 +143,5 @@ class Job:
             )
 
 
-#: what a resumed run may change: how fast it runs, not what it writes
-_FREE = {"provider", "lag_seconds"}
+#: what a resumed run may change: how fast it runs and whether bad rows stop it, not what it writes
+_FREE = {"provider", "lag_seconds", "quarantine", "max_bad"}

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlscore.errors import JobConflict, nearest
 from sqlscore.jobs.lease import owner
 from sqlscore.jobs.plan import Plan
+from sqlscore.jobs.quarantine import Quarantined, kept
 from sqlscore.predictor import Counts
 from sqlscore.relations.ranges import KeyRange, decode, encode
 from sqlscore.tables import now
@@ -70,6 +71,11 @@ class Run:
     resumed: bool = False  #: this call went on with a run that was there
 
     @property
+    def quarantined(self) -> int:
+        """Rows that could not be scored, and are in quarantine."""
+        return self.counts.bad
+
+    @property
     def unfinished(self) -> bool:
         """Whether the next command of the same job has something to do about it."""
         return self.status not in ENDED
@@ -98,7 +104,7 @@ class Records:
 
     def __init__(self, tables: Tables) -> None:
         self._runs, self._ranges = tables.runs, tables.ranges
-        self._watermarks = tables.watermarks
+        self._watermarks, self._tables = tables.watermarks, tables
 
     def begin(self, unit: Unit, run: str, target: str, plan: Plan) -> None:
         """Store a new run, which has no ranges yet."""
@@ -173,6 +179,10 @@ class Records:
             KeyRange(ordinal=int(ordinal), low=decode(low), high=decode(high))
             for ordinal, low, high in unit.fetch(query)
         ]
+
+    def quarantined(self, unit: Unit, run: str, *, limit: int | None) -> builtins.list[Quarantined]:
+        """The rows that a run left out, in the order of its ranges."""
+        return kept(unit, self._tables, self.one(unit, run).id, limit)
 
     def plan(self, unit: Unit, run: str) -> Plan:
         """The stored plan of a run."""

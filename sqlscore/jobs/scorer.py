@@ -6,10 +6,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
-from sqlscore.errors import SignatureError
+from sqlscore.errors import ModelError, SignatureError
+from sqlscore.jobs import quarantine
 from sqlscore.predictor import Counts, NullPolicy, Predictor
+from sqlscore.predictor.badrows import bad_rows, refuse_not_finite
 from sqlscore.products import product_for
 from sqlscore.prove import runtime_version
 from sqlscore.prove.examples import hold
@@ -17,11 +20,13 @@ from sqlscore.relations import sink
 from sqlscore.relations import source as sources
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlscore.jobs.bound import BoundModel
     from sqlscore.jobs.job import Job
     from sqlscore.jobs.prepare import Prepared
+    from sqlscore.jobs.quarantine import Quarantined
+    from sqlscore.predictor.badrows import BadRow
     from sqlscore.products.product import Product
     from sqlscore.relations.source import Projection
     from sqlscore.signature import Signature
@@ -67,6 +72,15 @@ class Layout:
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scored:
+    """A batch as it is written, what was counted, and the rows that are left out of it."""
+
+    batch: pa.RecordBatch
+    counts: Counts
+    bad: Sequence[Quarantined] = ()
+
+
 class Scorer:
     """Turns a batch as it was read into a batch as it is written, and counts what it met.
 
@@ -81,6 +95,8 @@ class Scorer:
         self._product = product
         self._key = list(zip((c.name for c in prepared.key), self._layout.kept, strict=False))
         self._stamp = tuple(stamp)
+        self._job = prepared.job
+        self._versions = [str(model.version) for model in prepared.models]
         self._names = [column.name for column in prepared.wanted.columns]
         for model in prepared.models:
             _hold(model, prepared.job)
@@ -98,22 +114,55 @@ class Scorer:
         """About how many values of a row are read."""
         return self._layout.width
 
-    def __call__(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Counts]:
-        """The key, the passed columns, the predictions and their lineage, and the counts."""
+    def __call__(self, batch: pa.RecordBatch) -> Scored:
+        """The key, the passed columns, the predictions and their lineage, and the counts.
+
+        Rows that cannot be scored are left out where the job says so; else the first is an error.
+        """
+        try:
+            return self._scored(batch)
+        except (SignatureError, ModelError):
+            bad = self._bad(batch) if self._job.quarantine else {}
+            if not bad:
+                raise
+        good = np.ones(batch.num_rows, np.bool_)
+        good[list(bad)] = False
+        scored = self._scored(batch.filter(pa.array(good)))
+        return Scored(
+            batch=scored.batch, counts=scored.counts + Counts(bad=len(bad)),
+            bad=quarantine.of_batch(bad, {name: batch.column(i) for name, i in self._key}),
+        )  # fmt: skip
+
+    def _scored(self, batch: pa.RecordBatch) -> Scored:
         columns = [batch.column(i) for i in self._layout.kept]
         counts = Counts()
-        for predictor, places in zip(self._predictors, self._layout.features, strict=True):
-            features = pa.RecordBatch.from_arrays(
-                [batch.column(i) for i in places], names=predictor.feature_names
-            )
+        for predictor, features in self._fed(batch):
             try:
                 predicted = predictor(features)
             except SignatureError as error:
                 raise self._with_keys(error, batch) from error
+            if self._job.finite:
+                refuse_not_finite(predicted.batch)
             columns += sink.storable(predicted.batch, self._product).columns
             counts += predicted.counts
         columns += [pa.repeat(value, batch.num_rows) for value in self._stamp]
-        return pa.RecordBatch.from_arrays(columns, names=self._names[: len(columns)]), counts
+        written = pa.RecordBatch.from_arrays(columns, names=self._names[: len(columns)])
+        return Scored(batch=written, counts=counts)
+
+    def _fed(self, batch: pa.RecordBatch) -> Iterator[tuple[Predictor, pa.RecordBatch]]:
+        """Each model's predictor, and the columns that it takes."""
+        for predictor, places in zip(self._predictors, self._layout.features, strict=True):
+            columns = [batch.column(i) for i in places]
+            names = predictor.feature_names
+            yield predictor, pa.RecordBatch.from_arrays(columns, names=names)
+
+    def _bad(self, batch: pa.RecordBatch) -> dict[int, tuple[str, BadRow]]:
+        """The rows that one of the models cannot score: the version, and why."""
+        found: dict[int, tuple[str, BadRow]] = {}
+        for version, (predictor, features) in zip(self._versions, self._fed(batch), strict=True):
+            for bad in bad_rows(predictor, features, finite=self._job.finite):
+                found.setdefault(bad.row, (version, bad))
+        return found
 
     def _with_keys(self, error: SignatureError, batch: pa.RecordBatch) -> SignatureError:
         """The error with the keys of the first rows that are wrong, where some are right."""
@@ -159,4 +208,4 @@ def preview(prepared: Prepared, limit: int) -> pa.Table:
     batches = sources.read(
         prepared.source, projection, batch_rows=8192, limit=limit, where=prepared.where
     )
-    return pa.Table.from_batches([scorer(batch)[0] for batch in (empty, *batches)])
+    return pa.Table.from_batches([scorer(batch).batch for batch in (empty, *batches)])

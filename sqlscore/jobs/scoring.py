@@ -12,7 +12,8 @@ from sqlscore.errors import DatabaseError
 from sqlscore.jobs import planning
 from sqlscore.jobs.job import Lineage, Mode
 from sqlscore.jobs.lineage import stamp
-from sqlscore.jobs.scorer import Scorer
+from sqlscore.jobs.quarantine import Gate, Quarantine
+from sqlscore.jobs.scorer import Scored, Scorer
 from sqlscore.predictor import Counts
 from sqlscore.products.product import Write
 from sqlscore.relations import sink
@@ -46,7 +47,7 @@ _BATCH_ROWS = 16_384  #: at most
 class Progress:
     """How far a run is, as told while it runs."""
 
-    rows: int  #: committed so far, by all tries
+    rows: int  #: committed so far, or left out, by all tries
     total: int | None  #: in all, about
     seconds: float  #: since this call began
 
@@ -65,6 +66,7 @@ def score_ranges(
         target = sink.beside(target, plan.staged, prepared.wanted)
     committed = _telling(work, run, plan, on_progress)
     where = planning.where(work, plan, prepared)
+    aside = _aside(work, run, plan, prepared)
     scorer = Scorer(prepared, work.product, _stamp(work, run, prepared))
     projection = scorer.projection
 
@@ -78,7 +80,7 @@ def score_ranges(
         work.ask(lambda unit: work.records.ranges_left(unit, run)),
         read=read,
         predict=scorer,
-        write=Writer(work, held, run, target, _HOW[plan.job.mode], committed),
+        write=Writer(work, held, run, target, _HOW[plan.job.mode], committed, aside),
         overlap=_overlap(
             (work.product, work.engines.target), (prepared.source.product, prepared.source.engine)
         ),
@@ -92,6 +94,14 @@ def _stamp(work: Work, run: str, prepared: Prepared) -> list[pa.Scalar]:
     return stamp(Lineage.of(prepared.job.lineage), versions, run=run, began=began)
 
 
+def _aside(work: Work, run: str, plan: Plan, prepared: Prepared) -> tuple[Quarantine, Gate] | None:
+    """Where bad rows go, and how many may; None: the first of them ends the run."""
+    if not prepared.job.quarantine:
+        return None
+    before = work.ask(lambda unit: work.records.one(unit, run)).counts.bad
+    return Quarantine(work, run), Gate(prepared.job.max_bad, plan.total or 0, before)
+
+
 def _telling(
     work: Work, run: str, plan: Plan, on_progress: Callable[[Progress], None] | None
 ) -> Callable[[int], None]:
@@ -99,7 +109,8 @@ def _telling(
     if on_progress is None:
         return lambda rows: None
     began = time.monotonic()
-    done = work.ask(lambda unit: work.records.one(unit, run)).rows
+    found = work.ask(lambda unit: work.records.one(unit, run))
+    done = found.rows + found.counts.bad
     on_progress(Progress(rows=done, total=plan.total, seconds=0.0))
 
     def tell(rows: int) -> None:
@@ -116,25 +127,28 @@ class Writer:
 
     def __init__(
         self, work: Work, held: Lease, run: str, target: Target, how: Write,
-        committed: Callable[[int], None],
+        committed: Callable[[int], None], aside: tuple[Quarantine, Gate] | None = None,
     ) -> None:  # fmt: skip
         self._work, self._held, self._run = work, held, run
-        self._target, self._how, self._committed = target, how, committed
+        self._target, self._how, self._committed, self._aside = target, how, committed, aside
 
-    def __call__(
-        self, range_: KeyRange, results: list[tuple[pa.RecordBatch, Counts]], ready: bridge.Ready
-    ) -> None:
-        batches = [batch for batch, _ in results]
-        counts = sum((counts for _, counts in results), Counts())
+    def __call__(self, range_: KeyRange, results: list[Scored], ready: bridge.Ready) -> None:
+        batches = [scored.batch for scored in results]
+        counts = sum((scored.counts for scored in results), Counts())
+        bad = [row for scored in results for row in scored.bad]
         rows = sum(batch.num_rows for batch in batches)
+        if self._aside is not None:
+            self._aside[1].let(bad)
 
         def write(unit: Unit) -> None:
             with _named_modes(self._how):
                 unit.write(self._target, batches, self._how)
+            if self._aside is not None:
+                self._aside[0].keep(unit, range_, bad)
             self._work.records.mark(unit, self._run, range_, rows, counts)
 
         self._work.tell(self._held, write, lambda _: ready())
-        self._committed(rows)
+        self._committed(rows + len(bad))
 
 
 def _overlap(*databases: tuple[Product, sa.Engine]) -> bridge.Overlap:

@@ -48,6 +48,8 @@ def check(job: Job) -> None:
         raise SqlscoreError("lag= belongs to incremental=, and there is none")
     if job.sync and job.mode is not Mode.UPSERT:
         raise SqlscoreError(f"sync= needs mode upsert, not {job.mode}")
+    if job.max_bad is not None and not job.quarantine:
+        raise SqlscoreError("max_bad= belongs to quarantine=, and there is none")
     if job.rescore is not None:
         target_rows.check_rescore(job)
 

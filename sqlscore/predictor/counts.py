@@ -35,17 +35,20 @@ class Tally:
 class Counts:
     """The tallies of a batch, a range or a run; add them up with ``+``.
 
-    A name is there only if something was counted. `rows` counts all rows. NULLs are counted in all
-    rows; NaN, ±inf and overflows in those that the model scored.
+    A name is there only if something was counted. `rows` counts all rows, but those that could not
+    be scored and were left out, which are `bad`, and of which nothing else is counted. NULLs are
+    counted in all rows; NaN, ±inf and overflows in those that the model scored.
     """
 
     rows: int = 0
+    bad: int = 0
     features: Mapping[str, Tally] = field(default_factory=dict)
     predictions: Mapping[str, Tally] = field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
             rows=self.rows + other.rows,
+            bad=self.bad + other.bad,
             features=_sum(self.features, other.features),
             predictions=_sum(self.predictions, other.predictions),
         )
@@ -55,6 +58,7 @@ class Counts:
         return json.dumps(
             {
                 "rows": self.rows,
+                **({"bad": self.bad} if self.bad else {}),
                 "features": _plain(self.features),
                 "predictions": _plain(self.predictions),
             },
@@ -67,6 +71,7 @@ class Counts:
         found = json.loads(text)
         return cls(
             rows=found["rows"],
+            bad=found.get("bad", 0),
             features={name: Tally(**tally) for name, tally in found["features"].items()},
             predictions={name: Tally(**tally) for name, tally in found["predictions"].items()},
         )

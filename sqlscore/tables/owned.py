@@ -68,6 +68,7 @@ class Tables:
     runs: sa.Table  #: one execution of a job, with all that a resume needs
     ranges: sa.Table  #: the key ranges of a run; `done_at` is the mark
     leases: sa.Table  #: who may write a target now
+    quarantine: sa.Table  #: the rows that a run could not score: key and reason
     watermarks: sa.Table  #: how far an incremental job got
     routines: sa.Table  #: views and procedures over PREDICT, which no database could keep
 
@@ -161,6 +162,18 @@ def owned(*, schemas: bool, schema: str = "sqlscore") -> Tables:
             column("rows", _count(), nullable=True),  # rows scored, once it is done
             column("counts", _text(), nullable=True),
             column("done_at", _time(), nullable=True),
+        ),
+        quarantine=table(
+            "quarantine",
+            key("run", _name(32)),
+            key("ordinal", sa.Integer()),  # of the range, whose unit writes it
+            key("number", sa.Integer()),  # of the row among the range's bad ones
+            column("row_key", _text()),  # JSON: the key's columns and values, and no other
+            column("model", _name()),  # the exact version that refused the row
+            column("name", _text(), nullable=True),  # feature or prediction; NULL: the whole model
+            column("reason", _text()),
+            column("noted_at", _time()),
+            since=2,
         ),
         leases=table(
             "leases",

@@ -28,6 +28,7 @@ RIGHTS: dict[str, dict[str, tuple[str, ...]]] = {
         "aliases": _READ,
         "runs": _GROW,
         "ranges": _GROW,
+        "quarantine": ("SELECT", "INSERT"),
         "leases": _ALL,
         "watermarks": _ALL,
         "routines": _READ,

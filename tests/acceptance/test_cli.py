@@ -425,6 +425,34 @@ def test_score_writes_what_onnxruntime_gives(
     assert "nothing to go on with" in done.err
 
 
+def test_rows_that_cannot_be_scored_are_in_quarantine(kept: Callable[..., Ended]) -> None:
+    command = ("score", "penguins", "--source", "penguins", "--target", "guesses",
+               "--null", "sex=error")  # fmt: skip
+    assert kept(*command).code == 3
+    stopped = kept(*command, "--quarantine", "--max-bad", "1%")
+    assert stopped.code == 7
+    assert "11 rows of about 344 cannot be scored so far, and max_bad= allows 1%" in stopped.err
+    done = kept(*command, "--quarantine", "--log", "json")
+    assert done.code == 6
+    assert (done.document["quarantined"], done.document["code"]) == (11, 6)
+    run = done.document["run"]
+    shown = kept("run", "show", run)
+    assert shown.code == 0
+    assert "11 rows" in shown.out
+    assert "5 of 11 rows. See: sqlscore run quarantine" in shown.out
+    listed = kept("run", "quarantine", run)
+    assert listed.out.count("it is NULL, and its NULL policy is 'error'") == 11
+    (one, *_) = kept("run", "quarantine", run, "--json").document
+    assert (one["name"], one["model"], list(one["key"])) == ("sex", "penguins:1", ["id"])
+    again = kept(*command, "--quarantine")
+    assert again.code == 6
+    assert "11 rows could not be scored and are in quarantine" in again.out
+    everything = kept("score", "penguins", "--source", "penguins", "--target", "guesses")
+    assert everything.code == 0
+    none = kept("run", "quarantine", kept("run", "list", "--json").document[0]["id"])
+    assert "left no row out" in none.out
+
+
 def test_looking_first_writes_nothing(database: Database, scored: Callable[..., Ended]) -> None:
     command = ("score", "penguins", "--source", "penguins", "--target", "guesses")
     bound = scored(*command, "--dry-run", "--json").document

@@ -117,6 +117,28 @@ def test_a_replace_is_killed_and_started_again(database: Database):
     whole(shop, NEWER)
 
 
+QUARANTINING = {
+    "kept": ("sqlscore.jobs.quarantine:Quarantine.keep", "leave", 1),
+    "marked": ("sqlscore.jobs.records:Records.mark", "leave", 2),
+    "committed": ("sqlscore.jobs.scoring:Writer.__call__", "leave", 1),
+}
+
+
+def test_a_run_with_quarantine_is_killed_and_started_again(database: Database):
+    """Each bad row is kept once, and counted once."""
+    shop = Shop.on(database, rows=500)
+    bad = [0, 3, 150, 600, 603, 1497]
+    shop.run(f"UPDATE customers SET age = NULL WHERE id IN {tuple(bad)}")
+    chosen = {"nulls": {"age": "error"}, "quarantine": True, "max_bad": 6}
+    for name in some(list(QUARANTINING), database, 2):
+        killed_at(shop, QUARANTINING[name], **chosen)
+    killed.done(shop, **chosen)
+    run, *_ = shop.scoring.runs()
+    assert (run.status, run.rows, run.quarantined, run.counts.rows) == (Status.DONE, 494, 6, 494)
+    assert [row.key["id"] for row in shop.scoring.quarantine(run.id)] == bad
+    assert shop.found() == expected([i for i in IDS if i not in bad])
+
+
 def test_a_slice_is_killed_and_started_again(database: Database):
     shop = Shop.on(database, rows=500)
     shop.score(mode="replace")
