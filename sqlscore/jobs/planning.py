@@ -109,7 +109,7 @@ def _cut(work: Work, held: Lease, run: str, plan: Plan, prepared: Prepared) -> P
 def range_rows(prepared: Prepared) -> int:
     """Rows of a range: fewer where rows are wide, so that memory stays bounded."""
     width = Layout.of(prepared).width
-    return max(16, min(RANGE_ROWS, _RANGE_BYTES // (8 * max(width, 1))))
+    return min(RANGE_ROWS, max(16, _RANGE_BYTES // (8 * max(width, 1))))
 
 
 def _low(work: Work, plan: Plan, prepared: Prepared) -> str | None:
