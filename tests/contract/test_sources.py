@@ -54,9 +54,9 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The sources that are evaluated into a staging table from now on."""
     fill, seen = staging.fill, []
 
-    def noted(work: Any, name: str, source: Any, columns: Any) -> None:
+    def noted(work: Any, name: str, source: Any, *given: Any) -> None:
         seen.append(source.name)
-        fill(work, name, source, columns)
+        fill(work, name, source, *given)
 
     monkeypatch.setattr(staging, "fill", noted)
     return seen
