@@ -16,11 +16,13 @@ if TYPE_CHECKING:
         ProviderError,
         PushdownUnsupported,
         RegistryError,
+        RunStopped,
         SignatureError,
         SqlscoreError,
         StatementError,
         TooManyBadRows,
     )
+    from sqlscore.jobs.limits import Limits
     from sqlscore.jobs.records import Run
     from sqlscore.model import Model, load
     from sqlscore.model.compiling import compile
@@ -31,6 +33,7 @@ __all__ = [
     "Database",
     "DatabaseError",
     "JobConflict",
+    "Limits",
     "MissingExtra",
     "Model",
     "ModelError",
@@ -39,6 +42,7 @@ __all__ = [
     "RegistryError",
     "Result",
     "Run",
+    "RunStopped",
     "SignatureError",
     "SqlscoreError",
     "StatementError",
@@ -56,6 +60,7 @@ _HOMES = {
     "Database": "sqlscore.database",
     "DatabaseError": "sqlscore.errors",
     "JobConflict": "sqlscore.errors",
+    "Limits": "sqlscore.jobs.limits",
     "MissingExtra": "sqlscore.errors",
     "Model": "sqlscore.model",
     "ModelError": "sqlscore.errors",
@@ -64,6 +69,7 @@ _HOMES = {
     "RegistryError": "sqlscore.errors",
     "Result": "sqlscore.statements.results",
     "Run": "sqlscore.jobs.records",
+    "RunStopped": "sqlscore.errors",
     "SignatureError": "sqlscore.errors",
     "SqlscoreError": "sqlscore.errors",
     "StatementError": "sqlscore.errors",

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -15,12 +15,14 @@ from sqlscore import layout
 from sqlscore.errors import JobConflict
 from sqlscore.forking import after_fork
 from sqlscore.jobs import run as runs
+from sqlscore.jobs.brake import cancel_here
 from sqlscore.jobs.cleaning import Cleaned, clean
+from sqlscore.jobs.holders import as_they_are
 from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.planning import range_rows
 from sqlscore.jobs.prepare import Engines, Prepared, prepare
 from sqlscore.jobs.quarantine import Quarantined, allowed
-from sqlscore.jobs.records import Records, Run
+from sqlscore.jobs.records import STOPPABLE, Records, Run
 from sqlscore.jobs.scorer import preview
 from sqlscore.jobs.work import Work
 from sqlscore.model.models import Models
@@ -42,9 +44,14 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from sqlscore.jobs.limits import Limits
+    from sqlscore.products.product import Unit
     from sqlscore.statements.explaining import Explanation
     from sqlscore.statements.results import Result
     from sqlscore.tables import Tables
+
+
+T = TypeVar("T")
 
 
 def connect(url: str | sa.URL | sa.Engine, *, schema: str | None = None) -> Database:
@@ -105,6 +112,7 @@ class Database:
         restart: bool = False,
         abandon: bool = False,
         provider: str = "cpu",
+        limits: Limits | None = None,
         source_db: str | sa.URL | sa.Engine | None = None,
         target_db: str | sa.URL | sa.Engine | None = None,
         on_progress: Callable[[runs.Progress], None] | None = None,
@@ -140,10 +148,12 @@ class Database:
         name: the job's; by default a hash of what it does. The same job after a kill resumes.
         restart, abandon: give an unfinished run up, to begin anew or to leave it.
         provider: ``cpu``, ``cuda``, … of ONNX Runtime.
+        limits: `Limits` of time, memory and speed, and how often it is tried again.
         source_db, target_db: where the source and the target are, if not here.
 
-        Raises `SignatureError`, `RegistryError`, `DatabaseError`, `JobConflict`, `ProviderError`;
-        the run, where there was one, is the error's attribute ``run``.
+        Raises `SignatureError`, `RegistryError`, `DatabaseError`, `JobConflict`, `ProviderError`,
+        and `RunStopped` where it was cancelled or its deadline passed; the run, where there was
+        one, is the error's attribute ``run``.
         """
         job = Job(
             models=_names(models), source=source, target=target, key=_names(key),
@@ -156,13 +166,15 @@ class Database:
         )  # fmt: skip
         with _engines(self, source_db, target_db) as engines:
             return runs.start(
-                job, engines, restart=restart, abandon=abandon, on_progress=on_progress
-            )
+                job, engines, restart=restart, abandon=abandon, limits=limits,
+                on_progress=on_progress,
+            )  # fmt: skip
 
     def resume(
         self,
         run: str,
         *,
+        limits: Limits | None = None,
         source_db: str | sa.URL | sa.Engine | None = None,
         target_db: str | sa.URL | sa.Engine | None = None,
         on_progress: Callable[[runs.Progress], None] | None = None,
@@ -172,7 +184,7 @@ class Database:
         The databases are those of the `score` that began it.
         """
         with _engines(self, source_db, target_db) as engines:
-            return runs.resume(run, engines, on_progress=on_progress)
+            return runs.resume(run, engines, limits=limits, on_progress=on_progress)
 
     def preview(
         self,
@@ -264,18 +276,20 @@ class Database:
 
     def runs(self, limit: int | None = 20) -> list[Run]:
         """The newest runs first; those that run now show how far they are."""
-        return self._records(lambda records, unit: records.list(unit, limit=limit)) or []
+        return self._runs(lambda records, unit: records.list(unit, limit=limit))
 
     def run(self, id: str) -> Run:
         """One run, by its id or by how its id begins. `JobConflict` if there is none."""
-        found: Run | None = self._records(lambda records, unit: records.one(unit, id))
-        if found is None:
+        found = self._runs(lambda records, unit: [records.one(unit, id)])
+        if not found:
             raise JobConflict(f"there is no run {id!r}: this database has seen none")
-        return found
+        return found[0]
 
     def quarantine(self, run: str, limit: int | None = None) -> list[Quarantined]:
         """The rows that a run could not score: key, model, feature or prediction, and reason."""
-        found = self._records(lambda records, unit: records.quarantined(unit, run, limit=limit))
+        found = self._asked(
+            lambda tables, unit: Records(tables).quarantined(unit, run, limit=limit)
+        )
         return found or []
 
     def clean(self, *, older_than: timedelta, dry_run: bool = False) -> Cleaned:
@@ -310,18 +324,39 @@ class Database:
         layout.refuse_absent(self.engine, self.product)
         return self.init(dry_run=dry_run)
 
+    def cancel(self, run: str) -> Run:
+        """Ask a run to stop, in whatever process it is; it does before its next batch.
+
+        What it has committed stays, and it can be resumed. `JobConflict` where nothing runs.
+        """
+        found = self.run(run)
+        if found.status not in STOPPABLE:
+            raise JobConflict(
+                f"run {found.id} is {found.status}: nothing of it runs that could be stopped"
+            )
+        if not cancel_here(found.id):
+            self._asked(lambda tables, unit: _cancelled(tables, unit, found.id))
+        return self.run(found.id)
+
+    def _runs(self, question: Callable[[Records, Unit], list[Run]]) -> list[Run]:
+        def ask(tables: Tables, unit: Unit) -> list[Run]:
+            return as_they_are(question(Records(tables), unit), unit, tables, self.product)
+
+        return self._asked(ask) or []
+
     def _tables(self) -> Tables | None:
         if self.product.absent(self.engine):
             return None
         look = partial(opened, self.engine, schemas=self.product.schemas)
         return transact(self.engine, look, "looking for runs")
 
-    def _records(self, question: Callable[[Records, Any], Any]) -> Any:
+    def _asked(self, question: Callable[[Tables, Unit], T]) -> T | None:
+        """The answer of the owned tables; None where there are none."""
         tables = self._tables()
         if tables is None:
             return None
         with self.product.unit(self.engine, None) as unit:
-            return question(Records(tables), unit)
+            return question(tables, unit)
 
     def close(self) -> None:
         """Close the connections that are held."""
@@ -404,6 +439,11 @@ def _predictions(prepared: Prepared) -> Iterator[tuple[str, str, str]]:
 
 
 _NOWHERE = "sqlscore_nowhere"  #: a table that is designed and never made
+
+
+def _cancelled(tables: Tables, unit: Unit, run: str) -> None:
+    Records(tables).cancel(unit, run)
+    unit.commit()
 
 
 def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:

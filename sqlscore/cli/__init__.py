@@ -80,7 +80,7 @@ def _options(
 
     The database is named by --db URL or by the environment variable SQLSCORE_DB. Exit codes: 0
     done, 2 bad usage, 3 model or signature, 4 database, 5 another run holds the target, 6 done
-    but rows are in quarantine, 7 too many of them.
+    but rows are in quarantine, 7 too many of them, 8 stopped by a cancel or its deadline.
     """
 
 

@@ -150,6 +150,7 @@ def run_fields(run: Run) -> dict[str, object]:
         "started": f"{present.text(run.started_at)} UTC",
         "finished": f"{present.text(run.finished_at)} UTC" if run.finished_at else None,
         "owner": run.owner,
+        "target held by": run.holder,
         "error": run.error,
     }
 

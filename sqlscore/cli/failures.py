@@ -17,6 +17,7 @@ from sqlscore.errors import (
     ModelError,
     PushdownUnsupported,
     RegistryError,
+    RunStopped,
     SignatureError,
     SqlscoreError,
     StatementError,
@@ -36,6 +37,7 @@ EXIT_CODES: dict[type[SqlscoreError], int] = {
     DatabaseError: 4,
     JobConflict: 5,
     TooManyBadRows: 7,
+    RunStopped: 8,
     SqlscoreError: 2,  # the rest: options that do not go together, files that are not there
 }
 USAGE = 2

@@ -159,6 +159,19 @@ def span(value: str | None, option: str) -> timedelta | None:
     return sum((timedelta(**{_UNITS[u]: float(n)}) for n, u in parts), timedelta())
 
 
+_SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+def size(value: str | None, option: str) -> int | None:
+    """A number of bytes such as ``400MB`` or ``1.5GiB``."""
+    if value is None:
+        return None
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", value.strip(), re.IGNORECASE)
+    if parts is None or parts[2].upper() not in _SIZES:
+        raise typer.BadParameter(f"{option} takes a size such as 400MB or 2GiB, not {value!r}")
+    return int(float(parts[1]) * _SIZES[parts[2].upper()])
+
+
 def opened(db: str | sa.URL | None, schema: str | None = None) -> Database:
     """The database that the options name, as a context manager."""
     if not db:

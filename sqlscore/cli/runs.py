@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sqlscore.cli import describe, options, outcome, present, progress
+from sqlscore.cli import describe, limiting, options, outcome, present, progress
 
 app = typer.Typer(help="Look at runs, and go on with unfinished ones.", no_args_is_help=True)
 
@@ -86,8 +86,34 @@ def quarantine(
 
 
 @app.command()
+def cancel(
+    run: RunId,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Ask a run to stop, wherever it goes on; it does before its next batch.
+
+    What it has committed stays. `run resume`, or its own command, goes on with it.
+
+    Example: sqlscore run cancel 4f1d0c2b7a90e3d5
+    """
+    with options.opened(db) as database:
+        found = database.cancel(run)
+    if as_json:
+        return present.document(describe.run_record(found))
+    return present.say(f"Asked run {found.id} to stop, which is {found.status} now.")
+
+
+@app.command()
 def resume(
     run: RunId,
+    deadline: limiting.Deadline = None,
+    memory: limiting.Memory = None,
+    max_rows_per_second: limiting.RowsPerSecond = None,
+    lock_timeout: limiting.LockTimeout = None,
+    statement_timeout: limiting.StatementTimeout = None,
+    retries: limiting.Retries = None,
     db: options.Db = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
@@ -96,9 +122,10 @@ def resume(
 
     Example: sqlscore run resume 4f1d0c2b7a90e3d5
     """
+    limits = limiting.limits(dict(locals()))
     with (
         options.opened(db) as database,
         progress.shown(f"run {run}", quiet=as_json) as update,
     ):
-        done = database.resume(run, on_progress=update)
+        done = database.resume(run, limits=limits, on_progress=update)
     return outcome.ended(done, log=None, as_json=as_json)

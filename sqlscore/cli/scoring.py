@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sqlscore.cli import describe, options, outcome, present, progress
+from sqlscore.cli import describe, limiting, options, outcome, present, progress
 from sqlscore.jobs.job import Lineage, Mode
 
 if TYPE_CHECKING:
@@ -121,6 +121,12 @@ def score(
     provider: options.Provider = "cpu",
     source_db: SourceDb = None,
     target_db: TargetDb = None,
+    deadline: limiting.Deadline = None,
+    memory: limiting.Memory = None,
+    max_rows_per_second: limiting.RowsPerSecond = None,
+    lock_timeout: limiting.LockTimeout = None,
+    statement_timeout: limiting.StatementTimeout = None,
+    retries: limiting.Retries = None,
     on_failure: OnFailure = None,
     log: outcome.LogOption = None,
     db: options.Db = None,
@@ -165,6 +171,7 @@ def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
         **{name: given[name] for name in as_they_are},
         "lag": options.span(given["lag"], "--lag"),
         "max_bad": allowed_bad(given["max_bad"]),
+        "limits": limiting.limits(given),
     }
 
 

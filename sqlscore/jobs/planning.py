@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlscore.errors import JobConflict
 from sqlscore.jobs import slices, staging
 from sqlscore.jobs.job import Job, Mode
+from sqlscore.jobs.limits import Limits, Share
 from sqlscore.jobs.plan import Plan
 from sqlscore.jobs.prepare import Prepared, prepare, written
 from sqlscore.jobs.scorer import Layout, Scorer
@@ -98,7 +99,7 @@ def _cut(work: Work, held: Lease, run: str, plan: Plan, prepared: Prepared) -> P
     source = prepared.source
     mark = slices.watermark(prepared, _low(work, plan, prepared))
     plan = dataclasses.replace(plan, watermark=None if mark is None else dataclasses.asdict(mark))
-    rows, condition = range_rows(prepared), where(work, plan, prepared)
+    rows, condition = range_rows(prepared, work.limits), where(work, plan, prepared)
     ranges = sources.ranges_of(source, prepared.key, rows=rows, where=condition)
     last = sources.count(source, prepared.key, ranges[-1], condition)
     plan = dataclasses.replace(plan, total=(len(ranges) - 1) * rows + last)
@@ -106,10 +107,12 @@ def _cut(work: Work, held: Lease, run: str, plan: Plan, prepared: Prepared) -> P
     return plan
 
 
-def range_rows(prepared: Prepared) -> int:
+def range_rows(prepared: Prepared, limits: Limits | None = None) -> int:
     """Rows of a range: fewer where rows are wide, so that memory stays bounded."""
     width = Layout.of(prepared).width
-    return min(RANGE_ROWS, max(16, _RANGE_BYTES // (8 * max(width, 1))))
+    usual = min(RANGE_ROWS, max(16, _RANGE_BYTES // (8 * max(width, 1))))
+    written_too = width + len(prepared.wanted.columns)
+    return Share.of(limits or Limits()).range_rows(usual, written_too)
 
 
 def _low(work: Work, plan: Plan, prepared: Prepared) -> str | None:

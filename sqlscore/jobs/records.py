@@ -34,16 +34,20 @@ class Status(StrEnum):
     """How far a run got."""
 
     PLANNING = "planning"  #: its ranges are not stored yet; nothing is written to the target
-    RUNNING = "running"  #: ranges are being done, or it was killed while they were
+    RUNNING = "running"  #: ranges are being done
+    CANCELLING = "cancelling"  #: it was asked to stop, and does before its next batch
     SWAPPING = "swapping"  #: the staged table is taking the target's place (non-transactional DDL)
     CLEANING = "cleaning"  #: the target is whole; what was staged is being dropped
     DONE = "done"
     FAILED = "failed"  #: it ended with an error; it can be resumed if its ranges are stored
+    CANCELLED = "cancelled"  #: it was asked to stop, and has; likewise
     ABANDONED = "abandoned"  #: given up; another run may do its work anew
+    KILLED = "killed"  #: its process is gone and wrote nothing of it: shown, and never stored
 
 
 #: nobody goes on with these
 ENDED = (Status.DONE, Status.ABANDONED)
+STOPPABLE = (Status.PLANNING, Status.RUNNING)  #: a run that is one of these can be cancelled
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +71,7 @@ class Run:
     finished_at: datetime | None
     error: str | None
     removed: int = 0  #: predictions whose source row is gone, where the job removes them
+    holder: str | None = None  #: who may write its target now, since when, by whose run
     unmarked: int = 0  #: rows whose watermark is NULL: no incremental run reads them
     resumed: bool = False  #: this call went on with a run that was there
 
@@ -124,7 +129,8 @@ class Records:
         ]
         for start in range(0, len(rows), 500):
             unit.execute(sa.insert(self._ranges).values(rows[start : start + 500]))
-        self.set(unit, run, status=Status.RUNNING, plan=plan.to_json())
+        self.set(unit, run, plan=plan.to_json())
+        self._move(unit, run, (Status.PLANNING,), Status.RUNNING)
 
     def mark(self, unit: Unit, run: str, range_: KeyRange, rows: int, counts: Counts) -> None:
         """Note that a range is done, in the unit that writes its predictions."""
@@ -148,12 +154,24 @@ class Records:
             error=None,
         )  # fmt: skip
 
-    def fail(self, unit: Unit, run: str, error: str) -> None:
+    def fail(self, unit: Unit, run: str, error: str, *, status: Status = Status.FAILED) -> None:
         """Note what ended a run; one that was past its ranges stays where it was."""
         self.set(unit, run, error=error[:2000], finished_at=now())
-        at_work = self._runs.c.status.in_((Status.PLANNING, Status.RUNNING))
-        running = sa.and_(self._runs.c.id == run, at_work)
-        unit.execute(sa.update(self._runs).where(running).values(status=Status.FAILED))
+        self._move(unit, run, (*STOPPABLE, Status.CANCELLING), status)
+
+    def cancel(self, unit: Unit, run: str) -> None:
+        """Ask a run to stop, if it is where it can be."""
+        self._move(unit, run, STOPPABLE, Status.CANCELLING)
+
+    def cancelling(self, run: str) -> sa.Select[Any]:
+        """A query that finds the run's row if it was asked to stop."""
+        mine = sa.and_(self._runs.c.id == run, self._runs.c.status == Status.CANCELLING)
+        return sa.select(self._runs.c.id).where(mine)
+
+    def _move(self, unit: Unit, run: str, before: Sequence[Status], status: Status) -> None:
+        """Change a run's status, if it is one of those before."""
+        mine = sa.and_(self._runs.c.id == run, self._runs.c.status.in_(before))
+        unit.execute(sa.update(self._runs).where(mine).values(status=status))
 
     def watermark(self, unit: Unit, job: str) -> tuple[str, str] | None:
         """How far a job got, as stored text, and by which run; None: it never ended."""

@@ -12,9 +12,13 @@ import dataclasses
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from sqlscore.errors import JobConflict, SqlscoreError
+from sqlscore.errors import JobConflict, RunStopped, SqlscoreError
 from sqlscore.jobs import lease, mirroring, planning, slices, staging
+from sqlscore.jobs.brake import Brake, applied
 from sqlscore.jobs.finish import finish
+from sqlscore.jobs.limits import Limits
+from sqlscore.jobs.manners import Manners
+from sqlscore.jobs.patience import Patience
 from sqlscore.jobs.records import Run, Status, new_id
 from sqlscore.jobs.scoring import Progress, score_ranges
 from sqlscore.jobs.work import Work
@@ -40,22 +44,43 @@ def start(
     *,
     restart: bool = False,
     abandon: bool = False,
+    limits: Limits | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Run a job, or go on with its unfinished run.
 
     `restart` gives an unfinished run up and begins anew; `abandon` gives it up and does no more.
     Raises `JobConflict` where another run holds the target or the unfinished run began otherwise;
-    a `SqlscoreError` of another kind for what fails, with the run as its attribute ``run``.
+    `RunStopped` where it was cancelled or its deadline passed; a `SqlscoreError` of another kind
+    for what fails, with the run as its attribute ``run``.
     """
     slices.check(job)
     job = engines.placed(job)
     sources.refuse_absent(engines.source, product_for(engines.source), job.source)
-    work = Work.on(engines)
-    place = sink.place(engines.target, work.product, job.target)
+    with _tasked(engines, limits, on_progress) as task:
+        place = sink.place(engines.target, task.work.product, job.target)
+        # what fails before the ranges are stored has written nothing: it is begun anew
+        return task.patience.through(
+            lambda: _start(task, job, place, restart=restart, abandon=abandon)
+        )
+
+
+@contextmanager
+def _tasked(
+    engines: Engines, limits: Limits | None, on_progress: Callable[[Progress], None] | None
+) -> Iterator[_Task]:
+    """A task on these databases, which are as they were afterwards."""
+    manners = Manners(limits or Limits())
+    with manners.over(engines) as mannered:
+        yield _Task(Work.on(mannered, limits), manners, on_progress)
+
+
+def _start(task: _Task, job: Job, place: str, *, restart: bool, abandon: bool) -> Run:
+    work = task.work
     before = _unfinished(work, job)
     fresh = new_id()
     run = before.id if before is not None and before.planned and not restart else fresh
+    task.called(run)
     with _leased(work, place, run) as held:
         before = _unfinished(work, job)
         if abandon:
@@ -65,26 +90,33 @@ def start(
             before = None
         if before is not None and before.id != run:
             raise JobConflict(f"job {job.identity!r} was begun by another process just now")
-        task = _Task(work, held, on_progress)
-        return task.new(job, fresh, place) if before is None else task.go_on(before, job)
+        if before is None:
+            return task.new(held, job, fresh, place)
+        return task.go_on(held, before, job)
 
 
 def resume(
-    run: str, engines: Engines, *, on_progress: Callable[[Progress], None] | None = None
+    run: str,
+    engines: Engines,
+    *,
+    limits: Limits | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Go on with one unfinished run, by its id, exactly as it began."""
-    work = Work.on(engines)
-    found = work.ask(lambda unit: work.records.one(unit, run))
-    if not found.unfinished:
-        raise JobConflict(f"run {found.id} is {found.status}: there is nothing to go on with")
-    if not found.planned:
-        raise JobConflict(
-            f"run {found.id} ended before its ranges were stored, and has written nothing: start "
-            "its job again"
-        )
-    with _leased(work, found.target, found.id) as held:
-        plan = work.ask(lambda unit: work.records.plan(unit, found.id))
-        return _Task(work, held, on_progress).go_on(found, engines.placed(plan.job))
+    with _tasked(engines, limits, on_progress) as task:
+        work = task.work
+        found = work.ask(lambda unit: work.records.one(unit, run))
+        if not found.unfinished:
+            raise JobConflict(f"run {found.id} is {found.status}: there is nothing to go on with")
+        if not found.planned:
+            raise JobConflict(
+                f"run {found.id} ended before its ranges were stored, and has written nothing: "
+                "start its job again"
+            )
+        task.called(found.id)
+        with _leased(work, found.target, found.id) as held:
+            plan = work.ask(lambda unit: work.records.plan(unit, found.id))
+            return task.go_on(held, found, engines.placed(plan.job))
 
 
 def _unfinished(work: Work, job: Job) -> Run | None:
@@ -122,51 +154,70 @@ def _give_up(work: Work, held: Lease, run: Run) -> None:
 
 
 class _Task:
-    """One run, held by its lease."""
+    """One run, with what it may take."""
 
     def __init__(
-        self, work: Work, held: Lease, on_progress: Callable[[Progress], None] | None
+        self, work: Work, manners: Manners, on_progress: Callable[[Progress], None] | None
     ) -> None:
-        self._work, self._held, self._on_progress = work, held, on_progress
+        self.work, self._manners, self._on_progress = work, manners, on_progress
+        products = (work.product, product_for(work.engines.source))
+        self._brake = Brake(work.limits)
+        self.patience = Patience(work.limits, self._brake, products)
 
-    def new(self, job: Job, run: str, place: str) -> Run:
+    def called(self, run: str) -> None:
+        """Show a run's id on its transactions, and in what is logged of it."""
+        self._manners.run = self.patience.run = run
+
+    def new(self, held: Lease, job: Job, run: str, place: str) -> Run:
         """Plan a run, store the plan and the ranges, and do it."""
-        plan, prepared = planning.begin(self._work, self._held, job, run, place)
-        with self._failing(run):
-            return self._do(run, *planning.complete(self._work, self._held, run, plan, prepared))
+        plan, prepared = planning.begin(self.work, held, job, run, place)
+        with self._held(held, run):
+            self._brake.check()
+            return self._do(held, run, *planning.complete(self.work, held, run, plan, prepared))
 
-    def go_on(self, before: Run, job: Job) -> Run:
+    def go_on(self, held: Lease, before: Run, job: Job) -> Run:
         """Do what is left of a run that was stopped."""
-        work, records = self._work, self._work.records
+        work, records = self.work, self.work.records
         plan = work.ask(lambda unit: records.plan(unit, before.id))
         job.refuse_other(plan.job)
-        with self._failing(before.id):
+        with self._held(held, before.id):
             if before.status in (Status.SWAPPING, Status.CLEANING):
-                run = finish(work, self._held, before.id, plan)
+                run = self.patience.through(lambda: finish(work, held, before.id, plan))
             else:
                 prepared = planning.again(work, plan, job)
                 reopen = {"status": Status.RUNNING, "error": None, "owner": lease.owner()}
-                work.tell(self._held, lambda unit: records.set(unit, before.id, **reopen))
-                run = self._do(before.id, plan, prepared)
+                work.tell(held, lambda unit: records.set(unit, before.id, **reopen))
+                run = self._do(held, before.id, plan, prepared)
         return dataclasses.replace(run, resumed=True)
 
-    def _do(self, run: str, plan: Plan, prepared: Prepared) -> Run:
+    def _do(self, held: Lease, run: str, plan: Plan, prepared: Prepared) -> Run:
         """The ranges that are left, then the end."""
-        score_ranges(self._work, self._held, run, plan, prepared, self._on_progress)
+        work, brake = self.work, self._brake
+        self.patience.through(
+            lambda: score_ranges(work, held, run, plan, prepared, brake, self._told)
+        )
         if plan.job.sync:
-            mirroring.remove(self._work, self._held, run, plan, prepared)
-        return finish(self._work, self._held, run, plan)
+            self.patience.through(lambda: mirroring.remove(work, held, run, plan, prepared))
+        return self.patience.through(lambda: finish(work, held, run, plan))
+
+    def _told(self, progress: Progress) -> None:
+        self.patience.reached(progress.rows)
+        if self._on_progress is not None:
+            self._on_progress(progress)
 
     @contextmanager
-    def _failing(self, run: str) -> Iterator[None]:
+    def _held(self, held: Lease, run: str) -> Iterator[None]:
         """Note in the run's row what ended it, and attach the run to the error."""
+        work = self.work
         try:
-            yield
+            with applied(self._brake, work, run):
+                yield
         except BaseException as error:
             words = str(error) if isinstance(error, SqlscoreError) else type(error).__name__
-            work = self._work
+            stopped = isinstance(error, RunStopped) and self._brake.cancelled
+            status = Status.CANCELLED if stopped else Status.FAILED
             with suppress(SqlscoreError):
-                work.tell(self._held, lambda unit: work.records.fail(unit, run, words))
+                work.tell(held, lambda unit: work.records.fail(unit, run, words, status=status))
                 if isinstance(error, SqlscoreError):
                     error.run = work.ask(lambda unit: work.records.one(unit, run))
             raise

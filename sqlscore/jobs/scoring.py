@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from sqlscore import bridge
 from sqlscore.errors import DatabaseError
 from sqlscore.jobs import planning
 from sqlscore.jobs.job import Lineage, Mode
+from sqlscore.jobs.limits import Share
 from sqlscore.jobs.lineage import stamp
 from sqlscore.jobs.quarantine import Gate, Quarantine
 from sqlscore.jobs.scorer import Scored, Scorer
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import sqlalchemy as sa
 
+    from sqlscore.jobs.brake import Brake
     from sqlscore.jobs.lease import Lease
     from sqlscore.jobs.plan import Plan
     from sqlscore.jobs.prepare import Prepared
@@ -58,7 +60,8 @@ def score_ranges(
     run: str,
     plan: Plan,
     prepared: Prepared,
-    on_progress: Callable[[Progress], None] | None,
+    brake: Brake,
+    on_progress: Callable[[Progress], None],
 ) -> None:
     """Do the ranges that are not done, each in a unit of its own."""
     target = prepared.target
@@ -69,17 +72,29 @@ def score_ranges(
     aside = _aside(work, run, plan, prepared)
     scorer = Scorer(prepared, work.product, _stamp(work, run, prepared))
     projection = scorer.projection
+    share, width = Share.of(work.limits), scorer.width
+    on_their_way = bridge.AHEAD + 2 * bridge.workers()
+    rows = share.batch_rows(batch_rows(width), width, on_their_way)
 
     def read(range_: KeyRange) -> Generator[pa.RecordBatch]:
-        yield from sources.read(
-            prepared.source, projection, batch_rows=batch_rows(scorer.width),
-            key=prepared.key, range_=range_, where=where,
+        brake.check()
+        batches = sources.read(
+            prepared.source, projection, batch_rows=rows, key=prepared.key, range_=range_,
+            where=where,
         )  # fmt: skip
+        with closing(batches):  # type: ignore[type-var]
+            for batch in batches:
+                brake.pace(batch.num_rows)
+                yield batch
+
+    def predict(batch: pa.RecordBatch) -> Scored:
+        brake.check()  # batches that were read before the run had to stop
+        return scorer(batch)
 
     bridge.run(
         work.ask(lambda unit: work.records.ranges_left(unit, run)),
         read=read,
-        predict=scorer,
+        predict=predict,
         write=Writer(work, held, run, target, _HOW[plan.job.mode], committed, aside),
         overlap=_overlap(
             (work.product, work.engines.target), (prepared.source.product, prepared.source.engine)
@@ -103,11 +118,9 @@ def _aside(work: Work, run: str, plan: Plan, prepared: Prepared) -> tuple[Quaran
 
 
 def _telling(
-    work: Work, run: str, plan: Plan, on_progress: Callable[[Progress], None] | None
+    work: Work, run: str, plan: Plan, on_progress: Callable[[Progress], None]
 ) -> Callable[[int], None]:
-    """What tells the caller of rows that were committed."""
-    if on_progress is None:
-        return lambda rows: None
+    """What tells of rows that were committed."""
     began = time.monotonic()
     found = work.ask(lambda unit: work.records.one(unit, run))
     done = found.rows + found.counts.bad

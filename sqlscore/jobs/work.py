@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from sqlscore.jobs.limits import Limits
 from sqlscore.jobs.records import Records
 from sqlscore.products import product_for
 from sqlscore.tables import ensure
@@ -30,14 +31,18 @@ class Work:
     product: Product  #: the target's
     tables: Tables
     records: Records
+    limits: Limits = field(default_factory=Limits)
 
     @classmethod
-    def on(cls, engines: Engines) -> Work:
+    def on(cls, engines: Engines, limits: Limits | None = None) -> Work:
         """Open the records; the owned tables are made where they are missing."""
         product = product_for(engines.target)
         make = partial(ensure, engines.target, schemas=product.schemas)
         tables = transact(engines.target, make, "making the sqlscore tables")
-        return cls(engines=engines, product=product, tables=tables, records=Records(tables))
+        return cls(
+            engines=engines, product=product, tables=tables, records=Records(tables),
+            limits=limits or Limits(),
+        )  # fmt: skip
 
     def unit(self) -> Unit:
         """A new unit on the target's database."""

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from sqlscore.errors import DatabaseError
-from sqlscore.products import duckdb_types, generic
+from sqlscore.products import duckdb_types, generic, passing
 from sqlscore.products.duckdb_catalogue import dependents, keys, swap, unfit
 from sqlscore.products.product import Declared, Product, RowIndex
 from sqlscore.transports.failures import translated
@@ -179,6 +179,7 @@ DUCKDB = Product(
     roles=False,
     row_index=RowIndex.NONE,
     server=False,
+    passing=passing.DUCKDB,
     engine=engine,
     absent=generic.absent_file,
     describe=describe,

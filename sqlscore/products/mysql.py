@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products import generic, mysql_types
-from sqlscore.products.mysql_read import SETTINGS, read
+from sqlscore.products import generic, mysql_types, passing
+from sqlscore.products.mysql_read import SETTINGS, read, statement_timeout
 from sqlscore.products.mysql_rewrite import rewrite
 from sqlscore.products.mysql_swap import dependents, swap
 from sqlscore.products.mysql_unit import LiteralUnit
@@ -19,8 +19,9 @@ from sqlscore.products.product import Keys, Product, RowIndex
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Engine, FromClause, Table
+    from sqlalchemy import URL, Connection, Engine, Executable, FromClause, Table
 
+    from sqlscore.products.product import Asked
     from sqlscore.types import Column
 
 
@@ -146,6 +147,19 @@ def unfit(connection: Connection, table: Table) -> str | None:
     )
 
 
+def settings(connection: Connection, asked: Asked) -> list[Executable]:
+    """The timeouts, for the session: a lock's in whole seconds, at least one."""
+    wanted: dict[str, float] = {}
+    if asked.lock_timeout is not None:
+        seconds = max(1, round(asked.lock_timeout))
+        wanted |= {"innodb_lock_wait_timeout": seconds, "lock_wait_timeout": seconds}
+    if asked.statement_timeout is not None:
+        name, factor = statement_timeout(connection)
+        wanted[name] = max(asked.statement_timeout, 0.001) * factor
+    sets = ", ".join(f"{name} = {value:.15g}" for name, value in wanted.items())
+    return [sa.text(f"SET SESSION {sets}")] if sets else []
+
+
 MYSQL = Product(
     name="MySQL",
     dialect="mysql",
@@ -165,6 +179,10 @@ MYSQL = Product(
     drops_temporary=True,
     rewrite=rewrite,
     estimate=estimate,
+    passing=passing.MYSQL,
+    timeouts=frozenset({"lock_timeout", "statement_timeout"}),
+    settings_stay=True,
+    settings=settings,
     engine=engine,
     absent=generic.absent,
     describe=describe,

@@ -57,10 +57,11 @@ def _alone(
             yield from stack.enter_context(closing(rows))
             return
         url = _url(connection)
+        before = (SETTINGS, _timeout(connection))
         connection.close()  # the pool has it while connectorx reads
         mark = f"/* sqlscore {secrets.token_hex(8)} */"
         text = _text(query).replace("SELECT", f"SELECT {mark}", 1)
-        rows = connectorx.stream(url, text, schema, batch_rows, before=(SETTINGS,))
+        rows = connectorx.stream(url, text, schema, batch_rows, before=before)
         stack.enter_context(closing(rows))
         stack.enter_context(_ended(engine, _THREADS.c.info.contains(mark)))
         for batch in rows:  # noqa: UP028 - `yield from` would close them before the statement ends
@@ -124,6 +125,22 @@ def _url(connection: Connection) -> str:
     place = f"{quote(driver.host or 'localhost', safe='')}:{driver.port}/{quote(database, safe='')}"
     socket = f"?socket={quote(driver.unix_socket, safe='')}" if driver.unix_socket else ""
     return f"mysql://{account}@{place}{socket}"
+
+
+def statement_timeout(connection: Connection) -> tuple[str, int]:
+    """The variable that bounds a statement, and how many of its units a second has.
+
+    MySQL bounds reading alone.
+    """
+    maria = getattr(connection.dialect, "is_mariadb", False)
+    return ("max_statement_time", 1) if maria else ("max_execution_time", 1000)
+
+
+def _timeout(connection: Connection) -> str:
+    """What gives another connection this one's bound of a statement."""
+    name, _ = statement_timeout(connection)
+    value = connection.scalar(sa.text(f"SELECT @@SESSION.{name}"))
+    return f"SET SESSION {name} = {float(value):.15g}"
 
 
 def _as_text(value: str | bytes | None) -> str:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products import generic, postgres_types
+from sqlscore.products import generic, passing, postgres_types
 from sqlscore.products.dbapi_unit import DbapiUnit
-from sqlscore.products.postgres_read import SETTINGS, read
+from sqlscore.products.postgres_read import SETTINGS, TIMEOUTS, read
 from sqlscore.products.postgres_rewrite import rewrite
 from sqlscore.products.postgres_swap import dependents, swap
 from sqlscore.products.postgres_text import quoted
@@ -19,8 +19,9 @@ from sqlscore.transports.dbapi import fall_back
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Engine, FromClause, Table
+    from sqlalchemy import URL, Connection, Engine, Executable, FromClause, Table
 
+    from sqlscore.products.product import Asked
     from sqlscore.types import Column
 
 
@@ -86,6 +87,19 @@ def unfit(connection: Connection, table: Table) -> str | None:
     return None
 
 
+def settings(_connection: Connection, asked: Asked) -> list[Executable]:
+    """The run's id behind the application's name, and the timeouts; all for one transaction."""
+    name = sa.func.current_setting("application_name")
+    wanted: dict[str, Any] = {}
+    if asked.run is not None:
+        wanted["application_name"] = name + f" run {asked.run}"
+    for timeout in TIMEOUTS:
+        if (seconds := getattr(asked, timeout)) is not None:
+            wanted[timeout] = f"{max(1, round(seconds * 1000))}ms"
+    sets = [sa.func.set_config(option, value, True) for option, value in wanted.items()]
+    return [sa.select(*sets)] if sets else []
+
+
 POSTGRES = Product(
     name="PostgreSQL",
     dialect="postgres",
@@ -102,6 +116,9 @@ POSTGRES = Product(
     shared=True,
     rewrite=rewrite,
     estimate=estimate,
+    passing=passing.POSTGRES,
+    timeouts=frozenset(TIMEOUTS),
+    settings=settings,
     engine=engine,
     absent=generic.absent,
     describe=describe,

@@ -32,6 +32,8 @@ SETTINGS = {
     "extra_float_digits": "3",
     "bytea_output": "hex",
 }
+#: settings of a connection that the one of connectorx takes over
+TIMEOUTS = ("lock_timeout", "statement_timeout")
 #: connection parameters that connectorx has no word for, or another meaning
 _NOT_HANDED_OVER = re.compile(
     r"ssl(cert|key|rootcert|crl|password)|gssencmode|krbsrvname|channel_binding"
@@ -67,7 +69,7 @@ def _alone(engine: Engine, query: Select[Any], schema: pa.Schema, batch_rows: in
                 closing(_over(connection, engine, query, schema, batch_rows))
             )
             return
-        name = f"sqlscore {secrets.token_hex(8)}"
+        name = secrets.token_hex(8)
         url = _url(connection, name)
         connection.close()  # the pool has it while connectorx reads
         stack.enter_context(_ended(engine, name))
@@ -84,7 +86,7 @@ def _ended(engine: Engine, name: str) -> Iterator[None]:
         # Not by cancelling: a process that waits to send rows hears of that only when it has.
         end = sa.text(
             "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity "
-            "WHERE application_name = :name AND pid <> pg_catalog.pg_backend_pid()"
+            "WHERE right(application_name, 16) = :name AND pid <> pg_catalog.pg_backend_pid()"
         )
         with suppress(sa.exc.SQLAlchemyError), engine.connect() as connection:
             connection.execute(end, {"name": name})
@@ -108,15 +110,21 @@ def _obstacle(connection: Connection) -> str | None:
 
 
 def _url(connection: Connection, name: str) -> str:
-    """The connection's own parameters, as they turned out, as connectorx takes them."""
+    """The connection's own parameters, as they turned out, as connectorx takes them.
+
+    `name` ends the application's name, whose first part is the connection's.
+    """
     driver = _driver(connection)
     at = driver.info
-    path = connection.scalar(sa.text("SELECT current_setting('search_path')"))
-    settings = {**SETTINGS, "search_path": path, "standard_conforming_strings": "on"}
+    taken = ("search_path", *TIMEOUTS, "application_name")
+    now = connection.execute(sa.select(*(sa.func.current_setting(n) for n in taken))).one()
+    found = dict(zip(taken, now, strict=True))
+    application = f"{found.pop('application_name')[: 62 - len(name)]} {name}"
+    settings = {**SETTINGS, **found, "standard_conforming_strings": "on"}
     options = " ".join(f"-c {k}={_escaped(v)}" for k, v in settings.items())
     user = quote(at.user, safe="") + (f":{quote(at.password, safe='')}" if at.password else "")
     asked = {
-        "application_name": name,
+        "application_name": application,
         "options": options,
         "sslmode": "require" if driver.pgconn.ssl_in_use else "disable",
     }

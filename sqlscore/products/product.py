@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from sqlalchemy.types import UserDefinedType
 
+from sqlscore.products.passing import NOTHING, Passing
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
@@ -81,6 +83,15 @@ class Keys:
 
     primary: tuple[str, ...] = ()  #: the primary key, in its order; empty where there is none
     unique: tuple[tuple[str, ...], ...] = ()  #: unique constraints and whole unique indexes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What a run asks of each of its transactions; None: nothing."""
+
+    run: str | None = None  #: its id, for the name under which the product shows a connection
+    lock_timeout: float | None = None  #: seconds
+    statement_timeout: float | None = None  #: seconds
 
 
 class Read(Protocol):
@@ -161,6 +172,9 @@ class Product:
     row_index: RowIndex = RowIndex.AFTER
     drops_temporary: bool = False  #: DROP TABLE commits, and DROP TEMPORARY TABLE does not
     server: bool = True  #: a server that runs apart; else the database is a file or this memory
+    passing: Passing = NOTHING  #: errors that pass by themselves
+    timeouts: frozenset[str] = frozenset()  #: those of ``lock_timeout``, ``statement_timeout``
+    settings_stay: bool = False  #: `settings` outlive the transaction that they are made in
 
     #: an engine with sqlscore's own settings (UTC, application name, strictness) for a URL
     engine: Callable[[URL], Engine]
@@ -189,6 +203,8 @@ class Product:
     estimate: Callable[[Connection, TextClause], int | None] = lambda _connection, _query: None
     read: Read
     unit: Callable[[Engine, Connection | None], Unit]
+    #: what a transaction begins with to be as it was asked to be
+    settings: Callable[[Connection, Asked], Sequence[Executable]] = lambda _connection, _asked: ()
     #: readers must be closed while a unit commits (SQLite with a rollback journal)
     readers_block_commit: Callable[[Engine], bool]
     #: `read` has a connection of its own, so it may be open beside a unit, until that commits

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteIdentifierPreparer
 from sqlalchemy.pool import StaticPool
 
 from sqlscore.errors import DatabaseError
-from sqlscore.products import generic, sqlite_columns
+from sqlscore.products import generic, passing, sqlite_columns
 from sqlscore.products.product import Product, RowIndex
 from sqlscore.products.sqlite_catalogue import dependents, describe, swap, unfit
 from sqlscore.products.sqlite_rewrite import rewrite
@@ -29,9 +29,9 @@ from sqlscore.transports.failures import translated
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import URL, ColumnElement, Connection, Engine, Select
+    from sqlalchemy import URL, ColumnElement, Connection, Engine, Executable, Select
 
-    from sqlscore.products.product import Unit
+    from sqlscore.products.product import Asked, Unit
     from sqlscore.types import Column
 
 _WAIT = 30  # seconds that our own connections wait for a lock
@@ -202,6 +202,13 @@ def reads_elsewhere(engine: Engine) -> bool:
     return _file(engine) is not None
 
 
+def settings(_connection: Connection, asked: Asked) -> list[Executable]:
+    """How long to wait for a lock."""
+    if asked.lock_timeout is None:
+        return []
+    return [sa.text(f"PRAGMA busy_timeout = {max(1, round(asked.lock_timeout * 1000))}")]
+
+
 SQLITE = Product(
     name="SQLite",
     dialect="sqlite",
@@ -221,6 +228,10 @@ SQLITE = Product(
     row_index=RowIndex.WITHIN,
     rewrite=rewrite,
     server=False,
+    passing=passing.SQLITE,
+    timeouts=frozenset({"lock_timeout"}),
+    settings_stay=True,
+    settings=settings,
     engine=engine,
     absent=generic.absent_file,
     describe=describe,

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 import sqlscore
 from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError
+from sqlscore.jobs.limits import Limits
 from sqlscore.jobs.records import Records, Status
 from tests.faults import killed
 from tests.fixtures import models
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tests.fixtures.databases import Database
 
 IDS = range(0, 900, 3)
+AT_ONCE = Limits(retries=0)  # what goes wrong ends the run
 
 
 @pytest.fixture
@@ -64,33 +66,22 @@ def at(rows: int, act: Callable[[], object]) -> Callable[[runs.Progress], None]:
     return told
 
 
-@pytest.mark.parametrize("how", ["kill", "restart"])
 @pytest.mark.parametrize("name", ["postgres", "mariadb"])
 def test_the_server_goes_in_the_middle(
-    private_server: Callable[[str], Database], name: str, how: str, monkeypatch: pytest.MonkeyPatch
+    private_server: Callable[[str], Database], name: str, monkeypatch: pytest.MonkeyPatch
 ):
     small_ranges(monkeypatch)
     shop = Shop.on(private_server(name))
     server = shop.database.server
     assert server is not None
 
-    def fall() -> None:
-        server.kill() if how == "kill" else server.restart()
-
-    told = ""
-    try:
-        run = shop.score(on_progress=at(80, fall))
-    except DatabaseError as error:
-        told = str(error)
-        if how == "kill":
-            server.start()
-        assert whole_ranges(shop) >= 80
-        run = shop.score()
-        assert run.resumed
-    else:
-        assert how == "restart"  # between two units, and every connection was new
-    assert "p@ss" not in told
-    assert run.rows == 300
+    with pytest.raises(DatabaseError) as error:
+        shop.score(on_progress=at(80, server.kill), limits=AT_ONCE)
+    assert "p@ss" not in str(error.value)
+    server.start()
+    assert whole_ranges(shop) >= 80
+    run = shop.score()
+    assert (run.resumed, run.rows) == (True, 300)
     assert shop.found() == expected(IDS)
 
 
@@ -126,7 +117,7 @@ def test_connections_are_cut_in_a_unit(shop: Shop, moment: str, monkeypatch: pyt
 
     monkeypatch.setattr(Records, "mark", cutting)
     with pytest.raises(DatabaseError):
-        shop.score()
+        shop.score(limits=AT_ONCE)
     assert whole_ranges(shop) == 80
     assert shop.score().resumed
     assert shop.found() == expected(IDS)

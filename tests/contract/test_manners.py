@@ -1,0 +1,99 @@
+"""How a run behaves on a database that others use: its name, its timeouts, what it leaves."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from sqlscore.errors import DatabaseError, SqlscoreError
+from sqlscore.jobs import limits as limits_module
+from sqlscore.jobs.limits import Limits, Share
+from sqlscore.jobs.records import Records
+from tests.fixtures.scoring import Shop, expected
+
+if TYPE_CHECKING:
+    from tests.fixtures.databases import Database
+
+#: what a session waits for, as it was before a run
+BEFORE = {
+    "postgres": "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'), "
+    "current_setting('application_name')",
+    "mariadb": "SELECT @@innodb_lock_wait_timeout, @@lock_wait_timeout, @@max_statement_time",
+    "sqlite": "PRAGMA busy_timeout",
+}
+
+
+def test_a_lock_timeout(database: Database):
+    shop = Shop.on(database)
+    if "lock_timeout" not in database.product.timeouts:
+        with pytest.raises(DatabaseError, match=r"DuckDB has no lock timeout.*deadline="):
+            shop.score(limits=Limits(lock_timeout=1))
+        return
+    shop.score()
+    before = shop.ask(BEFORE[database.name])
+    limits = Limits(lock_timeout=1, retries=0)
+    with database.engine.connect() as other:
+        if database.name == "sqlite":
+            other.exec_driver_sql("BEGIN IMMEDIATE")
+        other.exec_driver_sql("UPDATE predictions SET score = 0 WHERE id = 30")
+        began = time.monotonic()
+        with pytest.raises(DatabaseError, match=r"55P03|1205|SQLITE_BUSY"):
+            shop.score(limits=limits)
+        assert 0.9 < time.monotonic() - began < 8
+        other.rollback()
+    shop.score(limits=limits)
+    assert shop.found() == expected(range(0, 900, 3))
+    assert shop.ask(BEFORE[database.name]) == before
+
+
+def test_a_statement_timeout(database: Database):
+    shop = Shop.on(database)
+    if "statement_timeout" not in database.product.timeouts:
+        with pytest.raises(DatabaseError, match="has no statement timeout"):
+            shop.score(limits=Limits(statement_timeout=1))
+        return
+    before = shop.ask(BEFORE[database.name])
+    slow = {"postgres": "pg_sleep(0.05)::text", "mariadb": "sleep(0.05)"}[database.name]
+    shop.run(f"CREATE VIEW slow AS SELECT id, age, spend, {slow} AS waited FROM customers")
+    with pytest.raises(DatabaseError, match=r"57014|1969|70100|statement timeout"):
+        shop.score(source="slow", key="id", columns=["waited"], limits=Limits(statement_timeout=1))
+    assert shop.score(limits=Limits(statement_timeout=20)).rows == 300
+    assert shop.ask(BEFORE[database.name]) == before
+
+
+def test_a_runs_transactions_bear_its_name(postgres: Database, monkeypatch: pytest.MonkeyPatch):
+    shop, mark, seen = Shop.on(postgres), Records.mark, set()
+
+    def marking(records: Records, unit: Any, run: str, *given: Any) -> None:
+        seen.add((run, unit.fetch(asked)[0][0]))
+        mark(records, unit, run, *given)
+
+    asked = sa.text("SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+    monkeypatch.setattr(Records, "mark", marking)
+    run = shop.score()
+    assert seen == {(run.id, f"sqlscore run {run.id}")}
+    assert shop.ask("SELECT current_setting('application_name')") == [("sqlscore",)]
+
+
+def test_memory_makes_ranges_and_batches_small(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits_module, "_resident", lambda: 150_000_000)
+    share = Share.of(Limits(memory=200_000_000))
+    assert share.bytes == 50_000_000
+    for columns in (2, 30, 1000):
+        assert share.range_rows(10**9, columns) * columns * 8 <= share.bytes / 4
+        batch = share.batch_rows(10**9, columns, batches=12)
+        assert batch * columns * 8 * 12 <= max(share.bytes / 4, 16 * columns * 8 * 12)
+    assert share.range_rows(100, 2) == 100
+    with pytest.raises(SqlscoreError, match=r"memory= is 160 MB, and this process holds 150 MB"):
+        Share.of(Limits(memory=160_000_000))
+    monkeypatch.undo()
+    assert limits_module._resident() > 10_000_000
+
+
+@pytest.mark.parametrize("wrong", [{"deadline": 0}, {"memory": -1}, {"retries": -1}])
+def test_limits_that_are_none(wrong: dict[str, Any]):
+    with pytest.raises(SqlscoreError, match=f"{next(iter(wrong))}= takes what is greater than 0"):
+        Limits(**wrong)
