@@ -195,7 +195,7 @@ def _lacking(engine: sa.Engine, found: Target, lacking: Sequence[Column]) -> str
     quote = engine.dialect.identifier_preparer
     table = quote.format_table(found.table)
     statements = "; ".join(
-        f"ALTER TABLE {table} ADD COLUMN {quote.quote(column.name)} {column.declared}"
+        f"ALTER TABLE {table} ADD {quote.quote(column.name)} {column.declared}"
         for column in lacking
     )
     has = ", ".join(column.name for column in found.columns)

@@ -67,11 +67,11 @@ def test_several_models_have_their_own(shop: Shop):
 
 def test_a_target_without_the_columns_is_left_alone(shop: Shop):
     shop.score()
-    with pytest.raises(DatabaseError, match=r"lacks 'model_version', 'run_id'.*ADD COLUMN run_id"):
+    with pytest.raises(DatabaseError, match=r"lacks 'model_version', 'run_id'.*ADD run_id"):
         shop.score(lineage=["version", "run"])
     word = shop.database.product.declare
     for name, type_ in (("model_version", pa.int32()), ("run_id", pa.string())):
-        shop.run(f"ALTER TABLE predictions ADD COLUMN {name} {word(type_)}")
+        shop.run(f"ALTER TABLE predictions ADD {name} {word(type_)}")
     run = shop.score(lineage="run")
     assert told(shop, "run_id") == [(run.id,)]
 

@@ -34,7 +34,7 @@ def own_target(shop: Shop, **columns: pa.DataType | str) -> None:
 
 
 def add(shop: Shop, table: str, column: str, type_: pa.DataType) -> None:
-    shop.run(f"ALTER TABLE {table} ADD COLUMN {column} {shop.database.product.declare(type_)}")
+    shop.run(f"ALTER TABLE {table} ADD {column} {shop.database.product.declare(type_)}")
 
 
 def notes(shop: Shop) -> dict[int, str]:
@@ -69,9 +69,7 @@ def test_append_to_a_key_that_is_there_is_an_error_that_writes_nothing_of_its_ra
 
 
 def test_update_fills_columns_of_the_source_itself(shop: Shop):
-    shop.run(
-        f"ALTER TABLE customers ADD COLUMN score {shop.database.product.declare(pa.float32())}"
-    )
+    shop.run(f"ALTER TABLE customers ADD score {shop.database.product.declare(pa.float32())}")
     run = shop.score(target="customers", mode="update")
     assert (run.rows, shop.found("customers")) == (100, expected(IDS))
     want = customers(IDS)
@@ -81,11 +79,9 @@ def test_update_fills_columns_of_the_source_itself(shop: Shop):
 def test_update_wants_the_source_as_its_target(shop: Shop):
     with pytest.raises(DatabaseError, match="the source is 'customers' and the target 'predict"):
         shop.score(mode="update")
-    with pytest.raises(DatabaseError, match=r"lacks 'score'.*ALTER TABLE customers ADD COLUMN"):
+    with pytest.raises(DatabaseError, match=r"lacks 'score'.*ALTER TABLE customers ADD score"):
         shop.score(mode="update", target="customers")
-    shop.run(
-        f"ALTER TABLE customers ADD COLUMN score {shop.database.product.declare(pa.float32())}"
-    )
+    shop.run(f"ALTER TABLE customers ADD score {shop.database.product.declare(pa.float32())}")
     with pytest.raises(SqlscoreError, match="neither columns="):
         shop.score(mode="update", target="customers", columns=["city"])
     with pytest.raises(SqlscoreError, match="incremental= needs mode upsert"):
@@ -225,9 +221,7 @@ def test_replace_never_changes_the_columns_of_a_table_that_somebody_else_made(sh
 
 def test_replace_never_drops_a_column_that_somebody_added(shop: Shop):
     shop.score(mode="replace")
-    shop.run(
-        f"ALTER TABLE predictions ADD COLUMN note {shop.database.product.declare(pa.string())}"
-    )
+    shop.run(f"ALTER TABLE predictions ADD note {shop.database.product.declare(pa.string())}")
     shop.score(mode="replace")
     assert shop.names() == ["id", "score", "note"]
     assert shop.found() == expected(IDS)
@@ -245,9 +239,7 @@ def test_replace_after_a_planning_that_failed_takes_no_table_for_its_own(shop: S
 @pytest.mark.parametrize("mode", ["replace", "append"])
 @pytest.mark.parametrize("source", ["customers", "SELECT * FROM customers WHERE id >= 0"])
 def test_a_source_is_not_emptied_or_doubled_by_its_own_run(shop: Shop, source: str, mode: str):
-    shop.run(
-        f"ALTER TABLE customers ADD COLUMN score {shop.database.product.declare(pa.float32())}"
-    )
+    shop.run(f"ALTER TABLE customers ADD score {shop.database.product.declare(pa.float32())}")
     with pytest.raises(DatabaseError, match="mode update"):
         shop.score(source=source, target="customers", mode=mode, key="id")
     assert len(shop.ask("SELECT * FROM customers WHERE age IS NOT NULL")) == 100
@@ -263,7 +255,7 @@ def test_a_target_of_other_columns_is_refused_before_anything_is_written(shop: S
         assert "the target 'predictions' is there and lacks 'city', 'score'. It has: id, note." in (
             message
         )
-        assert "ALTER TABLE predictions ADD COLUMN" in message
+        assert "ALTER TABLE predictions ADD" in message
     assert shop.scoring.runs() == []
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ROWS = 160_000
 FEWER = {"mssql": 32_000}  # where each row is a call of its own
 
+#: how a table is made that its own connection alone sees, and its name
+TEMPORARY = {"mssql": ("CREATE TABLE", "#mine")}
 #: an expression that fails on the row with this id, and on no other, as a format
 FAILING = {
     "postgres": "1 / (id - {})",
@@ -82,10 +84,11 @@ def test_a_given_connection_sees_its_own_rows(database: Database) -> None:
 
 def test_a_given_connection_sees_its_temporary_table(database: Database) -> None:
     with database.engine.connect() as connection:
-        connection.exec_driver_sql("CREATE TEMPORARY TABLE mine (id bigint, s varchar(20))")
-        connection.exec_driver_sql("INSERT INTO mine VALUES (1, 'a'), (2, NULL)")
+        begin, name = TEMPORARY.get(database.name, ("CREATE TEMPORARY TABLE", "mine"))
+        connection.exec_driver_sql(f"{begin} {name} (id bigint, s varchar(20))")
+        connection.exec_driver_sql(f"INSERT INTO {name} VALUES (1, 'a'), (2, NULL)")
         product = database.product
-        table = sa.table("mine", sa.column("id"), sa.column("s"))
+        table = sa.table(name, sa.column("id"), sa.column("s"))
         assert [c.name for c in product.describe(connection, table)] == ["id", "s"]
         schema = pa.schema([("id", pa.int64()), ("s", pa.string())])
         query = sa.select(table).order_by(table.c.id)

@@ -206,7 +206,7 @@ def test_stale_rows_of_the_source_itself_and_of_several_models(shop: Shop):
         ("churn_score", pa.float32()), ("other_other", pa.float32()),
         ("churn_model_sha256", pa.string()), ("other_model_sha256", pa.string()),
     ):  # fmt: skip
-        shop.run(f"ALTER TABLE customers ADD COLUMN {name} {word(type_)}")
+        shop.run(f"ALTER TABLE customers ADD {name} {word(type_)}")
     chosen: dict[str, Any] = {
         "target": "customers",
         "mode": "update",
