@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -50,6 +50,10 @@ class Condition(sa.ColumnElement[bool]):
     def __init__(self, parts: Sequence[sa.ColumnElement[Any]]) -> None:
         self.parts = tuple(parts)
         self.type = sa.Boolean()
+
+    def self_group(self, against: Any = None) -> Self:
+        """Itself: it stands in parentheses, and ``= 1`` behind it would keep an index from it."""
+        return self
 
 
 @compiles(Condition)
