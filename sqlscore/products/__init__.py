@@ -40,10 +40,10 @@ _EXTRAS = {
 
 #: SQLAlchemy's dialect, or the module of a connection -> where its `Functions` are
 _FUNCTIONS = {
-    "sqlite": "sqlscore.products.sqlite_functions",
-    "sqlite3": "sqlscore.products.sqlite_functions",
-    "duckdb": "sqlscore.products.duckdb_functions",
-    "_duckdb": "sqlscore.products.duckdb_functions",
+    "sqlite": "sqlscore.products.sqlite.functions",
+    "sqlite3": "sqlscore.products.sqlite.functions",
+    "duckdb": "sqlscore.products.duckdb.functions",
+    "_duckdb": "sqlscore.products.duckdb.functions",
 }
 
 

@@ -62,8 +62,8 @@ MIRRORING = {
     "synchronised": ("sqlscore.jobs.run:finish", "enter", 0),
 }
 SWAPS = {
-    "postgres": "sqlscore.products.postgres_swap:_run",
-    "mariadb": "sqlscore.products.mysql_swap:_run",
+    "postgres": "sqlscore.products.postgres.swap:_run",
+    "mariadb": "sqlscore.products.mysql.swap:_run",
 }
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from sqlscore.products.duckdb_types import carried
+from sqlscore.products.duckdb.types import carried
 from sqlscore.products.product import Declared, Write
 from sqlscore.transports.dbapi import Transaction
 from sqlscore.transports.duckdb_arrow import raw, registered

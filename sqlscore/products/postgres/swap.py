@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products.postgres_text import identifier, quoted
+from sqlscore.products.postgres.text import identifier, quoted
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:

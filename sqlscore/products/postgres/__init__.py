@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products import generic, passing, postgres_types
+from sqlscore.products import generic, passing
 from sqlscore.products.dbapi_unit import DbapiUnit
-from sqlscore.products.postgres_read import SETTINGS, TIMEOUTS, read
-from sqlscore.products.postgres_rewrite import rewrite
-from sqlscore.products.postgres_swap import dependents, swap
-from sqlscore.products.postgres_text import quoted
-from sqlscore.products.postgres_unit import CopyUnit
+from sqlscore.products.postgres import types as postgres_types
+from sqlscore.products.postgres.read import SETTINGS, TIMEOUTS, read
+from sqlscore.products.postgres.rewrite import rewrite
+from sqlscore.products.postgres.swap import dependents, swap
+from sqlscore.products.postgres.text import quoted
+from sqlscore.products.postgres.unit import CopyUnit
 from sqlscore.products.product import Product
 from sqlscore.transports import copy
 from sqlscore.transports.dbapi import fall_back

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products.dbapi_unit import DbapiUnit
-from sqlscore.products.mssql_types import carried, restored
+from sqlscore.products.mssql.types import carried, restored
 from sqlscore.products.product import Declared, Write
 from sqlscore.transports.dbapi import fall_back
 

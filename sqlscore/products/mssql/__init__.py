@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products import generic, mssql_types
-from sqlscore.products.mssql_catalogue import dependents, keys, swap, unfit
-from sqlscore.products.mssql_unit import ArrayUnit
+from sqlscore.products import generic
+from sqlscore.products.mssql import types as mssql_types
+from sqlscore.products.mssql.catalogue import dependents, keys, swap, unfit
+from sqlscore.products.mssql.unit import ArrayUnit
 from sqlscore.products.product import Product
 from sqlscore.transports.dbapi import read_rows
 from sqlscore.transports.failures import translated

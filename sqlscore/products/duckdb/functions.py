@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from sqlscore.errors import SqlscoreError
-from sqlscore.products import duckdb_types
+from sqlscore.products.duckdb import types as duckdb_types
 from sqlscore.products.functions import Functions
 from sqlscore.transports.duckdb_arrow import raw
 

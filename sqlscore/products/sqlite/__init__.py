@@ -17,11 +17,12 @@ from sqlalchemy.dialects.sqlite.base import SQLiteIdentifierPreparer
 from sqlalchemy.pool import StaticPool
 
 from sqlscore.errors import DatabaseError
-from sqlscore.products import generic, passing, sqlite_columns
+from sqlscore.products import generic, passing
 from sqlscore.products.product import Product, RowIndex
-from sqlscore.products.sqlite_catalogue import dependents, describe, swap, unfit
-from sqlscore.products.sqlite_rewrite import rewrite
-from sqlscore.products.sqlite_unit import SqliteUnit, told_when_locked
+from sqlscore.products.sqlite import columns as sqlite_columns
+from sqlscore.products.sqlite.catalogue import dependents, describe, swap, unfit
+from sqlscore.products.sqlite.rewrite import rewrite
+from sqlscore.products.sqlite.unit import SqliteUnit, told_when_locked
 from sqlscore.transports import adbc
 from sqlscore.transports.dbapi import fall_back, read_rows
 from sqlscore.transports.failures import translated

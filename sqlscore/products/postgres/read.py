@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import pyarrow as pa
 import sqlalchemy as sa
 
-from sqlscore.products.postgres_text import text
+from sqlscore.products.postgres.text import text
 from sqlscore.transports import connectorx
 from sqlscore.transports.copy import copy_out
 from sqlscore.transports.dbapi import driver_errors, fall_back, read_rows

@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from sqlscore.errors import DatabaseError
-from sqlscore.products import duckdb_types, generic, passing
-from sqlscore.products.duckdb_catalogue import dependents, keys, swap, unfit
+from sqlscore.products import generic, passing
+from sqlscore.products.duckdb import types as duckdb_types
+from sqlscore.products.duckdb.catalogue import dependents, keys, swap, unfit
 from sqlscore.products.product import Declared, Product, RowIndex
 from sqlscore.transports.failures import translated
 from sqlscore.transports.fit import fitted
@@ -153,7 +154,7 @@ def literal(value: Any, column: Column) -> ColumnElement[Any]:
 
 def unit(engine: Engine, connection: Connection | None) -> Unit:
     """A unit that writes registered batches."""
-    from sqlscore.products.duckdb_unit import DuckdbUnit
+    from sqlscore.products.duckdb.unit import DuckdbUnit
 
     return DuckdbUnit(engine, connection)
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products import generic, mysql_types, passing
-from sqlscore.products.mysql_read import SETTINGS, read, statement_timeout
-from sqlscore.products.mysql_rewrite import rewrite
-from sqlscore.products.mysql_swap import dependents, swap
-from sqlscore.products.mysql_unit import LiteralUnit
+from sqlscore.products import generic, passing
+from sqlscore.products.mysql import types as mysql_types
+from sqlscore.products.mysql.read import SETTINGS, read, statement_timeout
+from sqlscore.products.mysql.rewrite import rewrite
+from sqlscore.products.mysql.swap import dependents, swap
+from sqlscore.products.mysql.unit import LiteralUnit
 from sqlscore.products.product import Keys, Product, RowIndex
 from sqlscore.transports.failures import translated
 

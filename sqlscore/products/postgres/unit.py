@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from sqlscore.products.dbapi_unit import DbapiUnit
-from sqlscore.products.postgres_text import into
-from sqlscore.products.postgres_types import bare, carried, declare, literal
+from sqlscore.products.postgres.text import into
+from sqlscore.products.postgres.types import bare, carried, declare, literal
 from sqlscore.products.product import Declared, Write
 from sqlscore.transports.copy import copy_in
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products.dbapi_unit import DbapiUnit
-from sqlscore.products.mysql_types import (
+from sqlscore.products.mysql.types import (
     LITERALLY,
     EmptyCopy,
     carried,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
-from sqlscore.products import sqlite_columns
 from sqlscore.products.renaming import take_place
+from sqlscore.products.sqlite import columns as sqlite_columns
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
