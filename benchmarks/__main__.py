@@ -26,6 +26,7 @@ class Results:
     places: list[Place] = field(default_factory=list)
     speed: list[suite.Case] = field(default_factory=list)
     flights: list[suite.Case] = field(default_factory=list)
+    statements: list[suite.Case] = field(default_factory=list)
     memory: dict[str, dict[int, int]] = field(default_factory=dict)
 
 
@@ -61,12 +62,14 @@ def measure(
     with ExitStack() as stack:
         place = stack.enter_context(places.opened(database, folder))
         results.places.append(place)
-        if only & {"speed", "memory"}:
+        if only & {"speed", "memory", "statement"}:
             suite.tell(f"{database}: loading {settings.rows:,} rows")
             rows.load(place.url, settings.rows)
             suite.keep_models(place, trained)
         if "speed" in only:
             results.speed += [suite.speed(place, m, settings, settings.rows) for m in trained]
+        if "statement" in only:
+            results.statements += [suite.statements(place, model, settings) for model in trained]
         if "flights" in only:
             results.flights.append(suite.real(place, folder, settings))
         if "memory" in only:
@@ -80,6 +83,8 @@ def _text(results: Results, settings: suite.Settings) -> str:
         if cases:
             parts += [f"## {title}, thousand rows/s", report.speed(cases)]
             parts += [f"## {title}, seconds", report.processor(cases)]
+    if results.statements:
+        parts += ["## INSERT … SELECT FROM PREDICT", report.statements(results.statements)]
     if results.memory:
         parts += ["## Peak memory of the process", report.memory(results.memory)]
     return "\n\n".join(parts)
@@ -92,7 +97,7 @@ def _json(results: Results, settings: suite.Settings) -> str:
     return json.dumps(whole, indent=1)
 
 
-_PARTS = ("speed", "flights", "memory")
+_PARTS = ("speed", "flights", "memory", "statement")
 
 
 def _arguments() -> argparse.ArgumentParser:

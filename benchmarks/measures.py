@@ -106,6 +106,21 @@ def run(asked: Asked, meter: Meter) -> None:
             found.rows = done.rows
 
 
+def statement(asked: Asked, meter: Meter) -> None:
+    """The same rows by INSERT … SELECT … FROM PREDICT, into a table with the same key."""
+    prepared = _prepared(asked)
+    _make_target(prepared)
+    prepared.source.engine.dispose()
+    source, key = asked.model.source, asked.model.key
+    data = f"({source})" if " " in source else source
+    predict = f"PREDICT(MODEL = {asked.model.name}, DATA = {data} AS d) AS p"
+    with sqlscore.connect(asked.url) as database:
+        list(database.sql(f"SELECT COUNT(*) AS n FROM {source} WHERE 1 = 0"))
+        with meter.measure("statement") as found:
+            done = database.sql(f"INSERT INTO {TARGET} SELECT d.{key}, p.* FROM {predict}")
+            found.rows = done.rows_written or 0
+
+
 def today(asked: Asked, meter: Meter) -> None:
     """What people write today, with ONNX Runtime and with the framework's own predict."""
     from benchmarks import today as todays
@@ -207,4 +222,4 @@ def _calm(engine: sa.Engine) -> None:
             connection.exec_driver_sql(statement)
 
 
-MEASURES = {"run": run, "stages": stages, "today": today}
+MEASURES = {"run": run, "stages": stages, "statement": statement, "today": today}

@@ -41,6 +41,23 @@ def speed(cases: Sequence[Case]) -> str:
     return _table(list(_COLUMNS), ([cell(case) for cell in _COLUMNS.values()] for case in cases))
 
 
+def statements(cases: Sequence[Case]) -> str:
+    """Thousand rows a second of a run and of a statement that does the same."""
+    heads = ["database", "model", "run", "statement", "statement / run", "peak MB"]
+    return _table(
+        heads,
+        (
+            [
+                case.database, case.model, _thousands(case.rate("run")),
+                _thousands(case.rate("statement")),
+                f"{case.rate('statement') / case.rate('run'):.2f}",
+                f"{case.peak_bytes / _MEGA:.0f}",
+            ]
+            for case in cases
+        ),
+    )  # fmt: skip
+
+
 def processor(cases: Sequence[Case]) -> str:
     """Wall-clock and processor seconds of the stages alone and of the run."""
     parts = ("read", "score", "write", "run")

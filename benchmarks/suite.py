@@ -83,6 +83,19 @@ def speed(place: Place, model: Model, settings: Settings, count: int) -> Case:
     return case
 
 
+def statements(place: Place, model: Model, settings: Settings) -> Case:
+    """Measure a run and a PREDICT statement that do the same, in turns."""
+    case = Case(database=place.name, model=model.name, cores=settings.cores)
+    answers: dict[str, list[Answer]] = {"run": [], "statement": []}
+    for _ in range(settings.repeat):
+        for what, several in answers.items():
+            several.append(_ask(place, model, what, settings.rows))
+    for what, several in answers.items():
+        case.parts[what] = _median([answer.parts[what] for answer in several])
+    case.peak_bytes = max(_peak(answer) for answer in answers["statement"])
+    return case
+
+
 def memory(place: Place, model: Model, counts: list[int]) -> dict[int, int]:
     """The peak of a run's process in bytes by the number of rows; the table grows by doubling."""
     found = {}

@@ -23,6 +23,7 @@ from sqlscore.products.product import Target, Write
 from sqlscore.relations import sink
 from sqlscore.relations.catalogue import find_column
 from sqlscore.relations.ranges import KeyRange
+from sqlscore.relations.selects import textual
 from sqlscore.statements import made
 from sqlscore.statements.reading import arranged, can_read_elsewhere, read
 from sqlscore.statements.scored import Scorer
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from sqlscore.plan import Passing
+    from sqlscore.products.product import Unit
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.queries import Ready
 
@@ -45,10 +47,7 @@ def can_stream(
 
     Not where the target's types need casts of the database's own.
     """
-    product, engine = on.product, on.engine
-    if not can_read_elsewhere(on, ready) or product.readers_block_commit(engine):
-        return False
-    if not product.reads_elsewhere(engine):
+    if not can_read_elsewhere(on, ready) or not on.product.reads_elsewhere(on.engine):
         return False
     if isinstance(tree, exp.Select):
         return tree.args.get("into") is not None
@@ -156,6 +155,7 @@ def _written(
             stack.enter_context(_undone(on, make))
             on.make(make)
         unit = stack.enter_context(on.product.unit(on.engine, on.connection))
+        beside = _beside(on, unit, target)
         if make is not None and on.product.transactional_ddl:
             sink.make(unit, make)
         with closing(read(on, sql, projection.columns, projection.schema, over=False)) as rows:
@@ -163,12 +163,28 @@ def _written(
 
             def write(_: KeyRange, batches: list[pa.RecordBatch], __: bridge.Ready) -> None:
                 nonlocal written
-                written += unit.write(target, batches, Write.INSERT)
+                written += unit.write(beside, batches, Write.INSERT)
 
             bridge.run(cuts.ranges(), read=cuts.read, predict=predict, write=write)
+        if beside is not target:
+            everything = exp.select("*").from_(exp.table_(beside.table.name, quoted=True))
+            unit.execute(textual(on.write(made.insert(target, everything))))
         unit.commit()
         step.rows = written
     return written
+
+
+def _beside(on: Conversation, unit: Unit, target: Target) -> Target:
+    """Where the rows are written while others are read: the target, or a temporary table.
+
+    Where readers stand in the way of a commit, they stand in the way of a target with more rows
+    than the writer's memory holds, too; a temporary table is a file of its own.
+    """
+    if not on.product.readers_block_commit(on.engine):
+        return target
+    beside = made.temporary(on, on.temporary_name("beside"), target.columns)
+    sink.make(unit, beside)
+    return beside
 
 
 @contextmanager

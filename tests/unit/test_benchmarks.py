@@ -63,6 +63,12 @@ def test_what_is_compared_gives_the_same_predictions(place, tmp_path):
     for a, b in zip(ours, todays, strict=True):
         assert a[2:] == pytest.approx(b[2:], abs=1e-5)
 
+    stated = suite.statements(place, model, settings)
+    assert {part: found.rows for part, found in stated.parts.items()} == dict.fromkeys(
+        ("run", "statement"), ROWS
+    )
+    assert predictions(place) == ours  # the statement's came last
+
 
 def test_a_table_doubles(place):
     rows.double(place.url, ROWS)
