@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -12,8 +13,6 @@ from sqlscore.cli import failures
 from sqlscore.errors import SqlscoreError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import sqlalchemy as sa
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -24,7 +23,8 @@ class NamedDatabase:
     """One table ``[databases.NAME]``."""
 
     url: str  #: as it is written
-    password_file: Path | None = None
+    password_file: str | None = None  #: as it is written
+    folder: Path = Path()  #: where a relative path to it begins: the job file's
 
     def resolved(self) -> sa.URL:
         """The URL to connect to. Raises `SqlscoreError` for what is not set, not there, no URL."""
@@ -32,7 +32,8 @@ class NamedDatabase:
 
         url = parsed(_expanded_url(self.url))
         if self.password_file is not None:
-            url = url.set(password=_first_line(self.password_file))
+            file = self.folder / Path(expanded(self.password_file)).expanduser()
+            url = url.set(password=_first_line(file))
         if url.password is not None:
             failures.keep_out(str(url.password))
         return url

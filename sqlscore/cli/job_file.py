@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,6 +15,7 @@ from sqlscore.errors import SqlscoreError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import sqlalchemy as sa
 
@@ -126,10 +126,10 @@ class _Reading:
                 return self._wrong((*path, word), f"{word} takes a text, not {value!r}")
         if "url" not in given:
             return self._wrong(path, f"database {name!r} has no url")
-        file = given.get("password_file")
         found = NamedDatabase(
             url=given["url"],
-            password_file=self._file.path.parent / Path(file).expanduser() if file else None,
+            password_file=given.get("password_file"),
+            folder=self._file.path.parent,
         )
         self._file.databases[name] = found
         try:

@@ -166,7 +166,11 @@ def test_passwords_may_hold_any_character(monkeypatch, tmp_path):
     assert NamedDatabase(url="${WHOLE}").resolved().password == "x@y"
     file = tmp_path / "password"
     file.write_text("fr@m a file\n")
-    from_file = NamedDatabase(url="postgresql://ann@host/name", password_file=file)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", tmp_path.name)
+    from_file = NamedDatabase(
+        url="postgresql://ann@host/name", password_file="${CREDENTIALS_DIRECTORY}/password",
+        folder=tmp_path.parent,
+    )  # fmt: skip
     assert from_file.resolved().password == "fr@m a file"
     file.write_text("\n")
     with pytest.raises(SqlscoreError, match="no password in its first line"):
