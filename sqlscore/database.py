@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
+import sqlscore
 from sqlscore import layout
-from sqlscore.errors import JobConflict
+from sqlscore.errors import DatabaseError, JobConflict
 from sqlscore.forking import after_fork
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.brake import cancel_here
@@ -29,6 +30,7 @@ from sqlscore.model.models import Models
 from sqlscore.predictor.constants import plain
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.products import disconnected, engine_for, product_for
+from sqlscore.prove import runtime_version
 from sqlscore.registry import Registry
 from sqlscore.relations import source as sources
 from sqlscore.relations.ranges import encoded
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from sqlscore.jobs.limits import Limits
-    from sqlscore.products.product import Unit
+    from sqlscore.products.product import Routines, Unit
     from sqlscore.statements.explaining import Explanation
     from sqlscore.statements.results import Result
     from sqlscore.tables import Tables
@@ -337,6 +339,35 @@ class Database:
         if not cancel_here(found.id):
             self._asked(lambda tables, unit: _cancelled(tables, unit, found.id))
         return self.run(found.id)
+
+    def install(self, *, python_path: Sequence[str] = ()) -> dict[str, Any]:
+        """Put the functions into the database, or upgrade them; what runs them there.
+
+        python_path: folders on the server's machine that have the package sqlscore, for the Python
+            of PL/Python; by default those of this process.
+
+        The owned tables are made first. `DatabaseError` where the product takes no functions, and
+        for what is missing on the server, with what to do.
+        """
+        routines = self._routines()
+        self.init()
+        versions = {"sqlscore": sqlscore.__version__, "onnxruntime": runtime_version()}
+        return routines.install(self.engine, python_path, versions)
+
+    def uninstall(self, *, purge: bool = False) -> None:
+        """Take the functions away. Models and runs stay, unless `purge`.
+
+        `DatabaseError` that names what depends on them.
+        """
+        self._routines().uninstall(self.engine, purge=purge)
+
+    def _routines(self) -> Routines:
+        if self.product.routines is None:
+            raise DatabaseError(
+                f"nothing can be installed inside {self.product.name}. SQLite and DuckDB take "
+                "functions on an open connection: sqlscore.attach(connection)"
+            )
+        return self.product.routines()
 
     def _runs(self, question: Callable[[Records, Unit], list[Run]]) -> list[Run]:
         def ask(tables: Tables, unit: Unit) -> list[Run]:

@@ -13,6 +13,7 @@ import typer
 from sqlscore.cli import (
     compiling,
     failures,
+    installing,
     jobs,
     models,
     predicting,
@@ -47,6 +48,8 @@ app.command()(upkeep.init)
 app.command()(upkeep.upgrade)
 app.command()(upkeep.clean)
 app.command()(compiling.compile)
+app.command()(installing.install)
+app.command()(installing.uninstall)
 app.command()(touring.doctor)
 
 # Typer brings its own copy of click, or uses click itself, by its version: the one base of what is

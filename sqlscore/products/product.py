@@ -16,7 +16,7 @@ from sqlalchemy.types import UserDefinedType
 from sqlscore.products.passing import NOTHING, Passing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     import pyarrow as pa
@@ -149,6 +149,17 @@ class Unit(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Routines:
+    """Functions and procedures that a product takes inside itself."""
+
+    #: make or upgrade them, with folders of Python packages for the server and the versions that
+    #: packages must have there; what it runs
+    install: Callable[[Engine, Sequence[str], Mapping[str, str]], dict[str, Any]]
+    #: take them away, with ``purge=True`` the owned tables too
+    uninstall: Callable[..., None]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Product:
     """One database product."""
 
@@ -216,3 +227,5 @@ class Product:
     #: put the staged table in the place of another, which it replaces, with its grants and indexes;
     #: part of the unit's transaction where `transactional_ddl`, else atomic in itself
     swap: Callable[[Unit, Table, Table], None]
+    #: what `sqlscore install` puts inside; None: the product takes nothing
+    routines: Callable[[], Routines] | None = None

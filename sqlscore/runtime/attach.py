@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import threading
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from sqlscore.binding import match_features
-from sqlscore.errors import DatabaseError, SignatureError, nearest
+from sqlscore.errors import DatabaseError, SignatureError
 from sqlscore.model import stored
-from sqlscore.predictor.row import RowPredictor
 from sqlscore.products import functions_for, product_for
 from sqlscore.registry import Registry
 from sqlscore.registry.versions import Spec
+from sqlscore.runtime.chosen import Chosen, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlscore.model import Model
     from sqlscore.signature import Prediction
 
 
@@ -58,49 +54,13 @@ def attach(connection: Any, *models: str) -> None:
             functions.table(raw, scores, model, Spec.parse(model).name)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """A model, and the prediction that was asked for; None: all of them."""
-
-    spec: str
-    model: Model
-    wanted: str | None
-
-    @cached_property
-    def features(self) -> list[str]:
-        return self.model.predictor().feature_names
-
-    @cached_property
-    def row(self) -> RowPredictor:
-        return RowPredictor(self.model.predictor())
-
-    @cached_property
-    def place(self) -> int:
-        """Where the one prediction is that a scalar function gives."""
-        names = [prediction.name for prediction in self.model.signature.predictions]
-        if self.wanted is None and len(names) == 1:
-            return 0
-        if self.wanted in names:
-            return names.index(self.wanted)
-        listed = ", ".join(names)
-        if self.wanted is None:
-            raise SignatureError(
-                f"{self.spec!r} has {len(names)} predictions ({listed}). "
-                f"Say which one: predict('{self.spec}[{names[-1]}]', …)"
-            )
-        raise SignatureError(
-            f"the model has no prediction {self.wanted!r}; it has: {listed}."
-            f"{nearest(self.wanted, names)}"
-        )
-
-
 class Held:
     """The models that statements named, each loaded once; may be called by several threads."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._lock = threading.Lock()
-        self._found: dict[str, _Found] = {}
+        self._found: dict[str, Chosen] = {}
 
     def row(self, model: str, values: Sequence[Any]) -> Any:
         """The prediction for a row of values."""
@@ -133,28 +93,23 @@ class Held:
         given: tuple[Prediction, ...] = self._find(model).model.signature.predictions
         return tuple((one.name, one.type) for one in given)
 
-    def _predict(self, found: _Found, columns: Sequence[pa.Array]) -> pa.RecordBatch:
+    def _predict(self, found: Chosen, columns: Sequence[pa.Array]) -> pa.RecordBatch:
         if len(columns) == 1 and pa.types.is_struct(columns[0].type):
             columns = _of_struct(found, columns[0])
-        if len(columns) != len(found.features):
-            raise SignatureError(
-                f"{found.spec!r} takes {len(found.features)} values, in this order: "
-                f"{', '.join(found.features)}; and {len(columns)} are given"
-            )
+        found.refuse_count(len(columns))
         batch = pa.RecordBatch.from_arrays(list(columns), names=found.features)
         return found.model.predictor()(batch).batch
 
-    def _find(self, spec: str) -> _Found:
+    def _find(self, spec: str) -> Chosen:
         with self._lock:
             if spec not in self._found:
-                parts = re.fullmatch(r"(.*?)\[(.*)\]", spec, re.DOTALL)
-                name, wanted = parts.groups() if parts else (spec, None)
+                name, wanted = parts_of(spec)
                 model = stored(self._registry, name)
-                self._found[spec] = _Found(spec=name, model=model, wanted=wanted)
+                self._found[spec] = Chosen(spec=name, model=model, wanted=wanted)
             return self._found[spec]
 
 
-def _of_struct(found: _Found, rows: pa.StructArray) -> list[pa.Array]:
+def _of_struct(found: Chosen, rows: pa.StructArray) -> list[pa.Array]:
     """The columns of rows, by the names of the features; a row that is NULL has NULL in all."""
     arrays = dict(zip((field.name for field in rows.type), rows.flatten(), strict=True))
     return [arrays[name] for name in match_features(found.model.signature, list(arrays))]

@@ -81,7 +81,7 @@ WRONG = {
     "predict('churn', age)": "takes 2 values, in this order: age, spend; and 1 are given",
     "predict('churm', age, spend)": "there is no model 'churm'.*Did you mean 'churn'",
     "predict('churn', city, spend)": "the feature 'age' takes a number",
-    "predict('classes', age, spend)": r"has 3 predictions .*predict\('classes\[probabilities_1\]'",
+    "predict('classes', age, spend)": r"has 3 predictions .*'classes\[probabilities_1\]'",
     "predict('classes[lable]', age, spend)": "no prediction 'lable'.*Did you mean 'label'",
     "predict('churn')": "takes (2 values.* 0 are given|a model's name, and a row or)",
 }

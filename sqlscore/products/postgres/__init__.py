@@ -14,7 +14,7 @@ from sqlscore.products.postgres.rewrite import rewrite
 from sqlscore.products.postgres.swap import dependents, swap
 from sqlscore.products.postgres.text import quoted
 from sqlscore.products.postgres.unit import CopyUnit
-from sqlscore.products.product import Product
+from sqlscore.products.product import Product, Routines
 from sqlscore.transports import copy
 from sqlscore.transports.dbapi import fall_back
 from sqlscore.transports.failures import translated
@@ -101,6 +101,13 @@ def settings(_connection: Connection, asked: Asked) -> list[Executable]:
     return [sa.select(*sets)] if sets else []
 
 
+def routines() -> Routines:
+    """Functions in PL/Python."""
+    from sqlscore.products.postgres.routines import ROUTINES
+
+    return ROUTINES
+
+
 POSTGRES = Product(
     name="PostgreSQL",
     dialect="postgres",
@@ -135,4 +142,5 @@ POSTGRES = Product(
     unfit=unfit,
     dependents=dependents,
     swap=swap,
+    routines=routines,
 )

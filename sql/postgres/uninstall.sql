@@ -1,0 +1,44 @@
+-- Take away what install.sql made. `sqlscore uninstall` runs this; by hand, as a superuser:
+--
+--     psql -1 -v ON_ERROR_STOP=1 -f uninstall.sql shop
+--
+-- It refuses, and names them, where views, triggers or functions of others depend on it. Models,
+-- runs and the rights on models stay; purge.sql takes these. PL/Python itself stays.
+
+DO $$
+DECLARE
+    one regprocedure;
+BEGIN
+    FOR one IN
+        SELECT p.oid FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = to_regnamespace('sqlscore')
+          AND p.proname IN ('grant_model', 'revoke_model', 'array_bytes',
+              'load_runtime', 'predict', 'predict_row', 'predict_bytes', 'predict_array', 'score',
+              'fill', 'installed_version')
+    LOOP
+        EXECUTE format('DROP ROUTINE %s RESTRICT', one);
+    END LOOP;
+END
+$$;
+
+DROP VIEW IF EXISTS sqlscore.usable_parts RESTRICT;
+DROP VIEW IF EXISTS sqlscore.usable_aliases RESTRICT;
+DROP VIEW IF EXISTS sqlscore.usable_models RESTRICT;
+DROP TABLE IF EXISTS sqlscore.python_folders;
+
+-- The roles go where no other database has something of theirs.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['sqlscore_caller', 'sqlscore_owner'] LOOP
+        CONTINUE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name);
+        EXECUTE format('DROP OWNED BY %I RESTRICT', name);
+        BEGIN
+            EXECUTE format('DROP ROLE %I', name);
+        EXCEPTION WHEN dependent_objects_still_exist THEN
+            RAISE NOTICE 'the role % stays: another database uses it', name;
+        END;
+    END LOOP;
+END
+$$;

@@ -1,0 +1,61 @@
+"""``sqlscore install`` and ``uninstall``: functions inside the database."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sqlscore.cli import options, present
+
+
+def install(
+    python_path: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FOLDERS",
+            help="Folders on the server that have the package sqlscore; those used here, if none.",
+        ),
+    ] = None,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Put functions into the database, so that its SQL scores; or upgrade those that are there.
+
+    PostgreSQL with PL/Python, by a superuser. The tables that keep models are made too.
+
+    Example: sqlscore install --db postgresql://postgres@localhost/shop
+    """
+    with options.opened(db) as database:
+        found = database.install(python_path=options.names(python_path))
+        where = database.url
+    if as_json:
+        return present.document(found)
+    present.say(f"Installed into {where}, which runs:")
+    present.fields({name: str(value) for name, value in found.items() if name != "folders"})
+    return present.say(
+        "Who may call: GRANT sqlscore_caller TO somebody;\n"
+        "which model: SELECT sqlscore.grant_model('churn', 'somebody');"
+    )
+
+
+def uninstall(
+    purge: Annotated[bool, typer.Option("--purge", help="Drop all models and runs, too.")] = False,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Take the functions out of the database; models and runs stay, unless --purge.
+
+    It refuses where views or triggers depend on them, and names these.
+
+    Example: sqlscore uninstall
+    """
+    with options.opened(db) as database:
+        database.uninstall(purge=purge)
+        where = database.url
+    if as_json:
+        return present.document({"uninstalled": where, "purged": purge})
+    gone = "The functions, models and runs are" if purge else "The functions are"
+    return present.say(f"{gone} gone from {where}.")

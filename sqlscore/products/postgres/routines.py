@@ -1,0 +1,165 @@
+"""Functions and procedures inside PostgreSQL, by PL/Python: put there, and taken away.
+
+The scripts do the work; here is what they cannot know: which Python PL/Python runs, and whether it
+can import this package.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import DBAPIError
+
+from sqlscore.errors import DatabaseError
+from sqlscore.products.product import Routines
+from sqlscore.products.scripts import script
+from sqlscore.tables.schema import schema_of
+from sqlscore.transports.failures import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection, Engine
+
+_DEPENDED_ON = "2BP01"  # SQLSTATE: other objects depend on what was to be dropped
+
+_PROBE = """
+CREATE FUNCTION pg_temp.sqlscore_probe(folders text[]) RETURNS text LANGUAGE plpython3u AS $probe$
+import json, os, site, sys
+for folder in folders:
+    site.addsitedir(folder)
+found = {"python": "%d.%d.%d" % sys.version_info[:3]}
+found["closed"] = [f for f in folders if not os.access(f, os.R_OK | os.X_OK)]
+for name in ("numpy", "pyarrow", "onnx", "onnxruntime", "sqlscore"):
+    try:
+        found[name] = __import__(name).__version__
+    except Exception as error:
+        found["error"] = "%s: %s" % (name, error)
+        break
+return json.dumps(found)
+$probe$
+"""
+
+
+def install(engine: Engine, folders: Sequence[str], versions: Mapping[str, str]) -> dict[str, Any]:
+    """Make the functions, or upgrade them; what PL/Python runs: Python, onnxruntime, folders.
+
+    Without `folders` it is given those that this process has the package from. `versions` of
+    packages must be the same there. One transaction: what fails leaves nothing. Raises
+    DatabaseError, which says what to do.
+    """
+    if schema_of(engine) != "sqlscore":
+        raise DatabaseError(
+            f"the tables of sqlscore are in the schema {schema_of(engine)!r} here, and its "
+            "functions work with tables in the schema 'sqlscore' only"
+        )
+    engine.dispose()  # a process of the server that has imported the package would find it anyhow
+    given = [str(Path(folder)) for folder in folders] or _own_folders()
+    with translated("installing the functions", url=engine.url), engine.begin() as connection:
+        _extension(connection)
+        found = _probe(connection, given, versions)
+        _run(connection, script("postgres", "install"))
+        connection.exec_driver_sql("DELETE FROM sqlscore.python_folders")
+        insert = "INSERT INTO sqlscore.python_folders VALUES (%s, %s)"
+        for number, folder in enumerate(given, 1):
+            connection.exec_driver_sql(insert, (number, folder))
+    return {**found, "folders": given}
+
+
+def uninstall(engine: Engine, *, purge: bool) -> None:
+    """Take the functions away; with `purge` models, runs and rights on models, too.
+
+    Raises DatabaseError that names what depends on them.
+    """
+    doing = "taking the functions away"
+    with translated(doing, url=engine.url), engine.begin() as connection:
+        try:
+            _run(connection, script("postgres", "uninstall"))
+            if purge:
+                _run(connection, script("postgres", "purge"))
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _DEPENDED_ON:
+                raise
+            details = error.orig.diag.message_detail  # type: ignore[union-attr]
+            raise DatabaseError(
+                f"sqlscore is in use here, so nothing was taken away: {details}. Drop that first"
+            ) from error
+
+
+def _extension(connection: Connection) -> None:
+    offered = connection.exec_driver_sql(
+        "SELECT count(*) FROM pg_catalog.pg_available_extensions WHERE name = 'plpython3u'"
+    ).scalar_one()
+    allowed = connection.exec_driver_sql(
+        "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
+    ).scalar_one()
+    major = connection.exec_driver_sql("SHOW server_version").scalar_one().partition(".")[0]
+    if not offered:
+        raise DatabaseError(
+            "this server has no PL/Python. On Debian and Ubuntu, on the server's machine, run: "
+            f"apt-get install postgresql-plpython3-{major}. A managed service may not offer it"
+        )
+    if not allowed:
+        raise DatabaseError(
+            "only a superuser may make functions in PL/Python, which can do what the server's own "
+            "account can. Give a superuser's URL with --db"
+        )
+    connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS plpython3u")
+
+
+def _probe(
+    connection: Connection, folders: Sequence[str], versions: Mapping[str, str]
+) -> dict[str, Any]:
+    """What PL/Python's Python has; DatabaseError where that is not enough."""
+    connection.exec_driver_sql(_PROBE.replace("%", "%%"))
+    text = connection.exec_driver_sql(
+        "SELECT pg_temp.sqlscore_probe(%s::text[])", (list(folders),)
+    ).scalar_one()
+    connection.exec_driver_sql("DROP FUNCTION pg_temp.sqlscore_probe(text[])")
+    found: dict[str, Any] = json.loads(text)
+    closed = found.pop("closed")
+    wrong = found.get("error") or _differs(found, versions)
+    if wrong:
+        python = ".".join(found["python"].split(".")[:2])
+        unread = f" The server's account cannot read {', '.join(closed)}." if closed else ""
+        raise DatabaseError(
+            f"PL/Python runs Python {found['python']}, and with the folders {', '.join(folders)} "
+            f"it cannot run sqlscore: {wrong}.{unread} On the server's machine run:\n"
+            f"  python{python} -m venv /opt/sqlscore\n"
+            f"  /opt/sqlscore/bin/pip install "
+            f"{' '.join(f'{name}=={there}' for name, there in versions.items())}\n"
+            f"then: sqlscore install --python-path /opt/sqlscore/lib/python{python}/site-packages"
+        )
+    return found
+
+
+def _differs(found: Mapping[str, Any], versions: Mapping[str, str]) -> str | None:
+    """What is another version there than here; bits are the same with the same onnxruntime."""
+    for name, here in versions.items():
+        if _minor(found[name]) != _minor(here):
+            return f"it has {name} {found[name]}, and this is {here}"
+    return None
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
+def _own_folders() -> list[str]:
+    """Where this process has sqlscore and its packages from, if its Python is an ordinary one."""
+    import numpy as np
+
+    packages = Path(np.__file__).parent.parent
+    package = Path(sys.modules["sqlscore"].__file__ or "").parent.parent
+    return list(dict.fromkeys(map(str, (package, packages))))
+
+
+def _run(connection: Connection, text: str) -> None:
+    """A script of several statements, as it is."""
+    connection.execution_options(no_parameters=True).exec_driver_sql(text)
+
+
+ROUTINES = Routines(install=install, uninstall=uninstall)

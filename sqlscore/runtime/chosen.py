@@ -1,0 +1,67 @@
+"""A model as a function's caller names it: ``churn``, or a prediction of it: ``churn[score]``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlscore.errors import SignatureError, nearest
+from sqlscore.predictor.row import RowPredictor
+
+if TYPE_CHECKING:
+    from sqlscore.model import Model
+
+
+def parts_of(text: str) -> tuple[str, str | None]:
+    """The model's name, and the prediction where one is named."""
+    found = re.fullmatch(r"(.*?)\[(.*)\]", text, re.DOTALL)
+    return (found[1], found[2]) if found else (text, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """A model, and the prediction that was asked for; None: none was named."""
+
+    spec: str
+    model: Model
+    wanted: str | None
+    key: tuple[str, ...] = ()  #: what tells it from others that are kept
+
+    @cached_property
+    def features(self) -> list[str]:
+        """The names of the columns that the model takes."""
+        return self.model.predictor().feature_names
+
+    @cached_property
+    def row(self) -> RowPredictor:
+        """The predictor for single rows."""
+        return RowPredictor(self.model.predictor())
+
+    @cached_property
+    def place(self) -> int:
+        """Where the one prediction is that a scalar function gives; SignatureError for none."""
+        names = [prediction.name for prediction in self.model.signature.predictions]
+        if self.wanted is None and len(names) == 1:
+            return 0
+        if self.wanted in names:
+            return names.index(self.wanted)
+        listed = ", ".join(names)
+        if self.wanted is None:
+            raise SignatureError(
+                f"{self.spec!r} has {len(names)} predictions ({listed}). "
+                f"Say which one: '{self.spec}[{names[-1]}]'"
+            )
+        raise SignatureError(
+            f"the model has no prediction {self.wanted!r}; it has: {listed}."
+            f"{nearest(self.wanted, names)}"
+        )
+
+    def refuse_count(self, given: int) -> None:
+        """Raise SignatureError where not as many values are given as there are features."""
+        if given != len(self.features):
+            raise SignatureError(
+                f"{self.spec!r} takes {len(self.features)} values, in this order: "
+                f"{', '.join(self.features)}; and {given} are given"
+            )

@@ -1,0 +1,140 @@
+"""How rows cross between PostgreSQL's server and the model: pure, and without a loop over values.
+
+In: the memory of arrays, one a row (`array_bytes` in sql/postgres). Out: text, which the server's
+own input functions check: bytes that are no array could crash it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_START = 4  #: bytes of an array's length word, which is not sent; offsets count from before it
+_LOWEST = 12  #: number of dimensions, offset of the values, element type
+
+
+def matrix(
+    arrays: Sequence[bytes], width: int, dtype: type[np.generic] = np.float64
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The values of one array a row, of 8 bytes each, and where they are NULL (None: nowhere)."""
+    head = _aligned(_START + _LOWEST + 8) - _START
+    plain = head + 8 * width
+    whole = b"".join(arrays)
+    if len(whole) == plain * len(arrays):
+        rows = np.frombuffer(whole, np.uint8).reshape(len(arrays), plain)
+        if not rows[:, 4:8].any():  # the offset of the values, which is given where NULLs are
+            return rows[:, head:].copy().view(dtype), None
+    return _with_nulls(arrays, width, head, dtype)
+
+
+def _with_nulls(
+    arrays: Sequence[bytes], width: int, head: int, dtype: type[np.generic]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Arrays some of which have a bitmap of what is not NULL, and values for these only."""
+    offsets = np.frombuffer(b"".join(a[4:8] for a in arrays), np.int32)
+    bits = -(-width // 8)
+    at = _LOWEST + 8
+    full = b"\xff" * bits
+    maps = b"".join(
+        a[at : at + bits] if offset else full for a, offset in zip(arrays, offsets, strict=True)
+    )
+    flags = np.frombuffer(maps, np.uint8).reshape(len(arrays), bits)
+    there = np.unpackbits(flags, axis=1, count=width, bitorder="little").astype(bool)
+    starts = np.where(offsets > 0, offsets - _START, head).tolist()
+    values = np.zeros(there.shape, dtype)
+    values[there] = np.frombuffer(
+        b"".join(a[start:] for a, start in zip(arrays, starts, strict=True)), dtype
+    )
+    return values, ~there
+
+
+def rows_of_array(array: bytes) -> tuple[np.ndarray, np.ndarray | None]:
+    """The rows of one array of two dimensions; of one dimension, its one row."""
+    dimensions, offset = np.frombuffer(array[:8], np.int32)
+    if not dimensions:
+        return np.empty((0, 0)), None
+    sizes = np.frombuffer(array[_LOWEST : _LOWEST + 4 * dimensions], np.int32)
+    rows, width = (1, int(sizes[0])) if dimensions == 1 else (int(sizes[0]), int(sizes[1]))
+    at = _LOWEST + 8 * int(dimensions)
+    start = offset - _START if offset else _aligned(_START + at) - _START
+    given = np.frombuffer(array[start:], np.float64)
+    if not offset:
+        return given.reshape(rows, width), None
+    count = rows * width
+    flags = np.frombuffer(array[at : at + -(-count // 8)], np.uint8)
+    there = np.unpackbits(flags, count=count, bitorder="little").astype(bool).reshape(rows, width)
+    values = np.zeros((rows, width))
+    values[there] = given
+    return values, ~there
+
+
+def _aligned(offset: int) -> int:
+    return -(-offset // 8) * 8
+
+
+def columns_of(values: np.ndarray, nulls: np.ndarray | None) -> list[pa.Array]:
+    """Each column of a matrix as an Arrow array."""
+    by_column = np.ascontiguousarray(values.T)
+    if nulls is None:
+        return [pa.array(column) for column in by_column]
+    masks = np.ascontiguousarray(nulls.T)
+    return [pa.array(column, mask=mask) for column, mask in zip(by_column, masks, strict=True)]
+
+
+def texts(column: pa.Array) -> pa.Array:
+    """A prediction's values as PostgreSQL reads them; a float as the double that it is."""
+    type_ = column.type
+    if isinstance(type_, pa.ListType):
+        return pa.array([None if row is None else _literal(row) for row in column.to_pylist()])
+    if pa.types.is_floating(type_):
+        column = pc.cast(column, pa.float64())
+    return pc.cast(column, pa.string())
+
+
+def _literal(values: Sequence[Any]) -> str:
+    return "{" + ",".join("NULL" if v is None else _element(str(v)) for v in values) + "}"
+
+
+def _element(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def fields(column: pa.Array) -> list[str]:
+    """A prediction's values as fields of a record's text; nothing is NULL."""
+    found = texts(column)
+    if isinstance(column.type, pa.ListType) or not _bare(column.type):
+        return ["" if value is None else quoted(value) for value in found.to_pylist()]
+    fields: list[str] = found.fill_null("").to_pylist()
+    return fields
+
+
+def _bare(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_) or type_ == pa.bool_())
+
+
+def quoted(value: str) -> str:
+    """A value in double quotes, as the server itself writes it in the text of a record."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '""') + '"'
+
+
+def unquoted(field: str) -> str | None:
+    """The value of a field of a record's text."""
+    if not field:
+        return None
+    if not field.startswith('"'):
+        return field
+    return field[1:-1].replace('""', '"').replace("\\\\", "\\")
+
+
+def array_text(column: pa.Array) -> str:
+    """All values as the text of one array."""
+    found = texts(column)
+    if _bare(column.type):
+        return "{" + ",".join(found.fill_null("NULL").to_pylist()) + "}"
+    return _literal(found.to_pylist())

@@ -1,0 +1,337 @@
+"""Functions inside PostgreSQL: `sqlscore install`, and what SQL callers can then do, and cannot."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+import sqlscore
+from tests.fixtures import models, scoring
+from tests.fixtures.scoring import Shop, customers, expected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.fixtures.databases import Database
+
+AS_SCORED = "AS p(id bigint, score real)"
+
+
+@pytest.fixture
+def shop(postgres: Database) -> Shop:
+    shop = Shop.on(postgres)
+    try:
+        shop.scoring.install()
+    except sqlscore.DatabaseError as reason:
+        missing = "has no PL/Python" in str(reason)
+        unread = "cannot read" in str(reason)
+        if unread or (missing and "postgres" not in os.environ.get("SQLSCORE_REQUIRE", "")):
+            pytest.skip(str(reason))
+        raise
+    return shop
+
+
+def ask(shop: Shop, query: str) -> list[tuple[Any, ...]]:
+    return shop.ask(query.replace("%", "%%"))
+
+
+def predict(query: str, columns: str = "id bigint, score real", model: str = "churn") -> str:
+    return f"SELECT * FROM sqlscore.predict('{model}', $q${query}$q$) AS p({columns})"
+
+
+@contextmanager
+def role(shop: Shop, *grants: str) -> Iterator[sa.Connection]:
+    """A connection as a new role without rights but these; the superuser's session set to it."""
+    name = f"guest_{time.monotonic_ns()}"
+    shop.run(f"CREATE ROLE {name}", *(grant.format(name) for grant in grants))
+    with shop.database.engine.connect() as connection:
+        connection.exec_driver_sql(f"SET SESSION AUTHORIZATION {name}")
+        connection.commit()
+        yield connection
+        connection.rollback()
+        connection.invalidate()
+    shop.run(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+
+
+def refused(connection: sa.Connection, query: str, words: str) -> None:
+    with pytest.raises(sa.exc.DBAPIError, match=words):
+        connection.exec_driver_sql(query.replace("%", "%%")).all()
+    connection.rollback()
+
+
+def test_rows_of_several_batches_have_onnx_runtimes_predictions(shop: Shop):
+    shop.create("many", customers(range(10_000)))
+    found = ask(shop, predict("SELECT id, age, spend FROM many"))
+    wanted = expected(range(10_000))
+    assert {k: np.float32(v) for k, v in found} == {k: np.float32(v) for k, v in wanted.items()}
+    # as doubles: the very bits
+    doubles = ask(shop, predict("SELECT id, age, spend FROM many", "score float8, id bigint"))
+    assert {k: score for score, k in doubles} == wanted
+
+
+def test_columns_are_found_by_name_whatever_they_hold(shop: Shop):
+    shop.run("UPDATE customers SET city = NULL WHERE id = 3")
+    shop.run("""UPDATE customers SET city = 'a "b", (c) \\ d' WHERE id = 6""")
+    shop.run("UPDATE customers SET city = '' WHERE id = 9")
+    query = "SELECT *, now() AS at FROM customers ORDER BY id -- and a comment"
+    found = ask(shop, predict(query, "city text, score real, at timestamptz, id int"))
+    assert [row[0] for row in found[1:4]] == [None, 'a "b", (c) \\ d', ""]
+    assert [row[3] for row in found] == list(range(0, 900, 3))
+    table = "SELECT count(*), avg(score) FROM sqlscore.predict('churn', 'customers'::regclass)"
+    assert ask(shop, f"{table} {AS_SCORED}")[0][0] == 300
+    given = """SELECT id FROM sqlscore.predict('churn', 'SELECT * FROM customers
+        WHERE id < ($1 ->> ''most'')::int', '{"most": 7}') """
+    assert sorted(ask(shop, given + AS_SCORED)) == [(0,), (3,), (6,)]
+    assert ask(shop, predict("SELECT * FROM customers WHERE false")) == []
+
+
+def test_text_features_null_and_every_prediction_as_a_run_has_them(shop: Shop):
+    rows = models.people(200).to_pydict()
+    rows["age"][3] = rows["city"][5] = None
+    columns: dict[str, Any] = {"id": "bigint", "age": "float8", "spend": "numeric"}
+    shop.create("people", None, {**columns, "city": "text", "plan": "text"})
+    with shop.database.engine.begin() as connection:
+        connection.execute(
+            sa.text("INSERT INTO people VALUES (:id, :age, :spend, :city, :plan)"),
+            [{"id": i, **{k: rows[k][i] for k in rows}} for i in range(200)],
+        )
+    shop.scoring.models.add("hot", models.one_hot())
+    shop.scoring.models.add("gbm", models.lightgbm(2, missing=True), features=scoring.FEATURES)
+    for model, names in (
+        ("hot", "output_label, output_probability_0"),
+        ("gbm", "label, probabilities_1"),
+    ):
+        shop.score(model, source="people", target=f"{model}_run")
+        typed = ", ".join(f"{n} {'bigint' if 'label' in n else 'real'}" for n in names.split(", "))
+        found = ask(shop, predict("TABLE people", f"id bigint, {typed}", model))
+        assert sorted(found) == ask(shop, f"SELECT id, {names} FROM {model}_run ORDER BY id")
+    assert found[3][1] is not None  # its trees know what a missing value is
+
+
+def test_single_rows_and_arrays(shop: Shop):
+    shop.scoring.models.add("classes", models.lightgbm(2), features=scoring.FEATURES)
+    ids = [0, 3, 6]
+    scores = list(expected(ids).values())
+    where = "FROM customers WHERE id <= 6"
+    found = ask(shop, f"SELECT sqlscore.predict_row('churn', age, spend) {where} ORDER BY id")
+    assert [row[0] for row in found] == scores
+    named = "SELECT sqlscore.predict_row('churn', to_jsonb(c)) FROM customers c WHERE id <= 6"
+    found = ask(shop, f"{named} ORDER BY id")
+    assert [row[0]["score"] for row in found] == scores
+    array = "sqlscore.predict_array('churn', array_agg(ARRAY[age, spend] ORDER BY id))"
+    assert ask(shop, f"SELECT {array} {where}") == [(scores,)]
+    calls = """sqlscore.predict_array('churn', ARRAY[[1, NULL], [1, 2]]),
+        sqlscore.predict_array('churn', '{}'), sqlscore.predict_row('churn', 1, NULL),
+        sqlscore.predict_row('classes[label]', 1, 2), sqlscore.predict_row(NULL, 1, 2)"""
+    (row,) = ask(shop, f"SELECT {calls}")
+    assert row[0][0] is None
+    assert row[1:] == ([], None, 1.0, None)
+
+
+WRONG = {
+    predict("TABLE customers", "id bigint, scor real"): "'scor'.*Did you mean 'score'",
+    predict("TABLE customers", "age float8, score real"): "'age' feeds the model.*age AS age_given",
+    predict("TABLE customers", model="churm"): "no model 'churm' that you may use.*'churn'",
+    predict("TABLE customers", model="churn:9"): "no model 'churn:9'",
+    predict("TABLE customers", model="churn@best"): "no model 'churn@best'",
+    predict("SELECT id, age FROM customers"): "'spend': no such column",
+    predict("SELECT id, city AS age, spend FROM customers"): "wants float, and column 'age' is",
+    predict("SELECT age, spend, id, id FROM customers"): "several columns named 'id'",
+    "SELECT sqlscore.predict_row('churn', 1)": "takes 2 values, in this order: age, spend",
+    "SELECT sqlscore.predict_array('churn', ARRAY[1, 2, 3])": "takes 2 values",
+    "SELECT sqlscore.predict_row('churn', '[1]'::jsonb)": "no JSON object",
+    "CALL sqlscore.score('churn', 'customers', 'x', 'id', 'upsrt')": "Did you mean 'upsert'",
+    "CALL sqlscore.score('churn', 'customers', 'x', 'idd')": "no column 'idd'.*'id'",
+}
+
+
+def test_what_is_wrong_is_said(shop: Shop):
+    with shop.database.engine.connect() as connection:
+        for query, words in WRONG.items():
+            with pytest.raises(sa.exc.DBAPIError) as error:
+                connection.exec_driver_sql(query)
+            said = " ".join(str(error.value).split())
+            assert re.search(words, said), said
+            connection.rollback()
+
+
+def test_a_procedure_scores_a_table_into_a_table(shop: Shop):
+    shop.run("CALL sqlscore.score('churn', 'customers', 'scored', 'id')")
+    wanted = expected(range(0, 900, 3))
+    assert shop.found("scored") == wanted
+    shop.run("UPDATE customers SET age = 0 WHERE id = 3", "DELETE FROM customers WHERE id > 6")
+    shop.run("CALL sqlscore.score('churn', 'SELECT * FROM customers', 'scored', 'id')")
+    changed = shop.found("scored")
+    assert len(changed) == 300
+    assert changed[3] != wanted[3]
+    shop.run("CALL sqlscore.score('churn', 'customers', 'scored', 'id', 'replace')")
+    assert sorted(shop.found("scored")) == [0, 3, 6]
+    with pytest.raises(sa.exc.IntegrityError):
+        shop.run("CALL sqlscore.score('churn', 'customers', 'scored', 'id', 'append')")
+    shop.run("ALTER TABLE customers ADD score real")
+    shop.run("CALL sqlscore.score('churn', 'SELECT id, age, spend FROM customers', 'customers', "
+             "'id', 'update')")  # fmt: skip
+    assert shop.found("customers") == {k: changed[k] for k in (0, 3, 6)}
+
+
+def test_a_trigger_fills_the_rows_of_a_statement(shop: Shop):
+    shop.run("CREATE TABLE live (id text PRIMARY KEY, age float8, spend numeric, risk float8)")
+    for name, event in (("inserted", "INSERT"), ("updated", "UPDATE")):
+        shop.run(
+            f"CREATE TRIGGER {name} AFTER {event} ON live REFERENCING NEW TABLE AS new_rows "
+            "FOR EACH STATEMENT EXECUTE FUNCTION sqlscore.fill('churn', 'id', 'risk=score')"
+        )
+    shop.run("INSERT INTO live SELECT id, age, spend FROM customers")
+    wanted = ask(
+        shop, predict("SELECT id, age, spend::numeric FROM customers", "id text, score float8")
+    )
+    assert sorted(ask(shop, "SELECT id, risk FROM live")) == sorted(wanted)
+    shop.run("UPDATE live SET age = 1, spend = 2 WHERE id = '3'", "INSERT INTO live VALUES ('x')")
+    assert ask(shop, "SELECT risk FROM live WHERE id = '3'") == [(0.5,)]
+    assert ask(shop, "SELECT risk FROM live WHERE id = 'x'") == [(None,)]
+    with pytest.raises(sqlscore.DatabaseError, match="nothing was taken away") as error:
+        shop.scoring.uninstall()
+    assert "trigger inserted on table live" in str(error.value)
+
+
+def test_the_next_statement_has_the_version_that_an_alias_points_to_then(shop: Shop):
+    shop.scoring.models.add("churn", scoring.NEWER, features=scoring.FEATURES)
+    shop.scoring.models.alias("churn", "best", 1)
+    with shop.database.engine.connect() as connection:
+        call = f"{_ROW}, sqlscore.predict_row('churn@best', 1, 2)"
+        assert connection.exec_driver_sql(call).all() == [(5.0, 0.5)]
+        connection.commit()
+        shop.scoring.models.alias("churn", "best", 2)
+        assert connection.exec_driver_sql(call).all() == [(5.0, 5.0)]
+        connection.commit()
+        shop.scoring.models.unalias("churn", "best")
+        shop.scoring.models.remove("churn:2")
+        refused(connection, call, "no model 'churn@best'")
+
+
+CALLER = "GRANT sqlscore_caller TO {}"
+
+
+_ROW = "SELECT sqlscore.predict_row('churn', 1, 2)"
+#: what a caller tries -> a word of the refusal
+DENIED = {
+    f"SELECT * FROM sqlscore.predict('churn', 'salaries'::regclass) {AS_SCORED}": "salaries",
+    predict("TABLE salaries"): "permission denied for table salaries",
+    predict("SELECT s.* FROM customers c, salaries s"): "permission denied for table salaries",
+    predict("SELECT pg_read_file('/etc/passwd'), 1 AS age, 2 AS spend"): "pg_read_file",
+    predict("TABLE sqlscore.models"): "permission denied for table models",
+    predict("SELECT * FROM customers) AS q; DROP TABLE customers; --"): "syntax error",
+    predict("SELECT * FROM customers) AS q; SELECT * FROM (TABLE customers"): "multi|several",
+    "CALL sqlscore.score('churn', 'salaries', 'x', 'id')": "salaries",
+    "CALL sqlscore.score('churn', 'customers', 'salaries', 'id')": "salaries",
+    "SELECT * FROM sqlscore.model_parts": "permission denied for table model_parts",
+    "SELECT sqlscore.grant_model('secret', 'sqlscore_caller')": "denied for function grant_model",
+    "INSERT INTO sqlscore.python_folders VALUES (0, '/tmp')": "denied for table python_folders",
+    "CREATE FUNCTION sqlscore.x() RETURNS int LANGUAGE sql AS 'SELECT 1'": "schema sqlscore",
+}
+
+
+def test_a_caller_reads_what_it_may_read_and_nothing_else(shop: Shop):
+    shop.scoring.models.add("secret", scoring.NEWER, features=scoring.FEATURES)
+    shop.run("CREATE TABLE salaries AS SELECT 1 AS id, 2::float8 AS age, 3::float8 AS spend")
+    table, row = predict("TABLE customers"), _ROW
+    may_read = "GRANT SELECT ON customers TO {}"
+    may_use = "SELECT sqlscore.grant_model('churn', '{}')"
+    with role(shop, may_read) as connection:
+        refused(connection, table, "permission denied for schema sqlscore")
+    with role(shop, CALLER, may_read) as connection:
+        refused(connection, table, "no model 'churn' that you may use. There is none")
+    with role(shop, CALLER, may_use, may_read) as connection:
+        assert len(connection.exec_driver_sql(table).all()) == 300
+        assert connection.exec_driver_sql(row).all() == [(0.5,)]
+        for query, words in DENIED.items():
+            refused(connection, query, words)
+        for model in ("secret", "secret:1", "secret[score]"):
+            refused(connection, predict("TABLE customers", model=model), "that you may use")
+            refused(connection, f"SELECT sqlscore.predict_row('{model}', 1, 2)", "that you may use")
+            array = f"SELECT sqlscore.predict_array('{model}', ARRAY[1, 2])"
+            refused(connection, array, "that you may use")
+        seen = connection.exec_driver_sql("SELECT DISTINCT name FROM sqlscore.usable_models").all()
+        assert seen == [("churn",)]
+        parts = connection.exec_driver_sql(
+            "SELECT count(*) FROM sqlscore.usable_parts"
+        ).scalar_one()
+        assert parts == 1
+        connection.commit()
+        shop.run("DELETE FROM sqlscore.model_rights")
+        refused(connection, row, "that you may use")  # it is loaded, and no right to it is left
+
+
+def test_a_session_that_becomes_another_role_has_that_roles_rights(shop: Shop):
+    shop.run("CREATE ROLE somebody", "GRANT sqlscore_caller TO somebody")
+    with shop.database.engine.connect() as connection:
+        row = "SELECT sqlscore.predict_row('churn', 1, 2)"
+        assert connection.exec_driver_sql(row).all() == [(0.5,)]
+        connection.exec_driver_sql("SET ROLE somebody")
+        connection.commit()
+        refused(connection, row, "that you may use")
+        connection.invalidate()
+    shop.run("DROP ROLE somebody")
+
+
+def test_a_call_stops_when_it_is_told_to(shop: Shop):
+    slow = predict("SELECT i AS id, i::float8 AS age, 1.5 AS spend FROM generate_series(1, 3e7) i")
+    with shop.database.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT sqlscore.predict_row('churn', 1, 2)")
+        connection.exec_driver_sql("SET statement_timeout = '300ms'")
+        connection.commit()
+        began = time.monotonic()
+        refused(connection, slow, "statement timeout")
+        assert time.monotonic() - began < 3
+        assert connection.exec_driver_sql("SELECT sqlscore.predict_row('churn', 1, 2)").all()
+        connection.exec_driver_sql("SET statement_timeout = 0")
+        connection.commit()
+        with connection.begin():
+            (pid,) = connection.exec_driver_sql("SELECT pg_backend_pid()").one()
+        ends = threading.Timer(0.3, lambda: shop.run(f"SELECT pg_terminate_backend({pid})"))
+        ends.start()
+        with pytest.raises(sa.exc.DBAPIError, match="terminat"):
+            connection.exec_driver_sql(slow.replace("%", "%%"))
+        ends.join()
+        connection.invalidate()
+    assert ask(shop, "SELECT 1") == [(1,)]
+    assert shop.database.server is not None
+    assert "was terminated by signal" not in (shop.database.server.folder / "log").read_text()
+
+
+def test_install_again_upgrades_and_uninstall_leaves_the_models(shop: Shop):
+    found = shop.scoring.install()
+    assert found["sqlscore"] == sqlscore.__version__
+    assert ask(shop, "SELECT sqlscore.installed_version()") == [(sqlscore.__version__,)]
+    shop.run("SELECT sqlscore.grant_model('churn', 'sqlscore_caller')")
+    shop.run("CREATE VIEW scores AS " + predict("TABLE customers"))
+    with pytest.raises(sqlscore.DatabaseError, match=r"taken away.*view scores depends"):
+        shop.scoring.uninstall()
+    shop.run("DROP VIEW scores")
+    shop.scoring.uninstall()
+    left = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'sqlscore'::regnamespace"
+    assert ask(shop, left) == [(0,)]
+    assert list(shop.scoring.models) == ["churn"]
+    assert ask(shop, "SELECT count(*) FROM pg_roles WHERE rolname ~ '^sqlscore_'") == [(0,)]
+    shop.scoring.uninstall(purge=True)
+    assert ask(shop, "SELECT to_regnamespace('sqlscore')") == [(None,)]
+
+
+def test_the_wrong_folder_is_explained(postgres: Database, shop: Shop):
+    with pytest.raises(sqlscore.DatabaseError, match="--python-path") as error:
+        shop.scoring.install(python_path=["/nowhere"])
+    assert "cannot run sqlscore: " in str(error.value)
+    assert "pip install sqlscore==" in str(error.value)
+
+
+def test_other_products_take_no_functions(sqlite: Database):
+    with pytest.raises(sqlscore.DatabaseError, match=r"inside SQLite.*sqlscore\.attach"):
+        sqlscore.connect(sqlite.engine).install()
