@@ -8,8 +8,7 @@ PATH="$PATH:/usr/sbin:/usr/local/sbin"
 missing=""
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="postgresql"
 command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null || missing="$missing mariadb-server"
-major=$(ls /usr/lib/postgresql 2>/dev/null | sort -n | tail -n 1)
-ls /usr/lib/postgresql/*/lib/plpython3.so >/dev/null 2>&1 || missing="$missing postgresql-plpython3-${major:-15}"
+ls /usr/lib/postgresql/*/lib/plpython3.so >/dev/null 2>&1 || missing="$missing postgresql-plpython3"
 [ -n "$missing" ] || exit 0
 
 left_out() {

@@ -126,7 +126,7 @@ CREATE OR REPLACE FUNCTION sqlscore.predict(model text, source regclass) RETURNS
 LANGUAGE plpython3u STABLE STRICT PARALLEL RESTRICTED AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
-    return GD["sqlscore"].plpython.predict(plpy, model, f"SELECT * FROM {source}")
+    return GD["sqlscore"].plpython.predict(plpy, model, source)
 $$;
 
 -- One row, a number for each feature in the model's order: sqlscore.predict_row('churn', 41, 20.5).

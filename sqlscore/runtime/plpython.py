@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,23 @@ _FIND = {
     "WHERE m.name = $1 AND a.alias = $2",
 }
 
+#: how a query begins, as no table's name does; a comment may stand before it
+_QUERY = re.compile(
+    r"(\s|--[^\n]*\n|/\*.*?\*/)*(\(|(select|with|values|table)\b)", re.IGNORECASE | re.DOTALL
+)
+
+#: the type beneath a domain, and what the type itself is called
+_BASE = """
+    WITH RECURSIVE base AS (
+        SELECT $1::pg_catalog.oid AS oid
+        UNION ALL
+        SELECT t.typbasetype FROM base JOIN pg_catalog.pg_type AS t USING (oid)
+         WHERE t.typtype = 'd'
+    )
+    SELECT oid AS base, pg_catalog.format_type($1::pg_catalog.oid, NULL) AS declared
+      FROM base JOIN pg_catalog.pg_type AS t USING (oid) WHERE t.typtype <> 'd'
+"""
+
 _MOST = 64  #: of each kind that a process keeps; the one that came first goes first
 _chosen: dict[tuple[str, str, str], Chosen] = {}
 _plans: dict[tuple[str, int], Any] = {}
@@ -53,7 +71,7 @@ def predict(plpy: Any, model: str, query: str, *params: str) -> Iterator[Any]:
     model that the caller may not use.
     """
     # not a generator itself: what is wrong at the start is then the error's own words
-    return _rows(_scored(plpy, choose(plpy, model), query.rstrip().rstrip(";"), params))
+    return _rows(_scored(plpy, choose(plpy, model), query_of(plpy, query), params))
 
 
 def _rows(scored: Iterator[_Columns]) -> Iterator[Any]:
@@ -87,7 +105,7 @@ def _scored(
     names, types = described(plpy, query, params)
     key = (chosen.key, query, tuple(names), tuple(types), carried)
     if key not in _selected:
-        binding = bound(chosen, names, types)
+        binding = bound(plpy, chosen, names, types)
         fed = {one.column.name for one in binding.features}
         others = [name for name in names if name not in fed] if carried is None else carried
         _keep(_selected, key, (binding, Selecting.of(binding, query, others, plpy.quote_ident)))
@@ -149,6 +167,14 @@ def choose(plpy: Any, text: str) -> Chosen:
     return _chosen[key]
 
 
+def query_of(plpy: Any, source: str) -> str:
+    """A caller's query as it stands in another; a table's or view's name is all of its rows."""
+    if _QUERY.match(source):
+        return source.rstrip().rstrip(";")
+    named = _ask(plpy, "SELECT $1::pg_catalog.regclass::pg_catalog.text AS name", source)
+    return f"SELECT * FROM {named[0]['name']}"  # noqa: S608
+
+
 def described(plpy: Any, query: str, params: Sequence[str]) -> tuple[list[str], list[int]]:
     """The names of a query's columns and the numbers of their types; no row is read."""
     plan = _plan(plpy, f"SELECT * FROM ({query}\n) AS q LIMIT 0", _TYPES[: len(params)])  # noqa: S608
@@ -163,16 +189,22 @@ def described(plpy: Any, query: str, params: Sequence[str]) -> tuple[list[str], 
     return names, empty.coltypes()
 
 
-def bound(chosen: Chosen, names: Sequence[str], types: Sequence[int]) -> Binding:
+def bound(plpy: Any, chosen: Chosen, names: Sequence[str], types: Sequence[int]) -> Binding:
     """The model bound to the columns of a query."""
-    columns = [
-        Column(name=name, type=TYPES.get(type_, pa.null()))
-        for name, type_ in zip(names, types, strict=True)
-    ]
+    columns = [_column(plpy, name, type_) for name, type_ in zip(names, types, strict=True)]
     return bind(
         chosen.model.signature, columns, key=(), positional=True, identifier_limit=63,
         column_limit=1600, arrays=True,
     )  # fmt: skip
+
+
+def _column(plpy: Any, name: str, type_: int) -> Column:
+    if type_ in TYPES:
+        return Column(name=name, type=TYPES[type_])
+    found = _ask(plpy, _BASE, str(type_))[0]
+    declared = found["declared"]
+    other = pa.list_(pa.string()) if declared.endswith("[]") else pa.string()
+    return Column(name=name, type=TYPES.get(found["base"], other), declared=declared)
 
 
 class _Columns:

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
     from sqlscore.binding import Binding
 
-#: PostgreSQL's number of a type -> what it means; others are known by nothing but their casts
+#: PostgreSQL's number of a type -> what it means; all others are text
 TYPES: dict[int, pa.DataType] = {
     16: pa.bool_(), 20: pa.int64(), 21: pa.int16(), 23: pa.int32(), 700: pa.float32(),
     701: pa.float64(), 1700: pa.decimal128(38, 10), 18: pa.string(), 19: pa.string(),
-    25: pa.string(), 1042: pa.string(), 1043: pa.string(),
+    25: pa.string(), 1042: pa.string(), 1043: pa.string(), 17: pa.binary(), 1082: pa.date32(),
+    1083: pa.time64("us"), 1114: pa.timestamp("us"), 1184: pa.timestamp("us", tz="UTC"),
 }  # fmt: skip
 _BOOL = pa.bool_()
 

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sqlscore.errors import SignatureError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -55,10 +57,18 @@ def _with_nulls(
 
 
 def rows_of_array(array: bytes) -> tuple[np.ndarray, np.ndarray | None]:
-    """The rows of one array of two dimensions; of one dimension, its one row."""
+    """The rows of one array of two dimensions; of one dimension, its one row.
+
+    Raises SignatureError for more dimensions.
+    """
     dimensions, offset = np.frombuffer(array[:8], np.int32)
     if not dimensions:
         return np.empty((0, 0)), None
+    if dimensions > 2:
+        raise SignatureError(
+            f"an array of {dimensions} dimensions is given, and rows of features have two: "
+            "array_agg(ARRAY[age, spend])"
+        )
     sizes = np.frombuffer(array[_LOWEST : _LOWEST + 4 * dimensions], np.int32)
     rows, width = (1, int(sizes[0])) if dimensions == 1 else (int(sizes[0]), int(sizes[1]))
     at = _LOWEST + 8 * int(dimensions)

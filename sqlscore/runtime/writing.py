@@ -5,20 +5,18 @@ Both run in the caller's transaction, with the caller's rights, and what they wr
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from sqlscore.errors import SignatureError, SqlscoreError, nearest
-from sqlscore.runtime.plpython import bound, choose, described, predicted
+from sqlscore.runtime.plpython import bound, choose, described, predicted, query_of
 from sqlscore.runtime.wire import array_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-_QUERY = re.compile(r"\s*(\(|select\b|with\b|values\b|table\b)", re.IGNORECASE)
 _WORDS: dict[pa.DataType, str] = {
     pa.float32(): "real", pa.float64(): "double precision", pa.float16(): "real",
     pa.int8(): "smallint", pa.int16(): "smallint", pa.int32(): "integer", pa.int64(): "bigint",
@@ -39,9 +37,9 @@ def score(plpy: Any, model: str, source: str, target: str, key: str, mode: str) 
         raise SqlscoreError(
             f"the mode {mode!r} is none of {', '.join(_MODES)}.{nearest(mode, _MODES)}"
         )
-    query = source if _QUERY.match(source) else f"SELECT * FROM {_relation(plpy, source)}"  # noqa: S608
-    names, types = described(plpy, query.rstrip().rstrip(";"), ())
-    binding = bound(choose(plpy, model), names, types)
+    query = query_of(plpy, source)
+    names, types = described(plpy, query, ())
+    binding = bound(plpy, choose(plpy, model), names, types)
     keys = _keys(plpy, key, names, types)
     given = {one.column: _word(one.type) for one in binding.predictions}
     into = _target(plpy, target, keys, given, make=mode != "update")
@@ -162,12 +160,6 @@ def _filled(predictions: pa.RecordBatch, columns: Mapping[str, str]) -> list[str
                 f"{nearest(prediction, there)}"
             )
     return list(columns.values())
-
-
-def _relation(plpy: Any, name: str) -> str:
-    plan = plpy.prepare("SELECT $1::pg_catalog.regclass::pg_catalog.text AS name", ["text"])
-    found: str = plpy.execute(plan, [name])[0]["name"]
-    return found
 
 
 def _type(plpy: Any, number: int) -> str:

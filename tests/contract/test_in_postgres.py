@@ -81,13 +81,15 @@ def test_columns_are_found_by_name_whatever_they_hold(shop: Shop):
     shop.run("UPDATE customers SET city = NULL WHERE id = 3")
     shop.run("""UPDATE customers SET city = 'a "b", (c) \\ d' WHERE id = 6""")
     shop.run("UPDATE customers SET city = '' WHERE id = 9")
+    shop.run("CREATE DOMAIN money_ AS float8", "ALTER TABLE customers ALTER spend TYPE money_")
     query = "SELECT *, now() AS at FROM customers ORDER BY id -- and a comment"
     found = ask(shop, predict(query, "city text, score real, at timestamptz, id int"))
     assert [row[0] for row in found[1:4]] == [None, 'a "b", (c) \\ d', ""]
     assert [row[3] for row in found] == list(range(0, 900, 3))
     table = "SELECT count(*), avg(score) FROM sqlscore.predict('churn', 'customers'::regclass)"
     assert ask(shop, f"{table} {AS_SCORED}")[0][0] == 300
-    given = """SELECT id FROM sqlscore.predict('churn', 'SELECT * FROM customers
+    assert len(ask(shop, predict("customers"))) == 300
+    given = """SELECT id FROM sqlscore.predict('churn', '/* of one day */ SELECT * FROM customers
         WHERE id < ($1 ->> ''most'')::int', '{"most": 7}') """
     assert sorted(ask(shop, given + AS_SCORED)) == [(0,), (3,), (6,)]
     assert ask(shop, predict("SELECT * FROM customers WHERE false")) == []
@@ -144,9 +146,13 @@ WRONG = {
     predict("TABLE customers", model="churn@best"): "no model 'churn@best'",
     predict("SELECT id, age FROM customers"): "'spend': no such column",
     predict("SELECT id, city AS age, spend FROM customers"): "wants float, and column 'age' is",
+    predict("SELECT id, now() AS age, spend FROM customers"): "column 'age' is timestamp",
+    predict("SELECT id, word AS age, spend FROM customers, words"): "column 'age' is word",
+    predict("SELECT id, ARRAY[age] AS age, spend FROM customers"): r"'age' is double precision\[\]",
     predict("SELECT age, spend, id, id FROM customers"): "several columns named 'id'",
     "SELECT sqlscore.predict_row('churn', 1)": "takes 2 values, in this order: age, spend",
     "SELECT sqlscore.predict_array('churn', ARRAY[1, 2, 3])": "takes 2 values",
+    "SELECT sqlscore.predict_array('churn', ARRAY[[[1, 2]]])": "an array of 3 dimensions",
     "SELECT sqlscore.predict_row('churn', '[1]'::jsonb)": "no JSON object",
     "CALL sqlscore.score('churn', 'customers', 'x', 'id', 'upsrt')": "Did you mean 'upsert'",
     "CALL sqlscore.score('churn', 'customers', 'x', 'idd')": "no column 'idd'.*'id'",
@@ -154,6 +160,7 @@ WRONG = {
 
 
 def test_what_is_wrong_is_said(shop: Shop):
+    shop.run("CREATE DOMAIN word AS text", "CREATE TABLE words (word word)")
     with shop.database.engine.connect() as connection:
         for query, words in WRONG.items():
             with pytest.raises(sa.exc.DBAPIError) as error:
