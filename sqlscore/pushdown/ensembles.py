@@ -168,45 +168,35 @@ def _binary(
     sums = [ensemble.aggregate(i, "SUM") for i in range(2)]
     one_sum = len(used) == 1
     first, second = classes if one_sum or isinstance(classes[0], str) else (0, 1)
-    if len(base) == 2 and 1 in used:
+    if len(base) == 2:
+        if one_sum:
+            raise Refused("two base values for the one sum of two classes")
         score = ensemble.term(ensemble.plus(sums[0], base[1]))
         pair: list[Cell] = [negative(score), score]
         deciding = score
-    elif len(base) == 2:
-        pair = [ensemble.term(ensemble.plus(sums[i], base[i])) for i in range(2)]
-        deciding = pair[0]  # type: ignore[assignment]
     else:
         start = ensemble.term(ensemble.plus(sums[0], base[0] if len(base) == 1 else 0.0))
         pair = [start, ensemble.term(sums[1])] if 1 in used else [start]
         deciding = pair[-1]  # type: ignore[assignment]
     positive = one_sum and _positive(ensemble.forest)
-    edge = 0.5 if positive else 0.0
-    label = labels.beyond(deciding, edge, second, first, facts)
+    label = labels.beyond(deciding, 0.5 if positive else 0.0, second, first, facts)
     if len(pair) == 2:
         return label, TRANSFORMS[transform](pair, facts)
-    return label, _from_one(ensemble, deciding, transform, positive=positive, edge=edge)
+    return label, _from_one(ensemble, deciding, transform, positive=positive)
 
 
 def _positive(forest: Forest) -> bool:
     return all(w >= 0 for n in forest.nodes if isinstance(n, Leaf) for w in n.weights.values())
 
 
-def _from_one(
-    ensemble: Ensemble, score: Term, transform: str, *, positive: bool, edge: float
-) -> list[Cell]:
-    """The scores of two classes from one sum."""
+def _from_one(ensemble: Ensemble, score: Term, transform: str, *, positive: bool) -> list[Cell]:
+    """The scores of two classes from one sum; of the transforms only the logistic one is made."""
     facts = ensemble.facts
     if transform == "PROBIT":
-        return [probit(score, facts), 0.0]
+        raise Refused("ONNX Runtime gives a single score under PROBIT no defined meaning")
+    if transform == "LOGISTIC":
+        return [logistic(negative(score), facts), logistic(score, facts)]
     if positive:
         rest = exp.Sub(this=ensemble.number(1.0), expression=operand(score.sql))
         return [ensemble.term(rest), score]
-    if transform == "LOGISTIC":
-        return [logistic(negative(score), facts), logistic(score, facts)]
-    # the winner's score comes second where it is positive, and first where it is not
-    wins = exp.GT(this=operand(score.sql), expression=ensemble.number(edge))
-    minus = exp.Neg(this=operand(score.sql))
-    return [
-        ensemble.term(case((wins, minus), otherwise=score.sql)),
-        ensemble.term(case((wins, score.sql), otherwise=minus)),
-    ]
+    return [negative(score), score]

@@ -155,7 +155,7 @@ def softmax(cells: Sequence[Cell], facts: Expressions) -> list[Cell]:
 
 
 def softmax_zero(cells: Sequence[Cell], facts: Expressions) -> list[Cell]:
-    """As `softmax`, but a value of zero takes no part in it."""
+    """As `softmax`, but a value of zero takes no part in it; NaN where all of them are."""
     values = [expression(cell, facts) for cell in cells]
     most = greatest(values, facts)
     scale = exponential(_minus(most), facts)
@@ -170,7 +170,12 @@ def softmax_zero(cells: Sequence[Cell], facts: Expressions) -> list[Cell]:
         for value in values
     ]
     total = added(parts)
-    return [computed(cells, divided(part, total), finite=True) for part in parts]
+    nothing = exp.EQ(this=operand(total), expression=literals.number(0.0, facts))
+    nan = literals.number(math.nan, facts)
+    return [
+        computed(cells, case((nothing, nan), otherwise=divided(part, total)), finite=True)
+        for part in parts
+    ]
 
 
 def probit(cell: Cell, facts: Expressions) -> Cell:

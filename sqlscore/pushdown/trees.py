@@ -220,7 +220,9 @@ def _moved(
     for index, node in enumerate(forest.nodes):
         if not isinstance(node, Branch):
             continue
-        at, before = node.threshold, float(np.nextafter(dtype(node.threshold), dtype(-np.inf)))
+        at = node.threshold
+        with np.errstate(over="ignore"):
+            before = float(np.nextafter(dtype(at), dtype(-np.inf)))
         if node.mode in _EQUALITIES:
             asked[node.feature] += [(index, before), (index, at)]
         else:

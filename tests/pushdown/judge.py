@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import numpy as np
 import onnx
 import onnxruntime
+import psycopg
 import pyarrow as pa
+import pymysql
 
 import sqlscore
 from sqlscore import graph as graphs
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from tests.fixtures.databases import Database
 
 PROBABILITY = 1e-6  #: the bound of a probability's difference
+DATABASE_ERRORS = (duckdb.Error, psycopg.Error, pymysql.Error, sqlite3.Error)
 ULP = 2.0**-24  #: the last bit of a probability
 
 #: values at the edges of float32 and of double
@@ -35,7 +40,8 @@ def around(thresholds: Iterable[float]) -> np.ndarray:
     """Doubles at, just under and just over each threshold, and where rounding goes to it."""
     found: list[float] = []
     for t in np.unique(np.asarray(list(thresholds), np.float32)):
-        up, down = (np.float64(np.nextafter(t, np.float32(s))) for s in (np.inf, -np.inf))
+        with np.errstate(over="ignore"):
+            up, down = (np.float64(np.nextafter(t, np.float32(s))) for s in (np.inf, -np.inf))
         at = np.float64(t)
         for middle in (at, (at + up) / 2, (at + down) / 2):
             found += [middle, np.nextafter(middle, np.inf), np.nextafter(middle, -np.inf)]

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
-import psycopg
-import pymysql
 
 from sqlscore.errors import SqlscoreError
 from sqlscore.pushdown.operators import ML, OPERATORS
 from tests.fixtures import models
-from tests.pushdown.judge import EDGES, Rows
+from tests.pushdown.judge import DATABASE_ERRORS, EDGES, Rows
 from tests.pushdown.operator_cases import CASES, Case
 
 if TYPE_CHECKING:
@@ -26,7 +22,6 @@ RELATIVE, ABSOLUTE = 2e-6, 5e-7
 #: operators whose models are trained, or whose cases are made node by node
 ELSEWHERE = {(ML, "TreeEnsembleClassifier"), (ML, "TreeEnsembleRegressor")}
 
-DATABASE_ERRORS = (duckdb.Error, psycopg.Error, pymysql.Error, sqlite3.Error)
 
 TAME = (*np.linspace(-3, 3, 25).tolist(), 0.0, -0.0, 0.5, 1.5, 20.0, -20.0, 5e-324)
 HARD = (*EDGES, 0.1, 0.10000000149011612, 0.10000000894069672, 88.0, -88.0, 104.0, 300.0, -1e5)
