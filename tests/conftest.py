@@ -146,6 +146,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 #: for all: the endpoint takes rows one by one
 ON_THE_ENDPOINT = {
     "test_product", "test_product_catalogue", "test_product_reading", "test_modes", "test_registry",
+    "test_statements",
 }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ class Facts:
     dialect: str
     lateral: bool  #: it has LATERAL
     declare: Callable[[pa.DataType], str]  #: its words for a column's type
+    t_sql: bool = False  #: statements pass as written
     rewrite: Callable[[exp.Expr, str | None], exp.Expr | None] | None = None  #: its own rules
 
     @property
@@ -65,8 +66,9 @@ def translate(
     held = exp.Paren(this=tree.copy())  # so that the root can be replaced like any other node
     about = Translation(scope=Scope(relations), relations=relations, facts=facts)
     about.scope.learn(held.this)
+    rules = AS_WRITTEN if facts.t_sql else RULES
     for node in list(held.this.dfs())[::-1]:
-        rule = RULES.get(type(node))
+        rule = rules.get(type(node))
         _replace(node, rule(node, about) if rule is not None else None)
     if facts.rewrite is not None:
         for node in list(held.this.dfs())[::-1]:
@@ -362,5 +364,39 @@ RULES: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
     exp.Insert: _insert,
     exp.Update: _update,
     exp.Select: _select,
+    exp.Returning: _refuse_output,
+}
+
+
+# -- where statements pass as written
+
+
+def _made_here(node: exp.Table, about: Translation) -> None:
+    """A table of ours in a table variable's place, and the schema that a table was found in."""
+    found = about.relations.get(key_of(node))
+    if found is None or cte_of(node) is not None:
+        return
+    if not node.alias and _is_read(node) and found.name.startswith("#"):
+        node.set("alias", exp.TableAlias(this=exp.to_identifier(table_name(node), quoted=True)))
+    node.set("this", exp.to_identifier(found.name, quoted=True))
+    node.set("db", exp.to_identifier(found.schema, quoted=True) if found.schema else None)
+    node.set("catalog", None)
+
+
+def _named_select(node: exp.Select, about: Translation) -> None:
+    """A query that is read has a name for each column: it becomes a part of another."""
+    _select(node, about)
+    if isinstance(node.parent, exp.Paren) and node.parent.parent is None:
+        node.set("expressions", [_with_name(one, n) for n, one in enumerate(node.expressions, 1)])
+
+
+def _with_name(one: exp.Expr, number: int) -> exp.Expr:
+    named = one.is_star or (one.alias_or_name and isinstance(one, exp.Alias | exp.Column))
+    return one if named else exp.alias_(one, f"column{number}", quoted=True)
+
+
+AS_WRITTEN: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
+    exp.Table: _made_here,
+    exp.Select: _named_select,
     exp.Returning: _refuse_output,
 }

@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from sqlscore.errors import DatabaseError, StatementError, nearest
+from sqlscore.predict.grammar import PredictTSQL, position
 from sqlscore.predict.scope import Key, Relation, key_of, table_name, tables
 from sqlscore.predict.translate import Facts, translate
 from sqlscore.relations.catalogue import find_table, no_table
@@ -41,10 +42,11 @@ class Conversation:
         self.joined = connection is not None
         self.facts = Facts(
             dialect=product.dialect, lateral=product.lateral, declare=product.declare,
-            rewrite=product.rewrite,
+            t_sql=product.t_sql, rewrite=product.rewrite,
         )  # fmt: skip
         with translated("connecting", url=engine.url):
             self.connection = engine.connect() if connection is None else connection
+        self._dialect = PredictTSQL if product.t_sql else product.dialect
         self._temporary: dict[str, str] = {}  #: folded name -> the name that the database has
         self.steps = Steps()
         self._nonce = secrets.token_hex(3)
@@ -108,13 +110,18 @@ class Conversation:
 
     def temporary_name(self, what: str) -> str:
         """A name for a temporary table of our own, which is dropped when the conversation ends."""
-        name = self.new_name(what)
+        name = self.temporarily(self.new_name(what))
         self.keep_temporary(name)
         return name
 
     def keep_temporary(self, name: str) -> None:
         """Remember a temporary table: its name is looked up first, and it is dropped at the end."""
-        self._temporary[name.casefold()] = name
+        self._temporary[name.casefold()] = self.temporarily(name)
+
+    def temporarily(self, name: str) -> str:
+        """The name that the database has for a temporary table."""
+        marked = name if name.startswith("#") or not self.product.t_sql else f"#{name}"
+        return self.spelled(marked)
 
     def is_temporary(self, name: str) -> bool:
         """Whether a table is there for this connection alone."""
@@ -125,17 +132,20 @@ class Conversation:
         return name.lower() if self.facts.folds else name
 
     def forget_temporary(self, name: str) -> None:
-        """Forget a temporary table that was dropped."""
-        self._temporary.pop(name.casefold(), None)
+        """Forget a temporary table that was dropped, by either of its names."""
+        kept = self._temporary.items()
+        folded = name.casefold()
+        self._temporary = {k: v for k, v in kept if folded not in (k, v.casefold())}
 
     # -- running
 
     def write(self, tree: exp.Expression) -> str:
         """A tree that is in the database's own words already, as text."""
         try:
-            return tree.sql(dialect=self.product.dialect, unsupported_level=ErrorLevel.RAISE)
+            text = tree.sql(dialect=self._dialect, unsupported_level=ErrorLevel.RAISE)
         except UnsupportedError as error:
             raise StatementError(f"{self.product.name} cannot do that: {error}") from error
+        return f"{text};" if self.product.t_sql and isinstance(tree, exp.Merge) else text
 
     def translated(self, tree: exp.Expression, text: str = "") -> exp.Expression:
         """A T-SQL tree in the database's own words."""
@@ -237,13 +247,15 @@ def _may_be_missing(tree: exp.Expression) -> list[exp.Table]:
         return [table for table in [tree.find(exp.Table)] if table is not None]
     if isinstance(tree, exp.Drop) and tree.args.get("exists"):
         return list(tree.args.get("tables") or [])
+    if isinstance(tree, exp.Update | exp.Delete):
+        aliases = {table.alias.casefold() for table in tree.find_all(exp.Table) if table.alias}
+        written = [*(tree.args.get("tables") or []), tree.this]
+        return [table for table in written if table_name(table).casefold() in aliases]
     return []
 
 
 def place_of(node: exp.Expr, text: str) -> dict[str, int]:
     """Line and column of a node in the script's text, where the parser kept them."""
-    from sqlscore.predict.grammar import position
-
     for inner in node.walk():
         start = inner.meta.get("start")
         if start is not None and text:

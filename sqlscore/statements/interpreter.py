@@ -124,13 +124,16 @@ class Interpreter:
                 self._give([variable.name], exp.select(variable.value), statement)
 
     def _table_variable(self, variable: Variable) -> None:
-        name = self._on.spelled(f"@{variable.name}")
-        self._on.drop([name])
+        name = f"@{variable.name}"
+        made = self._on.temporarily(name)
+        self._on.drop([made])
         assert variable.columns is not None
         schema = variable.columns.copy()
-        schema.set("this", exp.table_(f"@{variable.name}", quoted=True))
-        temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
-        create = exp.Create(this=schema, kind="TABLE", properties=temporary)
+        schema.set("this", exp.table_(made, quoted=True))
+        create = exp.Create(this=schema, kind="TABLE")
+        if not self._on.product.t_sql:
+            temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
+            create.set("properties", temporary)
         with self._on.transaction():
             self._on.execute(self._on.write(self._on.translated(create)))
         self._on.keep_temporary(name)

@@ -24,7 +24,8 @@ def temporary(
 ) -> Target:
     """A temporary table yet to be made."""
     target = sink.described((name, None), [declared(on, column) for column in columns], key)
-    target.table._prefixes = ["TEMPORARY"]
+    if not on.product.t_sql:
+        target.table._prefixes = ["TEMPORARY"]
     return target
 
 

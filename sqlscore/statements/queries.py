@@ -106,8 +106,12 @@ class Queries:
         if isinstance(tree, exp.Merge) and not self._on.product.merge:
             parts = writes.merged(tree, "sqlscore_missing")[1:-1]
         return ";\n".join(
-            self._on.write(self._on.translated(writes.plain(part), text)) for part in parts
+            self._on.write(self._on.translated(self._plainly(part), text)) for part in parts
         )
+
+    def _plainly(self, tree: exp.Expression) -> exp.Expression:
+        """UPDATE and DELETE … FROM as the database knows them."""
+        return tree if self._on.product.t_sql else writes.plain(tree)
 
     def _prepared(self, tree: exp.Expression, text: str, variables: Variables) -> exp.Expression:
         """A copy with values for variables, queries for kept views, and every PREDICT in a FROM."""
@@ -153,7 +157,7 @@ class Queries:
             return self._into(tree, text)
         if isinstance(tree, exp.Merge) and not self._on.product.merge:
             return self._merge(tree, text)
-        sql = self._on.write(self._on.translated(writes.plain(tree), text))
+        sql = self._on.write(self._on.translated(self._plainly(tree), text))
         with self._on.transaction():
             count = self._on.execute(sql)
         self._remember(tree)

@@ -64,7 +64,7 @@ def stage(on: Conversation, ready: Ready, *, fill: bool = True) -> Staged:
 
 def _evaluated(on: Conversation, ready: Ready, rows: Target) -> int:
     """Write DATA's rows with their numbers; how many there are."""
-    on.execute(on.write(made.insert(rows, _numbered(ready.query.copy()))))
+    on.execute(on.write(made.insert(rows, _numbered(on, ready.query.copy()))))
     most = exp.select(exp.Max(this=_row())).from_(exp.table_(rows.table.name, quoted=True))
     count = int(on.rows(on.write(most))[0][0] or 0)
     if count > RANGE_ROWS and on.product.row_index is RowIndex.AFTER:
@@ -76,11 +76,14 @@ def _row() -> exp.Column:
     return exp.column(exp.to_identifier(ROW, quoted=True))
 
 
-def _numbered(query: exp.Expression) -> exp.Select:
-    """The rows of a query behind their numbers."""
+def _numbered(on: Conversation, query: exp.Expression) -> exp.Select:
+    """The rows of a query behind their numbers; T-SQL wants to be told that any order will do."""
+    nothing = exp.Ordered(this=exp.Subquery(this=exp.select(exp.Null())), nulls_first=True)
+    order = exp.Order(expressions=[nothing]) if on.product.t_sql else None
     inside = exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier("rows_of_data")))
     everything = exp.Column(this=exp.Star(), table=exp.to_identifier("rows_of_data"))
-    return exp.select(exp.Window(this=exp.RowNumber()), everything).from_(inside)
+    number = exp.Window(this=exp.RowNumber(), order=order)
+    return exp.select(number, everything).from_(inside)
 
 
 def _index(name: str) -> exp.Create:

@@ -279,6 +279,8 @@ MEANINGS: dict[str, Any] = {
 
 
 def test_t_sql_keeps_its_meaning(shop: Shop):
+    if shop.scoring.product.t_sql:
+        pytest.skip("it passes as written, and the endpoint is no judge of its meaning")
     columns = {"id": pa.int64(), "a": pa.int64(), "b": pa.float64(), "name": pa.string()}
     target = shop.create("meanings", None, columns)
     shop.write(target, {"id": [1], "a": [7], "b": [2.0], "name": ["Ann "]})
@@ -324,6 +326,8 @@ def test_tables_are_changed_as_in_t_sql(shop: Shop):
         found = dict(shop.ask("SELECT id, score FROM scores"))
         assert found == pytest.approx(wanted), statement
         shop.run("DELETE FROM scores")
+    if shop.scoring.product.t_sql:
+        return  # it takes outer joins as well
     with pytest.raises(sqlscore.StatementError, match="take inner joins"):
         shop.scoring.sql("DELETE s FROM scores AS s LEFT JOIN changes b ON b.id = s.id")
 
@@ -441,7 +445,10 @@ BAD: dict[str, tuple[str, str]] = {
 
 
 def test_bad_input_says_what_and_where(shop: Shop):
+    native = {"TOP PERCENT"} if shop.scoring.product.t_sql else set()
     for name, (statement, message) in BAD.items():
+        if name in native:
+            continue
         with pytest.raises(sqlscore.StatementError) as raised:
             shop.scoring.sql(statement).to_arrow()
         assert re.search(message, str(raised.value), re.DOTALL), (name, str(raised.value))

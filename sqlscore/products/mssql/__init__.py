@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlscore.products import generic
 from sqlscore.products.mssql import types as mssql_types
 from sqlscore.products.mssql.catalogue import dependents, keys, swap, unfit
+from sqlscore.products.mssql.rewrite import rewrite
 from sqlscore.products.mssql.unit import ArrayUnit
 from sqlscore.products.product import Product
 from sqlscore.transports.dbapi import read_rows
@@ -109,6 +110,7 @@ MSSQL = Product(
     row_values=False,
     keyset_walk=True,
     shared=True,
+    t_sql=True,
     engine=engine,
     absent=generic.absent,
     describe=describe,
@@ -119,6 +121,7 @@ MSSQL = Product(
     literal=mssql_types.literal,
     declare=mssql_types.declare,
     declare_key=mssql_types.declare_key,
+    rewrite=rewrite,
     read=read_rows,
     unit=unit,
     readers_block_commit=readers_block_commit,
