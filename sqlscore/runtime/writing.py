@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from sqlscore.errors import SignatureError, SqlscoreError, nearest
-from sqlscore.runtime.plpython import bound, choose, described, predicted, query_of
+from sqlscore.runtime.choosing import choose
+from sqlscore.runtime.plpython import predicted
+from sqlscore.runtime.queries import bound, described, query_of
 from sqlscore.runtime.wire import array_text
 
 if TYPE_CHECKING:
@@ -137,7 +139,8 @@ def _trigger(plpy: Any, trigger: Mapping[str, Any]) -> tuple[str, str, dict[str,
         )
     plan = plpy.prepare(
         "SELECT tgnewtable FROM pg_catalog.pg_trigger "
-        "WHERE tgrelid = $1::pg_catalog.oid AND tgname = $2",
+        "WHERE tgrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid "
+        "AND tgname OPERATOR(pg_catalog.=) $2::pg_catalog.name",
         ["text", "text"],
     )
     found = plpy.execute(plan, [trigger["relid"], trigger["name"]])

@@ -277,6 +277,19 @@ def test_a_caller_reads_what_it_may_read_and_nothing_else(shop: Shop):
         refused(connection, row, "that you may use")  # it is loaded, and no right to it is left
 
 
+def test_an_operator_of_somebody_else_in_the_search_path_does_not_run(shop: Shop):
+    shop.scoring.models.alias("churn", "best", 1)
+    shop.run(
+        "CREATE FUNCTION trap(varchar, text) RETURNS bool LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE 'the trap runs as %%', current_user; END $$",
+        "CREATE OPERATOR = (FUNCTION = trap, LEFTARG = varchar, RIGHTARG = text)",
+    )
+    with shop.database.engine.connect() as connection:
+        refused(connection, "SELECT 'a'::varchar = 'a'::text", "the trap runs as")
+    for model in ("churn", "churn:1", "churn@best"):
+        assert len(ask(shop, predict("TABLE customers", model=model))) == 300
+
+
 def test_a_session_that_becomes_another_role_has_that_roles_rights(shop: Shop):
     shop.run("CREATE ROLE somebody", "GRANT sqlscore_caller TO somebody")
     with shop.database.engine.connect() as connection:
