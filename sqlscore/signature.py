@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import TypeAlias
 
     import pyarrow as pa
+
+    Category: TypeAlias = str | int | float
+    Span: TypeAlias = tuple[float | None, float | None]  #: least and largest; None: an open end
 
 
 class InputKind(StrEnum):
@@ -45,6 +49,8 @@ class Feature:
     input: str  #: the graph's input that it feeds
     position: int  #: column in the block; 0 for an input of one column
     missing: bool = False  #: the graph itself handles NaN for this feature, so NULL may become NaN
+    categories: frozenset[Category] | None = None  #: those that the graph knows; None: it has none
+    range: Span | None = None  #: of its values in training, by the model's metadata
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -57,7 +57,9 @@ def _in_one(signature: Signature, whole: set[str]) -> Signature:
     features: dict[str, Feature] = {}
     for feature in signature.features:
         if feature.input in whole:
-            one = dataclasses.replace(feature, name=feature.input, position=0, missing=False)
+            one = dataclasses.replace(
+                feature, name=feature.input, position=0, missing=False, categories=None, range=None
+            )
             features[feature.input] = one
         else:
             features[feature.name] = feature

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from sqlscore.signature import Signature
 
 #: what a tally counts, in people's words, for a feature and for a prediction
-_COUNTED = {"nulls": "NULL", "nans": "NaN", "infinities": "±inf", "overflows": "past float range"}
+_COUNTED = {
+    "nulls": "NULL", "nans": "NaN", "infinities": "±inf", "overflows": "past float range",
+    "unknown": "unknown to the model", "outside": "out of the range of training",
+}  # fmt: skip
 
 
 def version_record(
@@ -156,7 +159,7 @@ def run_fields(run: Run) -> dict[str, object]:
 
 
 def show_counts(run: Run) -> None:
-    """What was NULL, NaN or infinite, one line a feature and a prediction; nothing for nothing."""
+    """What was counted, one line a feature and a prediction; nothing for nothing."""
     lines = [
         (what, name, f"{count:,}", _COUNTED[kind])
         for what, tallies in (

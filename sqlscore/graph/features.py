@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlscore.errors import SignatureError, nearest
 from sqlscore.graph.elements import element_of
+from sqlscore.graph.known import known_categories, known_ranges
 from sqlscore.graph.missing import handled_columns
 from sqlscore.graph.nodes import dimensions, fixed_batch, used_inputs
 from sqlscore.signature import Feature, Input, InputKind
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from onnx import ModelProto, ValueInfoProto
+
+    from sqlscore.signature import Category
 
 
 def inputs_of(
@@ -53,7 +56,9 @@ def features_of(
         raise SignatureError(f"features= names {', '.join(map(repr, twice))} more than once")
     inputs = _widened(inputs, given)
     names, named = _names(inputs, given, _metadata_names(model))
-    handled = handled_columns(model.graph, {i.name: _width(i) for i in inputs})
+    widths = {i.name: _width(i) for i in inputs}
+    handled = handled_columns(model.graph, widths)
+    categories, ranges = known_categories(model.graph, widths), known_ranges(model)
     features = tuple(
         Feature(
             name=name,
@@ -61,11 +66,19 @@ def features_of(
             input=one.name,
             position=position,
             missing=one.kind is not InputKind.TENSOR and (one.name, position) in handled,
+            categories=_of_its_kind(categories.get((one.name, position)), one),
+            range=ranges.get(name),
         )
         for one in inputs
         for position, name in enumerate(names[one.name])
     )
     return inputs, features, named
+
+
+def _of_its_kind(categories: set[Category] | None, one: Input) -> frozenset[Category] | None:
+    """Texts for a feature of text, numbers for one of numbers; None for none, and for tensors."""
+    fit = [c for c in categories or () if isinstance(c, str) == (one.element == "string")]
+    return frozenset(fit) if fit and one.kind is not InputKind.TENSOR else None
 
 
 def _input(value: ValueInfoProto, *, fixed_to_one: bool) -> Input:

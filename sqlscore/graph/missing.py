@@ -12,19 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from onnx import TensorProto
 
+from sqlscore.graph.moves import elementwise, joined, picked, same
 from sqlscore.graph.nodes import attributes, constants, used_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import TypeAlias
 
-    import numpy as np
     from onnx import GraphProto, NodeProto
 
-    Source: TypeAlias = tuple[str, int]  #: an input's name and the column in it
-    Columns: TypeAlias = list[Source | None]  #: where a tensor's columns come from; None: clean
-    Constants: TypeAlias = Mapping[str, np.ndarray]
-    Known: TypeAlias = Mapping[str, Columns]
+    from sqlscore.graph.moves import Columns, Constants, Known, Source
 
 _FLOATS = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16}
 
@@ -52,40 +48,8 @@ def handled_columns(graph: GraphProto, widths: Mapping[str, int]) -> set[Source]
     return handled - unhandled
 
 
-def _same(node: NodeProto, known: Known, _: Constants) -> list[Columns] | None:
-    return [known[node.input[0]]]
-
-
 def _cast(node: NodeProto, known: Known, _: Constants) -> list[Columns] | None:
     return [known[node.input[0]]] if attributes(node)["to"] in _FLOATS else None
-
-
-def _joined(node: NodeProto, known: Known, _: Constants) -> list[Columns] | None:
-    """Concat and FeatureVectorizer; what comes from elsewhere has to be of a known width."""
-    if node.op_type == "Concat" and attributes(node).get("axis") not in {1, -1}:
-        return None
-    if any(name not in known for name in node.input):
-        return None
-    return [[column for name in node.input for column in known[name]]]
-
-
-def _elementwise(node: NodeProto, known: Known, fixed: Constants) -> list[Columns] | None:
-    """Arithmetic with one value, or one value a column: NaN stays NaN, in its place."""
-    names = [name for name in node.input if name in known]
-    others = [name for name in node.input if name not in known]
-    if len(names) != 1 or any(name not in fixed for name in others):
-        return None
-    columns = known[names[0]]
-    return [columns] if all(fixed[name].size in {1, len(columns)} for name in others) else None
-
-
-def _picked(node: NodeProto, known: Known, fixed: Constants) -> list[Columns] | None:
-    axis = attributes(node).get("axis", 1 if node.op_type == "ArrayFeatureExtractor" else 0)
-    index = fixed.get(node.input[1])
-    if index is None or axis not in {1, -1} or node.input[0] not in known:
-        return None
-    columns = known[node.input[0]]
-    return [[columns[int(j)] for j in index.ravel()]]
 
 
 def _imputed(node: NodeProto, known: Known, _: Constants) -> list[Columns] | None:
@@ -119,17 +83,17 @@ def _tree(node: NodeProto, known: Known) -> set[Source]:
 
 
 _MOVES: dict[str, Callable[[NodeProto, Known, Constants], list[Columns] | None]] = {
-    "Identity": _same,
-    "Scaler": _same,
+    "Identity": same,
+    "Scaler": same,
     "Cast": _cast,
-    "Concat": _joined,
-    "FeatureVectorizer": _joined,
-    "Add": _elementwise,
-    "Sub": _elementwise,
-    "Mul": _elementwise,
-    "Div": _elementwise,
-    "ArrayFeatureExtractor": _picked,
-    "Gather": _picked,
+    "Concat": joined,
+    "FeatureVectorizer": joined,
+    "Add": elementwise,
+    "Sub": elementwise,
+    "Mul": elementwise,
+    "Div": elementwise,
+    "ArrayFeatureExtractor": picked,
+    "Gather": picked,
     "Imputer": _imputed,
 }
 

@@ -21,6 +21,7 @@ from sqlscore.predictor.kernels import is_steady, rows_at_once, rows_to_run
 from sqlscore.predictor.nonfinite import tally_features, tally_predictions, unusual
 from sqlscore.predictor.nulls import NullPolicy, NullRule, filled
 from sqlscore.predictor.tensors import matrix, sliced, to_columns
+from sqlscore.predictor.unexpected import tally_unexpected
 from sqlscore.session import Session
 from sqlscore.signature import InputKind
 
@@ -161,7 +162,7 @@ class Predictor:
         return predictions, Counts(
             features=tally_features(self.signature, columns, suspects),
             predictions=tally_predictions(self.signature, outputs, predictions),
-        )
+        ) + Counts(features=tally_unexpected(self.signature, columns))
 
     def _run(self, arrays: Sequence[np.ndarray], rows: int) -> tuple[dict[str, Any], set[str]]:
         """The outputs of all rows, and the inputs that were not finite somewhere."""

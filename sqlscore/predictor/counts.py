@@ -1,4 +1,4 @@
-"""What was NULL, NaN or infinite on the way in and on the way out, counted by name."""
+"""What was NULL, NaN, infinite or unknown on the way in and on the way out, counted by name."""
 
 from __future__ import annotations
 
@@ -12,23 +12,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tally:
-    """How many values of one feature or prediction were not plain numbers."""
+    """How many values of one feature or prediction were not what a model expects."""
 
     nulls: int = 0
     nans: int = 0
     infinities: int = 0  #: ±inf in the column itself
     overflows: int = 0  #: features only: finite in the column, ±inf in the model's type
+    unknown: int = 0  #: features only: a category that the graph does not know
+    outside: int = 0  #: features only: out of the range that the model's metadata gives
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            nulls=self.nulls + other.nulls,
-            nans=self.nans + other.nans,
-            infinities=self.infinities + other.infinities,
-            overflows=self.overflows + other.overflows,
-        )
+        return Tally(**{kind: n + getattr(other, kind) for kind, n in asdict(self).items()})
 
     def __bool__(self) -> bool:
-        return bool(self.nulls or self.nans or self.infinities or self.overflows)
+        return any(asdict(self).values())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +34,7 @@ class Counts:
 
     A name is there only if something was counted. `rows` counts all rows, but those that could not
     be scored and were left out, which are `bad`, and of which nothing else is counted. NULLs are
-    counted in all rows; NaN, ±inf and overflows in those that the model scored.
+    counted in all rows; everything else in those that the model scored.
     """
 
     rows: int = 0
