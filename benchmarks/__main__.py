@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import models, places, report, rows, suite
+from benchmarks import in_database, models, places, report, rows, suite
 from benchmarks.processes import cores
 from tests.fixtures.servers import Unavailable
 
@@ -27,6 +27,7 @@ class Results:
     speed: list[suite.Case] = field(default_factory=list)
     flights: list[suite.Case] = field(default_factory=list)
     statements: list[suite.Case] = field(default_factory=list)
+    in_database: list[in_database.Figure] = field(default_factory=list)
     memory: dict[str, dict[int, int]] = field(default_factory=dict)
 
 
@@ -62,7 +63,7 @@ def measure(
     with ExitStack() as stack:
         place = stack.enter_context(places.opened(database, folder))
         results.places.append(place)
-        if only & {"speed", "memory", "statement"}:
+        if only & {"speed", "memory", "statement", "indb"}:
             suite.tell(f"{database}: loading {settings.rows:,} rows")
             rows.load(place.url, settings.rows)
             suite.keep_models(place, trained)
@@ -70,6 +71,9 @@ def measure(
             results.speed += [suite.speed(place, m, settings, settings.rows) for m in trained]
         if "statement" in only:
             results.statements += [suite.statements(place, model, settings) for model in trained]
+        if "indb" in only:
+            for model in trained:
+                results.in_database += in_database.measure(place, model, settings)
         if "flights" in only:
             results.flights.append(suite.real(place, folder, settings))
         if "memory" in only:
@@ -85,6 +89,8 @@ def _text(results: Results, settings: suite.Settings) -> str:
             parts += [f"## {title}, seconds", report.processor(cases)]
     if results.statements:
         parts += ["## INSERT … SELECT FROM PREDICT", report.statements(results.statements)]
+    if results.in_database:
+        parts += ["## In the database", report.in_database(results.in_database)]
     if results.memory:
         parts += ["## Peak memory of the process", report.memory(results.memory)]
     return "\n\n".join(parts)
@@ -97,7 +103,7 @@ def _json(results: Results, settings: suite.Settings) -> str:
     return json.dumps(whole, indent=1)
 
 
-_PARTS = ("speed", "flights", "memory", "statement")
+_PARTS = ("speed", "flights", "memory", "statement", "indb")
 
 
 def _arguments() -> argparse.ArgumentParser:

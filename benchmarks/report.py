@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from benchmarks.in_database import Figure
     from benchmarks.places import Place
     from benchmarks.suite import Case
 
@@ -56,6 +57,14 @@ def statements(cases: Sequence[Case]) -> str:
             for case in cases
         ),
     )  # fmt: skip
+
+
+def in_database(figures: Sequence[Figure]) -> str:
+    """What was measured inside databases, a line each."""
+    heads = ["database", "model", "what", "median", ""]
+    return _table(
+        heads, ([f.database, f.model, f.what, f"{f.value:,.2f}", f.unit] for f in figures)
+    )
 
 
 def processor(cases: Sequence[Case]) -> str:

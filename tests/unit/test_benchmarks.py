@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from benchmarks import models, places, report, rows, suite
+from benchmarks import in_database, models, places, report, rows, suite
 from benchmarks.measures import MEASURES, TARGET, Asked, Found, Meter
 from benchmarks.processes import cores, peak_bytes, processor_seconds
 from benchmarks.suite import Case
@@ -68,6 +68,19 @@ def test_what_is_compared_gives_the_same_predictions(place, tmp_path):
         ("run", "statement"), ROWS
     )
     assert predictions(place) == ours  # the statement's came last
+
+
+def test_what_runs_inside_is_measured(place, tmp_path):
+    model = models.train("logistic", tmp_path)
+    suite.keep_models(place, [model])
+    settings = suite.Settings(rows=ROWS, todays_rows=100, repeat=1, cores=2)
+
+    figures = in_database.measure(place, model, settings)
+
+    assert any("ONNX Runtime alone, threads: 2" in figure.what for figure in figures)
+    assert any("predict of sqlscore.attach" in figure.what for figure in figures)
+    assert all(figure.value > 0 for figure in figures)
+    assert f"| {place.name} | logistic |" in report.in_database(figures)
 
 
 def test_a_table_doubles(place):
