@@ -68,6 +68,7 @@ class Predictor:
         self._constants = constants_of(signature, constants or {})
         self._session = Session(model, provider=provider, threads=threads)
         self.inputs = {one.name: one for one in signature.inputs}
+        self._outputs = {one.name: one for one in signature.outputs}
         self._wanted = list(dict.fromkeys(p.output for p in signature.predictions))
         self._unused = [one for one in self._session.inputs if one.name not in self.inputs]
         self._rowwise = rowwise
@@ -191,13 +192,11 @@ class Predictor:
         """The outputs of some rows' tensors, as arrays with the rows first; `alone` unpadded."""
         run = rows if alone or self._rowwise else rows_to_run(rows, steady=self._steady)
         if run > rows:
-            last = np.minimum(np.arange(run), rows - 1)  # the last row again and again
-            feeds = {name: tensor[last] for name, tensor in feeds.items()}
+            feeds = {name: _padded(tensor, run - rows) for name, tensor in feeds.items()}
         feeds.update(self._constants)
         feeds.update({one.name: _zeros(one, run) for one in self._unused})
         found = self._session.run(feeds, self._wanted)
-        known = {one.name: one for one in self.signature.outputs}
-        outputs = {name: matrix(value, known[name]) for name, value in found.items()}
+        outputs = {name: matrix(value, self._outputs[name]) for name, value in found.items()}
         for name, array in outputs.items():
             if array.ndim == 0 or len(array) != run:
                 raise ModelError(
@@ -205,6 +204,11 @@ class Predictor:
                     f"not belong to rows. Leave it out: drop=[{name!r}]"
                 )
         return outputs if run == rows else {name: a[:rows] for name, a in outputs.items()}
+
+
+def _padded(tensor: np.ndarray, more: int) -> np.ndarray:
+    """The rows, and the last one so many times more."""
+    return np.concatenate([tensor, np.repeat(tensor[-1:], more, axis=0)])
 
 
 def _put(whole: dict[str, np.ndarray], name: str, array: np.ndarray, start: int, rows: int) -> None:

@@ -38,6 +38,10 @@ class RowPredictor:
         self._converts = [_convert(predictor, feature) for feature in self._features]
         kinds = {one.kind for one in predictor.inputs.values()}
         self._plain = InputKind.TENSOR not in kinds
+        self._floating = all(pa.types.is_floating(feature.type) for feature in self._features)
+        self._places: dict[str, list[int]] = {}  # of each input's features among all
+        for place, feature in enumerate(self._features):
+            self._places.setdefault(feature.input, []).append(place)
 
     def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """The predictions for one value a feature, in their order; None is NULL.
@@ -45,38 +49,48 @@ class RowPredictor:
         Raises SignatureError for another number of values and for one that does not fit, and
         where the policy of a NULL is `error`; ModelError where the model fails.
         """
+        return tuple(self._predicted(values, self._predictor.signature.predictions))
+
+    def one(self, values: Sequence[Any], place: int) -> Any:
+        """The prediction at that place alone, and what `__call__` raises."""
+        return self._predicted(values, self._predictor.signature.predictions[place : place + 1])[0]
+
+    def _predicted(self, values: Sequence[Any], wanted: Sequence[Prediction]) -> list[Any]:
         if len(values) != len(self._features):
             raise SignatureError(
                 f"the model takes {len(self._features)} values, in this order: "
                 f"{', '.join(f.name for f in self._features)}; and {len(values)} are given"
             )
-        predictions = self._predictor.signature.predictions
         if not self._plain:
-            return self._as_batch(values)
-        converted = [convert(value) for convert, value in zip(self._converts, values, strict=True)]
+            row = self._as_batch(values)
+            return [row.column(one.name)[0].as_py() for one in wanted]
+        converted = self._converted(values)
         if None in converted:
-            return (None,) * len(predictions)
+            return [None] * len(wanted)
         outputs = self._predictor.outputs(self._feeds(converted), 1)
-        return tuple(_value(outputs[one.output], one) for one in predictions)
+        return [_value(outputs[one.output], one) for one in wanted]
 
-    def _feeds(self, values: list[Any]) -> dict[str, np.ndarray]:
-        by_input: dict[str, list[Any]] = {}
-        for feature, value in zip(self._features, values, strict=True):
-            by_input.setdefault(feature.input, []).append(value)
+    def _converted(self, values: Sequence[Any]) -> Sequence[Any]:
+        if self._floating and set(map(type, values)) == {float}:
+            return values  # as they are: most rows are such ones, and a call a value costs more
+        return [convert(value) for convert, value in zip(self._converts, values, strict=True)]
+
+    def _feeds(self, values: Sequence[Any]) -> dict[str, np.ndarray]:
         feeds = {}
-        for name, row in by_input.items():
-            one = self._predictor.inputs[name]
-            dtype = DTYPES[one.element]
-            numbers = np.array([row], np.float64 if dtype.kind == "f" else dtype)
-            with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
+            for name, places in self._places.items():
+                one = self._predictor.inputs[name]
+                dtype = DTYPES[one.element]
+                row = values if len(places) == len(values) else [values[i] for i in places]
+                numbers = np.array([row], np.float64 if dtype.kind == "f" else dtype)
                 tensor = numbers.astype(dtype, copy=False)
-            feeds[name] = tensor if len(one.shape) == 2 else tensor.reshape(-1)
+                feeds[name] = tensor if len(one.shape) == 2 else tensor.reshape(-1)
         return feeds
 
-    def _as_batch(self, values: Sequence[Any]) -> tuple[Any, ...]:
+    def _as_batch(self, values: Sequence[Any]) -> pa.RecordBatch:
         arrays = [pa.array([value]) for value in values]
         batch = pa.RecordBatch.from_arrays(arrays, names=self._predictor.feature_names)
-        return tuple(column[0].as_py() for column in self._predictor(batch).batch.columns)
+        return self._predictor(batch).batch
 
 
 def _convert(predictor: Predictor, feature: Feature) -> Callable[[Any], Any]:

@@ -66,7 +66,7 @@ class Held:
         """The prediction for a row of values."""
         found = self._find(model)
         place = found.place
-        return found.row(values)[place]
+        return found.row.one(values, place)
 
     def column(self, model: str, columns: Sequence[pa.Array]) -> pa.Array:
         """The prediction for each row."""

@@ -91,7 +91,7 @@ def predict_row(plpy: Any, model: str, features: Sequence[float | None]) -> Any:
     """The one prediction for one row of numbers."""
     chosen = choose(plpy, model)
     place = chosen.place
-    return chosen.row(features)[place]
+    return chosen.row.one(features, place)
 
 
 def predict_object(plpy: Any, model: str, features: str) -> str:
