@@ -29,6 +29,15 @@ def compile(
     output: options.Outputs = None,
     drop: options.Drop = None,
     map: options.Map = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--as", metavar="FORM", help="select, view, function, procedure or computed-column."
+        ),
+    ] = "select",
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The view's or function's name.")
+    ] = None,
     out: Annotated[
         options.File | None, typer.Option("-o", "--out", help="The file to write.")
     ] = None,
@@ -36,7 +45,7 @@ def compile(
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Write a model as a SELECT, so that the database scores its own rows.
+    """Write a model as SQL, so that the database scores its own rows: a SELECT, a view, …
 
     It takes the same leaf of every tree as ONNX Runtime. What has no SQL form is listed, all at
     once.
@@ -57,6 +66,9 @@ def compile(
         table=table,
         key=options.names(key),
         map=options.pairs(map, "--map"),
+        form=form,
+        name=name,
+        title=Path(model).stem,
     )
     if out is not None:
         out.write_text(text + "\n")

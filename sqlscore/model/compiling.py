@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import sqlglot
 from sqlglot import exp
 
-from sqlscore.binding import legal_name, match_features
+from sqlscore.binding import match_features
 from sqlscore.errors import SignatureError
-from sqlscore.model import Model, load
+from sqlscore.model import Model, forms, load
+from sqlscore.model.forms import Form
+from sqlscore.model.writing import Writer, written
 from sqlscore.products.expressions import expressions_for
-from sqlscore.pushdown import select
 
 if TYPE_CHECKING:
     import os
@@ -25,43 +28,89 @@ def compile(
     table: str = "data",
     key: str | Sequence[str] = (),
     map: Mapping[str, str] | None = None,
+    form: Form | str = Form.SELECT,
+    name: str | None = None,
+    title: str | None = None,
 ) -> str:
-    """The model as a SELECT of the key and the predictions from a table, in a SQL dialect.
+    """The model as SQL in a dialect: a SELECT of the key and the predictions from a table.
 
     `dialect` is ``postgres``, ``mssql``, ``mysql``, ``sqlite``, ``duckdb``, ``snowflake`` or
-    another one of sqlglot's. Columns have the features' names, unless `map` gives others. Raises
-    PushdownUnsupported where an operator has no SQL form, with all of them.
+    another one of sqlglot's. Columns have the features' names, unless `map` gives others. `form` is
+    ``select``, ``view``, ``function``, ``procedure`` or ``computed-column``, and `name` that of the
+    view or the like. A first line says which model it is; `title` is what one without a name is
+    called, by default its file's name. Raises PushdownUnsupported where an
+    operator has no SQL form, with all of them, and DatabaseError for a form that the dialect lacks.
     """
+    made = statements(
+        model, dialect=dialect, table=table, key=key, map=map, form=form, name=name, title=title
+    )
+    end = "" if form == Form.SELECT else ";"
+    return "\n".join([forms.head(made.said), *(f"{one}{end}" for one in made.texts)])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compiled:
+    """Statements that make something of a model."""
+
+    said: str  #: which model, and what compiled it
+    names: tuple[str, ...]  #: of what they make, unquoted
+    texts: tuple[str, ...]
+
+
+def statements(
+    model: Model | str | os.PathLike[str],
+    *,
+    dialect: str,
+    table: str = "data",
+    key: str | Sequence[str] = (),
+    map: Mapping[str, str] | None = None,
+    form: Form | str = Form.SELECT,
+    name: str | None = None,
+    title: str | None = None,
+) -> Compiled:
+    """As `compile`, statement by statement."""
     if not isinstance(model, Model):
+        title = title or Path(model).stem
         model = load(model)
     facts = expressions_for(dialect)
-    columns = _columns(model, map)
-    keys = [key] if isinstance(key, str) else list(key)
-    names: dict[str, str] = {}
-    for prediction in model.signature.predictions:
-        names[prediction.name] = legal_name(
-            prediction.name, limit=facts.identifier_limit, taken=[*keys, *names.values()]
-        )
-    statement = select(
-        model.graph,
-        model.signature,
-        facts,
-        relation=exp.to_table(table, dialect=facts.dialect),
-        columns=columns,
-        names=names,
-        passed=keys,
+    form = Form.of(form)
+    texts = forms.words(form, facts.dialect)
+    writer = Writer(
+        model=model,
+        facts=facts,
+        form=form,
+        table=exp.to_table(table, dialect=facts.dialect),
+        keys=(key,) if isinstance(key, str) else tuple(key),
+        columns=_columns(model, map),
     )
-    return written(statement, facts.dialect)
+    said = _said(model, title or "a model", facts.dialect)
+    named = name or _usual_name(form, model.name or title)
+    parts = list(writer.parts(named))
+    fixed = {
+        "said": exp.Literal.string(said).sql(dialect=facts.dialect),
+        "comment": forms.comment(said),
+        "table": written(writer.table, facts.dialect),
+    }
+    return Compiled(
+        said=said,
+        names=tuple(part["unquoted"] for part in parts),
+        texts=tuple(text.format(**fixed, **part) for part in parts for text in texts),
+    )
 
 
-def written(statement: exp.Expression, dialect: str) -> str:
-    """A statement as text."""
-    return statement.sql(
-        dialect=dialect,
-        identify=True,
-        unsupported_level=sqlglot.ErrorLevel.RAISE,
-        comments=False,
-    )
+def _said(model: Model, title: str, dialect: str) -> str:
+    """Which model it is, and what compiled it."""
+    name = title if model.name is None else f"{model.name}:{model.version}"
+    version = sys.modules["sqlscore"].__version__  # which lies above this layer
+    return f"{name}, sha256 {model.sha256}, compiled by sqlscore {version} for {dialect}"
+
+
+def _usual_name(form: Form, title: str | None) -> str:
+    """The name where none is given: ``churn_scores``, ``churn``, ``score_churn``."""
+    if title is None and form not in {Form.SELECT, Form.COMPUTED_COLUMN}:
+        raise SignatureError(f"the {form} needs a name: name='…'")
+    usual = {Form.VIEW: f"{title}_scores", Form.PROCEDURE: f"score_{title}"}
+    return usual.get(form, title or "")
 
 
 def _columns(model: Model, map: Mapping[str, str] | None) -> dict[str, str]:

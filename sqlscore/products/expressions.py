@@ -6,7 +6,7 @@ documentation has it; for the others the least that is sure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlscore.errors import DatabaseError, nearest
@@ -25,6 +25,7 @@ class Saturation(StrEnum):
 
     SCALING = "scaling"  #: overflow makes an infinity: multiply up and down again
     SUBQUERY = "subquery"  #: overflow raises: a subquery names the value
+    LATE = "late"  #: it raises, and no subquery may stand there: what is made of it looks at it
     NULL = "null"  #: there is no infinity; it is NULL
 
 
@@ -56,6 +57,8 @@ class Expressions:
     text_equality: TextEquality = TextEquality.PLAIN
     saturation: Saturation = Saturation.SUBQUERY
     fence: Fence = Fence.NONE
+    derived: bool = True  #: a statement may be written over derived tables; one expression may not
+    view_comments: bool = True  #: a view keeps a comment that is written into it, or put on it
     identifier_limit: int = 63  #: of a column's name, in bytes
     most_terms: int = 200  #: terms of one sum, left to right
     then_depth: int = 1  #: what a CASE in THEN adds to the depth of the CASE around it
@@ -113,6 +116,7 @@ EXPRESSIONS: dict[str, Expressions] = {
             exp_limit=700.0,
             boolean=False,
             text_equality=TextEquality.BINARY,
+            view_comments=False,
             saturation=Saturation.NULL,
             fence=Fence.LIMIT,
             most_terms=250,
@@ -154,6 +158,12 @@ _NAMES = {
     "mariadb": "mysql",
     "databricks": "spark",
 }
+
+
+def alone(facts: Expressions) -> Expressions:
+    """The facts of the same dialect where a single expression has to do, without a subquery."""
+    raises = facts.saturation is Saturation.SUBQUERY
+    return replace(facts, derived=False, saturation=Saturation.LATE if raises else facts.saturation)
 
 
 def expressions_for(name: str) -> Expressions:

@@ -43,7 +43,7 @@ def select(
     signature: Signature,
     facts: Expressions,
     *,
-    relation: exp.Expression,
+    relation: exp.Expression | None,
     columns: Mapping[str, str],
     names: Mapping[str, str],
     passed: Sequence[str] = (),
@@ -51,8 +51,8 @@ def select(
     """``SELECT passed, predictions FROM relation``.
 
     `columns` gives each feature's column, `names` each prediction's. A row with a NULL in a
-    feature whose missing values the graph does not handle has NULL predictions. Raises
-    PushdownUnsupported with all refusals.
+    feature whose missing values the graph does not handle has NULL predictions. Without a relation
+    the columns are a function's parameters. Raises PushdownUnsupported with all refusals.
     """
     outputs, refusals = _compiled(graph, signature, columns, facts)
     if refusals:

@@ -212,7 +212,7 @@ def saturated(value: exp.Expression, facts: Expressions) -> exp.Expression:
     if facts.saturation is Saturation.SCALING:
         factors = [2.0**448, 2.0**448, 2.0**-448, 2.0**-448]
         return reduce(lambda v, factor: times(v, factor, facts), factors, value)
-    if facts.saturation is Saturation.NULL:
+    if facts.saturation in {Saturation.NULL, Saturation.LATE}:
         return value
     name = exp.column("z", quoted=True)
     one = exp.Values(

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from sqlscore.errors import PushdownUnsupported
 from sqlscore.products.expressions import Fence
+from sqlscore.pushdown.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,12 +32,15 @@ _NO_VALUES = (exp.Predicate, exp.Connector, exp.Not, exp.If, exp.Paren, exp.Tupl
 def staged(
     outputs: Mapping[str, exp.Expression],
     passed: Sequence[str],
-    relation: exp.Expression,
+    relation: exp.Expression | None,
     facts: Expressions,
     taken: Iterable[str] = (),
 ) -> exp.Select:
     """``SELECT passed, outputs FROM relation``, with as many derived tables between as it takes.
 
+    Without a relation the columns are names that stand around it, such as a function's parameters.
+    Where the facts allow no derived tables, parts are written out as often as they are used, and
+    PushdownUnsupported is raised for what is too deep then.
     `taken` are names that no part may get. The expressions are taken apart: they cannot be used
     afterwards.
     """
@@ -102,7 +107,8 @@ class _Parts:
             seen.depth = max(seen.depth, 0 if below.name else below.depth)
             _put(node, key, index, used)
         self._measure(node, seen, children)
-        if uses[id(node)] > 1 and seen.size > _WORTH and not isinstance(node, _NO_VALUES):
+        shared = uses[id(node)] > 1 and seen.size > _WORTH and not isinstance(node, _NO_VALUES)
+        if shared and self._facts.derived:
             self._give_name(node)
 
     def _used(self, node: exp.Expression, uses: Mapping[int, int]) -> tuple[exp.Expression, int]:
@@ -146,6 +152,9 @@ class _Parts:
         yield child.args["true"] if isinstance(child, exp.If) else child
 
     def _give_name(self, node: exp.Expression) -> None:
+        if not self._facts.derived:
+            why = "it is deeper than one expression may be there; use a view or a function"
+            raise PushdownUnsupported([Refusal(operator="", node="the model", why=why)])
         seen = self._seen[id(node)]
         if seen.name is None:
             number = len(self.named) + 1
@@ -197,7 +206,7 @@ def _children_first(roots: Sequence[exp.Expression]) -> list[exp.Expression]:
 
 
 def _select(
-    passed: Iterable[str], made: Mapping[str, exp.Expression], relation: exp.Expression
+    passed: Iterable[str], made: Mapping[str, exp.Expression], relation: exp.Expression | None
 ) -> exp.Select:
     columns: list[exp.Expression] = [
         exp.column(exp.to_identifier(name, quoted=True)) for name in passed
@@ -207,7 +216,7 @@ def _select(
         for name, value in made.items()
     ]
     select = exp.Select(expressions=columns)
-    return select.from_(relation, copy=False)
+    return select.from_(relation, copy=False) if relation is not None else select
 
 
 def _fenced(select: exp.Select, facts: Expressions) -> exp.Select:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlglot import exp
 
+from sqlscore.products.expressions import Saturation
 from sqlscore.pushdown import literals
 from sqlscore.pushdown.arithmetic import (
     added,
@@ -107,7 +108,8 @@ def _weighted(
     slow = _one_sided(saturated(slow, facts), lines, facts)
     fast = _folded([line.scaled(w, np.float64) for line, w in lines if w], rest, bias, facts)
     test = _ordinary(lines, facts)
-    bounded = facts.infinity and not terms and not choices
+    late = facts.saturation is Saturation.LATE
+    bounded = facts.infinity and not terms and not choices and not late
     return Term(sql=case((test, fast), otherwise=slow), needs=found, bounded=bounded)
 
 

@@ -7,9 +7,11 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -642,6 +644,25 @@ def test_compile_writes_sql_that_runs(run: Callable[..., Ended], tmp_path: Path)
     assert row["probabilities_0"] + row["probabilities_1"] == pytest.approx(1)
     assert run("compile", *asked, "--dialect", "mssql", "--json").document["sql"]
     assert "Did you mean 'postgres'" in run("compile", *asked, "--dialect", "postgress").err
+
+
+def test_compile_writes_what_stays_in_the_database(
+    run: Callable[..., Ended], tmp_path: Path
+) -> None:
+    (tmp_path / "churn.onnx").write_bytes(models.lightgbm(2, 3))
+    asked = ("churn.onnx", "--features", "age,spend", "--table", "customers", "--key", "id")
+    view = run("compile", *asked, "--dialect", "sqlite", "--as", "view", "-o", "churn.sql")
+    assert view.code == 0
+    script = (tmp_path / "churn.sql").read_text()
+    assert script.startswith("-- churn, sha256 ")
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript("CREATE TABLE customers (id INTEGER, age REAL, spend REAL)")
+        connection.executescript(script)
+        assert connection.execute("SELECT id FROM churn_scores").fetchall() == []
+    assert "Did you mean 'view'" in run("compile", *asked, "--dialect", "duckdb", "--as", "vew").err
+    refused = run("compile", *asked, "--dialect", "postgres", "--as", "procedure")
+    assert refused.code != 0
+    assert "postgres takes no model as a procedure" in refused.err
 
 
 def test_compile_names_all_that_has_no_sql_form(run: Callable[..., Ended], tmp_path: Path) -> None:
