@@ -11,7 +11,7 @@ export SQLSCORE_REQUIRE ?= postgres,mariadb
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak servers clean
+.PHONY: help demo test check bench soak servers openvino clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ help: ## this list
 demo: $(INSTALLED) ## the whole story on an embedded database, in under a minute
 	$(BIN)/sqlscore demo $(ARGS)
 
-test: $(INSTALLED) servers check ## check, then all tests; ARGS="--database sqlite -k upsert" chooses
+test: $(INSTALLED) servers openvino check ## check, then all tests; ARGS="--database sqlite -k upsert" chooses
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: $(INSTALLED) ## ruff, mypy and the layers of imports
@@ -37,8 +37,11 @@ soak: $(INSTALLED) servers ## the long runs: every database, killed again and ag
 servers: # PostgreSQL and MariaDB from Debian's packages, where they are missing and may be installed
 	@tests/setup_servers.sh
 
+openvino: $(INSTALLED) # another build of ONNX Runtime, in an environment of its own
+	@tests/setup_openvino.sh
+
 clean: ## delete all that these targets made here
-	rm -rf .venv .servers dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-openvino .servers dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml tests/setup_venv.sh

@@ -114,6 +114,7 @@ class Database:
         restart: bool = False,
         abandon: bool = False,
         provider: str = "cpu",
+        provider_options: Mapping[str, str] | None = None,
         limits: Limits | None = None,
         source_db: str | sa.URL | sa.Engine | None = None,
         target_db: str | sa.URL | sa.Engine | None = None,
@@ -149,7 +150,9 @@ class Database:
             share such as ``"1%"`` or 0.01.
         name: the job's; by default a hash of what it does. The same job after a kill resumes.
         restart, abandon: give an unfinished run up, to begin anew or to leave it.
-        provider: ``cpu``, ``cuda``, … of ONNX Runtime.
+        provider: ``cpu``, ``cuda``, ``openvino``, … of ONNX Runtime, or ``auto``: the fastest that
+            is here, takes the model and agrees with the CPU. What ran is told in the run.
+        provider_options: the provider's own options, in ONNX Runtime's words.
         limits: `Limits` of time, memory and speed, and how often it is tried again.
         source_db, target_db: where the source and the target are, if not here.
 
@@ -164,7 +167,8 @@ class Database:
             constants=plain(constants or {}),
             incremental=incremental, lag_seconds=_seconds(lag), only_new=only_new,
             rescore=rescore, sync=sync, finite=finite, quarantine=quarantine,
-            max_bad=allowed(max_bad), provider=provider, name=name,
+            max_bad=allowed(max_bad), provider=provider,
+            provider_options=dict(provider_options or {}), name=name,
         )  # fmt: skip
         with _engines(self, source_db, target_db) as engines:
             return runs.start(
@@ -202,6 +206,7 @@ class Database:
         nulls: Mapping[str, Any] | None = None,
         constants: Mapping[str, Any] | None = None,
         provider: str = "cpu",
+        provider_options: Mapping[str, str] | None = None,
         source_db: str | sa.URL | sa.Engine | None = None,
     ) -> pa.Table:
         """Score the first rows of a source and write them nowhere: key, columns, predictions."""
@@ -209,6 +214,7 @@ class Database:
             models=_names(models), source=source, target=_NOWHERE, key=_names(key),
             where=where, params=_params(params), map=dict(map or {}), columns=tuple(columns),
             nulls=_policies(nulls), constants=plain(constants or {}), provider=provider,
+            provider_options=dict(provider_options or {}),
         )  # fmt: skip
         with _engines(self, source_db, None) as engines:
             return preview(prepare(job, engines), limit)

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from sqlscore.database import connect
 from sqlscore.errors import SqlscoreError
-from sqlscore.session import available
+from sqlscore.session import PROVIDERS, available, install
 from sqlscore.tables import LAYOUT, layout_version, owned_by
 from sqlscore.transports.failures import translated
 
@@ -73,6 +73,7 @@ def examined(url: str | None = None) -> Iterator[Check]:
     """Check what is installed, and with a URL that database too."""
     yield _python()
     yield from _runtime()
+    yield from _providers()
     yield from map(_installed, _DATABASES)
     if url is not None:
         yield from _database(url)
@@ -103,6 +104,21 @@ def _runtime() -> Iterator[Check]:
         )
     except SqlscoreError as error:
         yield Check(subject="ONNX Runtime", state=State.BAD, found=str(error))
+
+
+def _providers() -> Iterator[Check]:
+    """Each execution provider: here, or what to install."""
+    try:
+        here = available()
+    except SqlscoreError:  # said already
+        return
+    for name, provider in PROVIDERS.items():
+        subject = f"provider {name}"
+        if name in here:
+            yield Check(subject=subject, state=State.GOOD, found=f"for {provider.runs_on}")
+        else:
+            found = f"not installed; for {provider.runs_on}"
+            yield Check(subject=subject, state=State.ABSENT, found=found, remedy=install(provider))
 
 
 def runtime_packages(installed: Iterable[Distribution]) -> dict[str, str]:

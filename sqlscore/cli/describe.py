@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlscore.jobs.quarantine import Quarantined
     from sqlscore.jobs.records import Run
     from sqlscore.prove.examples import Examples
+    from sqlscore.prove.providers import Measured
     from sqlscore.registry.versions import Version
     from sqlscore.signature import Signature
 
@@ -55,6 +56,11 @@ def version_fields(
         "shapes=": [f"{name}={_sizes(sizes)}" for name, sizes in version.shapes.items()] or None,
         "constants=": [f"{n}={json.dumps(v)}" for n, v in version.constants.items()] or None,
     }
+
+
+def providers(measured: Mapping[str, Measured]) -> dict[str, object]:
+    """What was measured of other providers, as a name and its values."""
+    return {"providers": [str(one) for one in measured.values()] or None}
 
 
 def _examples(examples: Examples) -> str:
@@ -154,6 +160,7 @@ def run_fields(run: Run) -> dict[str, object]:
         "finished": f"{present.text(run.finished_at)} UTC" if run.finished_at else None,
         "owner": run.owner,
         "target held by": run.holder,
+        "providers": run.providers or None,
         "error": run.error,
     }
 

@@ -66,9 +66,12 @@ def add(
         )
         aliases = database.models.aliases(version.name)
         kept = database.models.examples(str(version))
+        measured = database.models.measures(str(version))
     if as_json:
-        return present.document(describe.version_record(version, aliases, kept))
-    return present.fields(describe.version_fields(version, aliases, kept))
+        record = describe.version_record(version, aliases, kept)
+        return present.document({**record, "measures": measured})
+    fields = describe.version_fields(version, aliases, kept)
+    return present.fields(fields | describe.providers(measured))
 
 
 @app.command("list")
@@ -139,11 +142,13 @@ def _show(database: Database, model: str, *, as_json: bool) -> None:
     version = database.models.version(model)
     aliases = database.models.aliases(version.name)
     kept = database.models.examples(str(version))
+    measured = database.models.measures(str(version))
     signature = database.models[str(version)].signature
     if as_json:
-        record = describe.version_record(version, aliases, kept)
+        record = {**describe.version_record(version, aliases, kept), "measures": measured}
         return present.document({**record, "signature": describe.signature_record(signature)})
-    present.fields(describe.version_fields(version, aliases, kept))
+    fields = describe.version_fields(version, aliases, kept)
+    present.fields(fields | describe.providers(measured))
     return describe.show_signature(signature)
 
 

@@ -55,7 +55,16 @@ Outputs = Annotated[
 ]
 Drop = Annotated[list[str] | None, typer.Option(metavar="OUTPUTS", help="Outputs to leave out.")]
 Provider = Annotated[
-    str, typer.Option(metavar="NAME", help="Where ONNX Runtime runs: cpu, cuda, …")
+    str,
+    typer.Option(metavar="NAME", help="Where ONNX Runtime runs: cpu, cuda, openvino, …, or auto."),
+]
+ProviderOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--provider-option",
+        metavar="NAME=VALUE",
+        help="An option of the provider, in ONNX Runtime's words: device_type=GPU.",
+    ),
 ]
 Map = Annotated[
     list[str] | None,

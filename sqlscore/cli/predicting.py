@@ -55,6 +55,7 @@ def predict(
         list[str] | None, typer.Option(metavar="TEXT", help="In CSV, NULL is written so too.")
     ] = None,
     provider: options.Provider = "cpu",
+    provider_option: options.ProviderOptions = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -78,6 +79,7 @@ def predict(
         "map": options.pairs(map, "--map"),
         "nulls": options.pairs(null, "--null"),
         "provider": provider,
+        "provider_options": options.pairs(provider_option, "--provider-option"),
     }
     work = _Work(loaded, rows, options.names(columns), tuple(na or ()), choice)
     if output is None:

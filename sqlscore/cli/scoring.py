@@ -119,6 +119,7 @@ def score(
     restart: Restart = False,
     abandon: Abandon = False,
     provider: options.Provider = "cpu",
+    provider_option: options.ProviderOptions = None,
     source_db: SourceDb = None,
     target_db: TargetDb = None,
     deadline: limiting.Deadline = None,
@@ -151,7 +152,11 @@ def score(
         return outcome.ended(ended, log=log, as_json=as_json)
     with options.opened(db) as database:
         if limit is not None:
-            looked = {"limit": limit, "provider": provider, "source_db": source_db}
+            chosen = options.pairs(provider_option, "--provider-option")
+            looked = {
+                "limit": limit, "provider": provider, "provider_options": chosen,
+                "source_db": source_db,
+            }  # fmt: skip
             _preview(database, models, {**_bound(given), **looked}, as_json=as_json)
         else:
             _bind(database, models, {**_bound(given), **_places(given)}, as_json=as_json)
@@ -172,6 +177,7 @@ def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
         "lag": options.span(given["lag"], "--lag"),
         "max_bad": allowed_bad(given["max_bad"]),
         "limits": limiting.limits(given),
+        "provider_options": options.pairs(given["provider_option"], "--provider-option"),
     }
 
 

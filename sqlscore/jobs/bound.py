@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.binding import Binding, bind
-from sqlscore.errors import SignatureError, nearest
+from sqlscore.bridge import workers
+from sqlscore.errors import ProviderError, SignatureError, nearest
 from sqlscore.graph import signature_of
 from sqlscore.predictor.constants import constant_inputs
 from sqlscore.products import product_for
 from sqlscore.prove import runnable
+from sqlscore.prove.providers import automatic
 from sqlscore.registry import Registry
+from sqlscore.session import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +41,8 @@ class BoundModel:
     graph: bytes  #: what the session runs
     rowwise: bool
     examples: Examples | None  #: its author's rows, which it must still predict as they do
+    provider: str  #: where it runs; never ``auto``
+    taken: str | None  #: what was measured of that, or why it was taken; None on the CPU as asked
     constants: Mapping[str, Any] = field(default_factory=dict)  #: by input, those of the job first
 
 
@@ -82,6 +87,7 @@ def bound_models(
             nested=source.product.nested,
             prefix=prefix(spec, single=len(job.models) == 1),
         )
+        provider, told = _provider(job, registry, version)
         names += [prediction.column for prediction in binding.predictions]
         bound.append(
             BoundModel(
@@ -91,12 +97,34 @@ def bound_models(
                 binding=binding,
                 graph=runnable(graph, version.proof),
                 rowwise=version.proof.rowwise,
+                provider=provider,
+                taken=told,
                 examples=registry.examples(version),
                 constants=_constants_of(job, version, signature),
             )
         )
     _check_named(job, bound)
     return tuple(bound)
+
+
+def _provider(job: Job, registry: Registry, version: Version) -> tuple[str, str | None]:
+    """The provider that a model runs on, and what is to be told of it.
+
+    One that was never measured for the model is measured. Raises ProviderError where the one that
+    was asked for is not here, or refuses the model.
+    """
+    if job.provider == AUTO:
+        return automatic(
+            lambda name: registry.measured(version, name), job.provider_options, threads=workers()
+        )
+    if job.provider == "cpu":
+        return "cpu", None
+    found = registry.measured(version, job.provider, job.provider_options)
+    if found.refused is not None:  # it may take the model by now: a driver was put right
+        found = registry.measured(version, job.provider, job.provider_options, anew=True)
+    if found.refused is not None:
+        raise ProviderError(f"model {version}: {found.refused}")
+    return job.provider, str(found)
 
 
 def _check_named(job: Job, models: Sequence[BoundModel]) -> None:

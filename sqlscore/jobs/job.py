@@ -86,6 +86,7 @@ class Job:
     quarantine: bool = False  #: rows that cannot be scored are left out, and kept with the reason
     max_bad: str | None = None  #: how many: a number of rows, or ``1%``; None: any number
     provider: str = "cpu"
+    provider_options: Mapping[str, str] = field(default_factory=dict)  #: in ONNX Runtime's words
     name: str | None = None
 
     @property
@@ -144,4 +145,4 @@ class Job:
 
 
 #: what a resumed run may change: how fast it runs and whether bad rows stop it, not what it writes
-_FREE = {"provider", "lag_seconds", "quarantine", "max_bad"}
+_FREE = {"provider", "provider_options", "lag_seconds", "quarantine", "max_bad"}

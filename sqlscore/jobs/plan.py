@@ -30,6 +30,7 @@ class Plan:
     watermark: Mapping[str, Any] | None = None  #: column, low and high as stored text, NULLs
     key: tuple[str, ...] = ()  #: the target's columns that hold the key
     keys: str | None = None  #: table that takes the source's keys, if it is in another database
+    providers: tuple[str, ...] = ()  #: for each model: what was taken, and why; none: the CPU
     removed: int = 0  #: rows of the target whose source row is gone
 
     def to_json(self) -> str:
@@ -40,6 +41,6 @@ class Plan:
     def from_json(cls, text: str) -> Plan:
         """The plan that `to_json` wrote."""
         values = json.loads(text)
-        tuples = ("versions", "sha256", "features", "written", "made", "key")
+        tuples = ("versions", "sha256", "features", "written", "made", "key", "providers")
         values |= {name: tuple(values.get(name, ())) for name in tuples}
         return cls(**{**values, "job": Job.from_json(values["job"])})

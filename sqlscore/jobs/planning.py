@@ -47,11 +47,21 @@ def begin(work: Work, held: Lease, job: Job, run: str, place: str) -> tuple[Plan
         staged=f"sqlscore_staged_{run}" if job.mode is Mode.REPLACE else None,
         made=columns if new else made,
         chosen=prepared.source.chosen,
+        providers=providers(prepared),
         key=tuple(column.name for column in prepared.wanted.key),
         keys=f"keys_{run}" if job.sync and elsewhere else None,
     )
     work.tell(held, lambda unit: work.records.begin(unit, run, place, plan))
     return plan, prepared
+
+
+def providers(prepared: Prepared) -> tuple[str, ...]:
+    """Where each model runs and why, for the run's record; none where the CPU was asked for."""
+    return tuple(
+        f"{model.version} on {model.provider} ({prepared.job.provider} asked for): {model.taken}"
+        for model in prepared.models
+        if model.taken is not None
+    )
 
 
 def _made(work: Work, place: str) -> tuple[str, ...]:

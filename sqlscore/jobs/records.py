@@ -70,6 +70,7 @@ class Run:
     started_at: datetime  #: UTC
     finished_at: datetime | None
     error: str | None
+    providers: tuple[str, ...] = ()  #: where each model ran and why; none: on the CPU, as asked
     removed: int = 0  #: predictions whose source row is gone, where the job removes them
     holder: str | None = None  #: who may write its target now, since when, by whose run
     unmarked: int = 0  #: rows whose watermark is NULL: no incremental run reads them
@@ -253,6 +254,6 @@ class Records:
             rows=sum(rows for rows, _ in done), total=plan.total, ranges=len(ranges),
             ranges_done=len(done), counts=sum((counts for _, counts in done), Counts()),
             owner=row["owner"], started_at=row["started_at"], finished_at=row["finished_at"],
-            error=row["error"], removed=plan.removed,
+            error=row["error"], removed=plan.removed, providers=plan.providers,
             unmarked=(plan.watermark or {}).get("nulls", 0),
         )  # fmt: skip

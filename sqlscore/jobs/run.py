@@ -185,7 +185,11 @@ class _Task:
                 run = self.patience.through(lambda: finish(work, held, before.id, plan))
             else:
                 prepared = planning.again(work, plan, job)
-                reopen = {"status": Status.RUNNING, "error": None, "owner": lease.owner()}
+                plan = dataclasses.replace(plan, providers=planning.providers(prepared))
+                reopen = {
+                    "status": Status.RUNNING, "error": None, "owner": lease.owner(),
+                    "plan": plan.to_json(),
+                }  # fmt: skip
                 work.tell(held, lambda unit: records.set(unit, before.id, **reopen))
                 run = self._do(held, before.id, plan, prepared)
         return dataclasses.replace(run, resumed=True)

@@ -183,7 +183,7 @@ def _hold(model: BoundModel, job: Job) -> None:
     if model.examples is not None:
         plain = dataclasses.replace(job, nulls={})
         hold(
-            model.examples, str(model.version), model.version.sha256, provider=job.provider,
+            model.examples, str(model.version), model.version.sha256, provider=model.provider,
             runtime=runtime_version(), load=lambda: _predictor(model, plain, model.signature),
         )  # fmt: skip
 
@@ -193,7 +193,8 @@ def _predictor(model: BoundModel, job: Job, signature: Signature) -> Predictor:
     return Predictor(
         model.graph,
         signature,
-        provider=job.provider,
+        provider=model.provider,
+        options=job.provider_options,
         rowwise=model.rowwise,
         nulls={name: NullPolicy.of(p) for name, p in job.nulls.items() if name in names},
         constants=model.constants,

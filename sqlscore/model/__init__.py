@@ -21,7 +21,8 @@ from sqlscore.predictor import Predictor
 from sqlscore.predictor.constants import constants_of, plain
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.prove import prove, runnable, runtime_version
-from sqlscore.session import Session
+from sqlscore.prove.providers import automatic, measure
+from sqlscore.session import AUTO, Session
 from sqlscore.tensor_columns import with_tensor_columns
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from sqlscore.graph import Graph
     from sqlscore.prove import Proof
+    from sqlscore.prove.providers import Measured
     from sqlscore.registry import Registry
     from sqlscore.registry.versions import Version
     from sqlscore.signature import Signature
@@ -121,8 +123,9 @@ class Model:
         """Have no session loaded; the sessions that were."""
         before = (getattr(self, "_predictors", None), getattr(self, "_sessions", None))
         self._lock = threading.RLock()
+        self._auto: tuple[str, str] | None = None
         self._predictors: dict[object, Predictor] = {}
-        self._sessions: dict[tuple[str, bool], Session] = {}
+        self._sessions: dict[object, Session] = {}
         return before
 
     def __repr__(self) -> str:
@@ -163,12 +166,28 @@ class Model:
                 self._proof = prove(self.graph, self.signature, constants=self._constants)
             return self._proof
 
+    def provider(self, asked: str, options: Mapping[str, str] | None = None) -> tuple[str, str]:
+        """The provider that is taken where `asked` is asked for, and why: ``auto`` takes one.
+
+        It measures the others that are here, once, on drawn rows.
+        """
+        if asked != AUTO:
+            return asked, "asked for"
+        with self._lock:
+            if self._auto is None or options:
+                self._auto = automatic(self._measured, options or {}, threads=workers())
+            return self._auto
+
+    def _measured(self, provider: str) -> Measured:
+        return measure(self.graph, self.signature, self.proof, provider, constants=self._constants)
+
     def predictor(
         self,
         provider: str = "cpu",
         nulls: Mapping[str, NullPolicy | float | int | bool | str] | None = None,
         constants: Mapping[str, Any] | None = None,
         signature: Signature | None = None,
+        options: Mapping[str, str] | None = None,
     ) -> Predictor:
         """The loaded model for batches of features; the same one for the same arguments.
 
@@ -178,7 +197,9 @@ class Model:
         for a policy that does not fit its feature, or a constant that is missing.
         """
         policies = {name: NullPolicy.of(policy) for name, policy in (nulls or {}).items()}
-        key = (provider, frozenset(policies.items()), signature)
+        provider, _ = self.provider(provider, options)
+        chosen = frozenset((options or {}).items())
+        key = (provider, chosen, frozenset(policies.items()), signature)
         with self._lock:
             if not constants and key in self._predictors:
                 return self._predictors[key]
@@ -186,6 +207,7 @@ class Model:
                 runnable(self.graph, self.proof),
                 signature or self.signature,
                 provider=provider,
+                options=options,
                 rowwise=self.proof.rowwise,
                 nulls=policies,
                 constants={**self._constants, **(constants or {})},
@@ -199,6 +221,7 @@ class Model:
         rows: Any,
         *,
         provider: str = "cpu",
+        provider_options: Mapping[str, str] | None = None,
         nulls: Mapping[str, NullPolicy | float | int | bool | str] | None = None,
         constants: Mapping[str, Any] | None = None,
         map: Mapping[str, str] | None = None,
@@ -220,36 +243,43 @@ class Model:
         Raises SignatureError for rows that do not fit, ProviderError, ModelError.
         """
         if isinstance(rows, dict):
-            return self._predict_tensors({**self._given(constants), **rows}, provider)
+            feeds = {**self._given(constants), **rows}
+            return self._predict_tensors(feeds, provider, provider_options or {})
         given = rows_of(rows)
         signature = with_tensor_columns(self.signature, given.names, given.type, map=map)
         columns = match_features(signature, given.names, map=map, positional=True)
         batch = given.chosen(columns, [feature.name for feature in signature.features])
         other = None if signature is self.signature else signature
-        predictor = self.predictor(provider, nulls, constants, other)
+        predictor = self.predictor(provider, nulls, constants, other, provider_options)
         return given.back(pa.Table.from_batches(_predicted(predictor, batch)))
 
     def _given(self, constants: Mapping[str, Any] | None) -> dict[str, Any]:
         given = {**self._constants, **(constants or {})}
         return constants_of(self.signature, given, all=False) if given else {}
 
-    def _predict_tensors(self, feeds: Mapping[str, Any], provider: str) -> dict[str, Any]:
+    def _predict_tensors(
+        self, feeds: Mapping[str, Any], provider: str, options: Mapping[str, str]
+    ) -> dict[str, Any]:
         """One call of the graph; more rows than a graph made for one takes go as rows."""
         graph = self.graph.proto.graph
         unused = {value.name for value in graph.input} - {v.name for v in used_inputs(graph)}
         several = [v.name for v in fixed_batch(graph) if _rows(feeds.get(v.name)) not in (None, 1)]
         if not several:
-            return run_tensors(self._session(provider), feeds, unused=unused)
+            return run_tensors(self._session(provider, options), feeds, unused=unused)
         if self.proof.rowwise:
-            return run_each(self._session(provider), feeds, several, unused=unused)
-        return run_tensors(self._session(provider, batched=True), feeds, unused=unused)
+            return run_each(self._session(provider, options), feeds, several, unused=unused)
+        return run_tensors(self._session(provider, options, batched=True), feeds, unused=unused)
 
-    def _session(self, provider: str, *, batched: bool = False) -> Session:
+    def _session(
+        self, provider: str, options: Mapping[str, str], *, batched: bool = False
+    ) -> Session:
+        provider, _ = self.provider(provider, options)
+        key = (provider, frozenset(options.items()), batched)
         with self._lock:
-            if (provider, batched) not in self._sessions:
+            if key not in self._sessions:
                 model = runnable(self.graph, self.proof) if batched else graphs.plain(self.graph)
-                self._sessions[provider, batched] = Session(model, provider=provider)
-            return self._sessions[provider, batched]
+                self._sessions[key] = Session(model, provider=provider, options=options)
+            return self._sessions[key]
 
 
 def _rows(given: Any) -> int | None:

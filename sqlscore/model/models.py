@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import onnx
 
     from sqlscore.prove.examples import Difference, Examples
+    from sqlscore.prove.providers import Measured
     from sqlscore.registry import Registry
     from sqlscore.registry.versions import Version
 
@@ -81,6 +82,10 @@ class Models(Mapping[str, Model]):
     def examples(self, spec: str) -> Examples | None:
         """What a version was found to give for its author's rows; None where none were given."""
         return self._registry.examples(self._registry.get(spec))
+
+    def measures(self, spec: str) -> dict[str, Measured]:
+        """How far each provider is from the CPU for a version, of those that were measured."""
+        return self._registry.measures(self._registry.get(spec))
 
     def check(self, spec: str, *, provider: str = "cpu") -> Difference:
         """The largest difference to the author's predictions now, on the examples that are kept.

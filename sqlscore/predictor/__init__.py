@@ -17,7 +17,7 @@ from sqlscore.predictor.columns import DTYPES, typed, values
 from sqlscore.predictor.constants import constants_of
 from sqlscore.predictor.counts import Counts, Tally
 from sqlscore.predictor.held import grouped
-from sqlscore.predictor.kernels import is_steady, rows_at_once, rows_to_run
+from sqlscore.predictor.kernels import is_steady, rows_at_once, rows_on_device, rows_to_run
 from sqlscore.predictor.nonfinite import tally_features, tally_predictions, unusual
 from sqlscore.predictor.nulls import NullPolicy, NullRule, filled
 from sqlscore.predictor.tensors import matrix, sliced, to_columns
@@ -51,6 +51,7 @@ class Predictor:
         signature: Signature,
         *,
         provider: str = "cpu",
+        options: Mapping[str, str] | None = None,
         threads: int = 1,
         rowwise: bool = False,
         nulls: Mapping[str, NullPolicy] | None = None,
@@ -66,7 +67,7 @@ class Predictor:
         self.signature = signature
         self.policies = _policies(signature, nulls or {})
         self._constants = constants_of(signature, constants or {})
-        self._session = Session(model, provider=provider, threads=threads)
+        self._session = Session(model, provider=provider, options=options, threads=threads)
         self.inputs = {one.name: one for one in signature.inputs}
         self._outputs = {one.name: one for one in signature.outputs}
         self._wanted = list(dict.fromkeys(p.output for p in signature.predictions))
@@ -184,6 +185,8 @@ class Predictor:
 
     def _rows_at_once(self, arrays: Sequence[np.ndarray]) -> int:
         width = sum(array.nbytes // len(array) for array in arrays if array.ndim > 1)
+        if self._session.device and not self._rowwise:
+            return rows_on_device(width)
         return 1 if self._rowwise else rows_at_once(width, steady=self._steady)
 
     def outputs(

@@ -7,16 +7,20 @@ checked against it whenever they are loaded. Each call reads or writes in one tr
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlscore import graph as graphs
-from sqlscore.errors import RegistryError
+from sqlscore.errors import DatabaseError, RegistryError
 from sqlscore.predictor.constants import plain
 from sqlscore.prove import prove, runtime_version
+from sqlscore.prove.providers import Measured, measure
+from sqlscore.registry import measures
 from sqlscore.registry.alias_history import AliasChange, before, history
 from sqlscore.registry.model_rows import ModelRows, listed, unknown_model
 from sqlscore.registry.turns import Turns
 from sqlscore.registry.versions import Spec, Version, checked_name, options_json, signature_json
+from sqlscore.session import asked, available
 
 if TYPE_CHECKING:
     import os
@@ -97,7 +101,53 @@ class Registry:
                 rows.point(name, alias, version.version)
             return version
 
-        return self._turns.write(store, f"adding model {name!r}")
+        version = self._turns.write(store, f"adding model {name!r}")
+        for provider in available():
+            if provider != "cpu":
+                self.measured(version, provider)
+        return version
+
+    def measured(
+        self,
+        version: Version,
+        provider: str,
+        options: Mapping[str, str] | None = None,
+        *,
+        anew: bool = False,
+    ) -> Measured:
+        """How far a provider is from the CPU for a version, measured now where it is not known.
+
+        It is measured again where that was with other options or another ONNX Runtime, or `anew`,
+        and kept, where the database lets us. Raises ProviderError for a provider that is not here;
+        one that refuses the model is an answer.
+        """
+        asked(provider, available(), options)
+        found = None if anew else self.measures(version).get(provider)
+        if found is not None and found.holds(runtime_version(), options or {}):
+            return found
+        graph = self.graph(version)
+        signature = graphs.signature_of(
+            graph, features=version.features, outputs=version.outputs, drop=version.drop,
+            shapes=version.shapes,
+        )  # fmt: skip
+        made = measure(
+            graph, signature, version.proof, provider, options=options, constants=version.constants
+        )
+
+        def keep(rows: ModelRows) -> None:
+            measures.store(rows.connection, rows.owned, version, made)
+
+        with suppress(DatabaseError):  # a job may have no right to write among the models
+            self._turns.write(keep, f"keeping what was measured of {version}")
+        return made
+
+    def measures(self, version: Version) -> dict[str, Measured]:
+        """What was measured of a version, by provider."""
+
+        def look(rows: ModelRows) -> dict[str, Measured]:
+            return measures.stored(rows.connection, rows.owned, version)
+
+        return self._turns.read(look, f"reading what was measured of {version}") or {}
 
     def get(self, spec: str) -> Version:
         """The version that ``churn`` (the newest), ``churn:3`` or ``churn@production`` names.

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlscore import tables
 from sqlscore.errors import RegistryError, nearest
 from sqlscore.prove.examples import Examples
+from sqlscore.registry import measures
 from sqlscore.registry.alias_history import note
 from sqlscore.registry.versions import Version
 
@@ -161,6 +162,7 @@ class ModelRows:
     def remove(self, version: Version) -> None:
         """Take a version away, and its bytes where no other has the same; its number stays."""
         self.connection.execute(self.owned.examples.delete().where(self._of(version)))
+        measures.forget(self.connection, self.owned, version)
         models, parts = self.owned.models, self.owned.model_parts
         row = (models.c.name == version.name) & (models.c.version == version.version)
         self.connection.execute(models.update().where(row).values(removed_at=tables.now()))

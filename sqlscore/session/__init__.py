@@ -6,42 +6,30 @@ Its errors end here: what onnxruntime raises leaves as ModelError or ProviderErr
 from __future__ import annotations
 
 import re
+import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import ModelError, ProviderError
 from sqlscore.session.borders import with_float32_borders
+from sqlscore.session.bound import bindable, run_bound
+from sqlscore.session.providers import AUTO, PROVIDERS, asked, install, refuse_options
 from sqlscore.types import ARROW_TYPES, SMALL_FLOATS
+
+__all__ = [
+    "AUTO", "PROVIDERS", "Fed", "Session", "asked", "available", "install",
+    "refuse_options",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
     from types import ModuleType
 
     import numpy as np
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Provider:
-    name: str  #: in onnxruntime's own words
-    package: str  #: the package that brings it
-    settings: dict[str, str]
-
-
-_PROVIDERS = {
-    "cpu": _Provider(name="CPUExecutionProvider", package="onnxruntime", settings={}),
-    "cuda": _Provider(
-        name="CUDAExecutionProvider",
-        package="onnxruntime-gpu",
-        # TF32 keeps 10 bits of a float32's 23: far outside of any tolerance that a proof allows
-        settings={"use_tf32": "0"},
-    ),
-    "tensorrt": _Provider(name="TensorrtExecutionProvider", package="onnxruntime-gpu", settings={}),
-    "openvino": _Provider(
-        name="OpenVINOExecutionProvider", package="onnxruntime-openvino", settings={}
-    ),
-    "directml": _Provider(name="DmlExecutionProvider", package="onnxruntime-directml", settings={}),
-    "coreml": _Provider(name="CoreMLExecutionProvider", package="onnxruntime", settings={}),
-}
+    from sqlscore.session.providers import Provider
 
 _SILENT = 4  # onnxruntime prints what it also raises, and warns of output shapes on every run
 
@@ -59,7 +47,7 @@ class Fed:
 def available() -> tuple[str, ...]:
     """The providers that can be asked for here, by our names; ``cpu`` always."""
     found = _onnxruntime().get_available_providers()
-    return tuple(ours for ours, provider in _PROVIDERS.items() if provider.name in found)
+    return tuple(ours for ours, provider in PROVIDERS.items() if provider.name in found)
 
 
 class Session:
@@ -69,20 +57,41 @@ class Session:
     threads, and a row's prediction is no longer the same bits in every batch.
     """
 
-    def __init__(self, model: bytes, *, provider: str = "cpu", threads: int = 1) -> None:
-        """Load the model's bytes.
+    def __init__(
+        self,
+        model: bytes,
+        *,
+        provider: str = "cpu",
+        options: Mapping[str, str] | None = None,
+        threads: int = 1,
+    ) -> None:
+        """Load the model's bytes; `options` are the provider's own, in onnxruntime's words.
 
         Raises ProviderError where the provider is unknown, not installed, or refuses the model
         (there is no silent fall-back), and ModelError where onnxruntime cannot load the model.
         """
         runtime = _onnxruntime()
-        asked = _asked(provider)
+        chosen = asked(provider, available(), options)
+        settings = {**chosen.options, **(options or {})}
         self._errors = _errors(runtime)
-        self._session = self._load(runtime, model, asked, threads)
+        self._session = self._load(runtime, model, chosen, settings, threads)
         if _has_small_floats(self._session):
-            self._session = self._load(runtime, with_float32_borders(model), asked, threads)
+            borders = with_float32_borders(model)
+            self._session = self._load(runtime, borders, chosen, settings, threads)
         _refuse_foreign(self._session)
         self.provider = provider
+        #: the share of the model's operators that run on the provider, the rest on the CPU
+        self.share = _share(self._session, chosen.name)
+        if not self.share:
+            raise ProviderError(
+                f"{chosen.name} refuses the model: it has none of its operators, and onnxruntime "
+                "would run all of them on the CPU"
+            )
+        #: has memory of its own, which larger batches use better
+        self.device = chosen.device
+        self._bound = chosen.device and bindable(self._session)
+        self._turn: AbstractContextManager[Any]
+        self._turn = threading.Lock() if chosen.alone else nullcontext()
         self.inputs = tuple(
             Fed(
                 name=i.name,
@@ -106,28 +115,41 @@ class Session:
         """
         names = list(self.outputs if outputs is None else outputs)
         try:
-            values = self._session.run(names, dict(feeds))
+            with self._turn:
+                if self._bound:
+                    values = run_bound(self._session, names, feeds)
+                else:
+                    values = self._session.run(names, dict(feeds))
         except self._errors as error:
             raise ModelError(f"the model failed while it ran: {_why(error)}") from error
         return dict(zip(names, values, strict=True))
 
-    def _load(self, runtime: ModuleType, model: bytes, asked: _Provider, threads: int) -> Any:
+    def _load(
+        self,
+        runtime: ModuleType,
+        model: bytes,
+        chosen: Provider,
+        settings: Mapping[str, str],
+        threads: int,
+    ) -> Any:
+        name = chosen.name
         options = runtime.SessionOptions()
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        options.enable_mem_pattern = not chosen.alone
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _SILENT
         try:
-            session = runtime.InferenceSession(
-                model, options, providers=[(asked.name, asked.settings)]
-            )
+            session = runtime.InferenceSession(model, options, providers=[(name, dict(settings))])
         except self._errors as error:
-            if asked.name != "CPUExecutionProvider":
-                raise ProviderError(f"{asked.name} refuses the model: {_why(error)}") from error
+            if name != "CPUExecutionProvider":
+                told = f" with the options {dict(settings)}" if settings else ""
+                raise ProviderError(f"{name} refuses the model{told}: {_why(error)}") from error
             raise ModelError(f"onnxruntime cannot load the model: {_why(error)}") from error
         session.disable_fallback()
-        if asked.name not in session.get_providers():
+        if name not in session.get_providers():
             raise ProviderError(
-                f"{asked.name} is installed but does not start here, and onnxruntime would run "
+                f"{name} is installed but does not start here, and onnxruntime would run "
                 "on the CPU instead. Check the device's driver and libraries (for CUDA: the "
                 "driver, CUDA and cuDNN versions that this onnxruntime-gpu was built for)."
             )
@@ -142,19 +164,6 @@ def _onnxruntime() -> ModuleType:
             f"onnxruntime cannot be imported: {error}. Run: pip install onnxruntime"
         ) from error
     return onnxruntime  # type: ignore[no-any-return]  # it ships no types
-
-
-def _asked(provider: str) -> _Provider:
-    asked = _PROVIDERS.get(provider)
-    if asked is None:
-        raise ProviderError(f"unknown provider {provider!r}; there are: {', '.join(_PROVIDERS)}")
-    if provider not in available():
-        raise ProviderError(
-            f"the provider {provider!r} is not here: the onnxruntime that is installed has "
-            f"{', '.join(available())}. Run: pip uninstall -y onnxruntime && "
-            f"pip install {asked.package} (the two overwrite each other)"
-        )
-    return asked
 
 
 def _errors(runtime: ModuleType) -> tuple[type[Exception], ...]:
@@ -187,6 +196,17 @@ def _refuse_foreign(session: Any) -> None:
                 f"{value.name!r} holds {element}, which neither numpy nor Arrow has. "
                 "Cast it to another type inside the model"
             )
+
+
+def _share(session: Any, provider: str) -> float:
+    """The share of a session's operators that the provider runs; all where it cannot be told."""
+    if not hasattr(session, "get_provider_graph_assignment_info"):  # onnxruntime before 1.24
+        return 1.0
+    nodes = {provider: 0}
+    for part in session.get_provider_graph_assignment_info():
+        nodes[part.ep_name] = nodes.get(part.ep_name, 0) + len(part.get_nodes())
+    total = sum(nodes.values())
+    return nodes[provider] / total if total else 1.0
 
 
 def _has_small_floats(session: Any) -> bool:

@@ -63,6 +63,7 @@ class Tables:
     models: sa.Table  #: one row a version
     model_parts: sa.Table  #: the bytes of a model, by sha256, in parts
     examples: sa.Table  #: what a version gave for its author's rows; some of these rows
+    measures: sa.Table  #: how far an execution provider is from the CPU for a version, and how fast
     aliases: sa.Table  #: ``production`` of a name is this version
     alias_changes: sa.Table  #: every move of an alias: who, when, where to
     runs: sa.Table  #: one execution of a job, with all that a resume needs
@@ -118,6 +119,15 @@ def owned(*, schemas: bool, schema: str = "sqlscore") -> Tables:
             key("version", sa.Integer()),
             column("summary", _text()),  # JSON: rows, tolerance, largest difference, …
             column("kept", _bytes()),  # features and expected predictions, an Arrow IPC stream
+            since=2,
+        ),
+        measures=table(
+            "measures",
+            key("name", _name()),
+            key("version", sa.Integer()),
+            key("provider", _name(16)),
+            column("found", _text()),  # JSON: largest difference, speed, or why it was refused
+            column("measured_at", _time()),
             since=2,
         ),
         aliases=table(
