@@ -250,7 +250,7 @@ class Database:
         with _engines(self, source_db, target_db) as engines:
             return Bound.of(prepare(job, engines))
 
-    def sql(self, text: str) -> Result:
+    def sql(self, text: str, *, route: str = "bridge") -> Result:
         """Run a T-SQL script, with PREDICT in it or without; the rows of its last SELECT.
 
         What writes has run when this returns, each statement as a transaction of its own. A SELECT
@@ -258,17 +258,20 @@ class Database:
         Rows of SELECTs before it are in its `earlier`, what was printed in its `messages`. On
         databases other than SQL Server the statements around PREDICT are translated.
 
+        route: where models run: ``bridge``, here, as ONNX Runtime has it; or ``push-down``, in the
+            database, as SQL, where each model has such a form: else a `StatementError` says why.
+
         Raises `StatementError` with line and column for what cannot be understood, bound or run.
         """
-        return self._statements.run(text)
+        return self._statements.run(text, route=route)
 
-    def explain(self, text: str, *, analyze: bool = False) -> Explanation:
+    def explain(self, text: str, *, analyze: bool = False, route: str = "bridge") -> Explanation:
         """The plan of a statement, which prints as a tree; DECLARE and SET may stand before it.
 
         Says for each PREDICT which route its rows go and why, what is read, and the rewritten SQL.
         No row is scored and nothing is written, unless `analyze` runs it, to tell rows and times.
         """
-        return self._statements.explain(text, analyze=analyze)
+        return self._statements.explain(text, analyze=analyze, route=route)
 
     def begin(self) -> AbstractContextManager[sa.Connection]:
         """One transaction for the statements inside: they see each other's rows before the commit.

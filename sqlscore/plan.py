@@ -13,7 +13,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from sqlscore.binding import Binding, bind
-from sqlscore.errors import SignatureError, StatementError
+from sqlscore.errors import SignatureError, StatementError, nearest
 from sqlscore.predict.asked import Output, outputs
 from sqlscore.predict.grammar import Predict, predicts
 from sqlscore.predict.scope import data_alias, qualifier
@@ -30,6 +30,24 @@ class How(StrEnum):
 
     STREAM = "stream"  #: rows go through the model and on, and lie nowhere
     TABLE = "table"  #: rows and predictions become temporary tables, which the statement reads
+
+
+class Route(StrEnum):
+    """Where a model runs."""
+
+    BRIDGE = "bridge"  #: here: rows come out of the database, predictions go back
+    PUSH_DOWN = "push-down"  #: in the database, as SQL
+
+
+def route_named(name: str) -> Route:
+    """A route by its name; `StatementError` for another one."""
+    try:
+        return Route(name)
+    except ValueError:
+        near = nearest(name, [*Route])
+        raise StatementError(
+            f"there is no route {name!r}.{near} Routes are: {', '.join(Route)}"
+        ) from None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +142,7 @@ def _is_count(node: exp.Expr) -> bool:
 def _reasons(
     binding: Binding, kept: Sequence[Column], columns: Sequence[Column]
 ) -> tuple[str, ...]:
-    reasons = ["the model runs here, beside the database"]
+    reasons = []
     if binding.by_position:
         reasons.append("the model names no features: DATA's columns bind in their order")
     read = {bound.column.name for bound in binding.features} | {column.name for column in kept}

@@ -24,10 +24,16 @@ Script = Annotated[
     Path | None, typer.Option("-f", "--file", metavar="FILE", help="A file of statements.")
 ]
 
+Route = Annotated[
+    str,
+    typer.Option(metavar="ROUTE", help="Where models run: bridge (here), or push-down (as SQL)."),
+]
+
 
 def sql(
     text: Text = None,
     file: Script = None,
+    route: Route = "bridge",
     output: Annotated[
         Path | None,
         typer.Option("-o", "--out", help="The .parquet or .csv file for the last rows."),
@@ -40,7 +46,7 @@ def sql(
 
     Example: sqlscore sql "SELECT d.id, p.s FROM PREDICT(MODEL = churn, DATA = customers AS d) AS p"
     """
-    with options.opened(db) as database, database.sql(script(text, file)) as result:
+    with options.opened(db) as database, database.sql(script(text, file), route=route) as result:
         if as_json:
             present.document(_document(result))
             return
@@ -59,6 +65,7 @@ def sql(
 def explain(
     text: Text = None,
     file: Script = None,
+    route: Route = "bridge",
     analyze: Annotated[
         bool, typer.Option("--analyze", help="Run it too, and tell each step's rows and time.")
     ] = False,
@@ -73,7 +80,7 @@ def explain(
     Example: sqlscore explain "SELECT p.* FROM PREDICT(MODEL = churn, DATA = customers AS d) AS p"
     """
     with options.opened(db) as database:
-        explained = database.explain(script(text, file), analyze=analyze)
+        explained = database.explain(script(text, file), analyze=analyze, route=route)
     present.document(explained) if as_json else present.say(str(explained))
 
 

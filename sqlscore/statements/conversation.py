@@ -48,6 +48,7 @@ class Conversation:
             self.connection = engine.connect() if connection is None else connection
         self._dialect = PredictTSQL if product.t_sql else product.dialect
         self._temporary: dict[str, str] = {}  #: folded name -> the name that the database has
+        self._derived: dict[str, tuple[Relation, exp.Select]] = {}
         self.steps = Steps()
         self._nonce = secrets.token_hex(3)
         self._made = 0
@@ -75,6 +76,8 @@ class Conversation:
 
     def _relation(self, table: exp.Table) -> Relation | None:
         name = table_name(table)
+        if name in self._derived:
+            return self._derived[name][0]
         temporary = self._temporary.get(name.casefold())
         if temporary is not None:
             everything = exp.select("*").from_(exp.to_identifier(temporary, quoted=True))
@@ -149,7 +152,20 @@ class Conversation:
 
     def translated(self, tree: exp.Expression, text: str = "") -> exp.Expression:
         """A T-SQL tree in the database's own words."""
-        return translate(tree, self.relations(tree, text), self.facts)
+        made = exp.Paren(this=translate(tree, self.relations(tree, text), self.facts))
+        for table in list(made.find_all(exp.Table)) if self._derived else ():
+            if table.name in self._derived:
+                query, alias = self._derived[table.name][1].copy(), table.args["alias"]
+                joins = table.args.get("joins")
+                table.replace(exp.Subquery(this=query, alias=alias, joins=joins))
+        whole: exp.Expression = made.this
+        return whole
+
+    def derive(self, query: exp.Select, columns: Sequence[Column]) -> str:
+        """Give a query in the database's own words a name, by which statements can read it."""
+        name = self.new_name("derived")
+        self._derived[name] = Relation(schema=None, name=name, columns=tuple(columns)), query
+        return name
 
     def execute(self, sql: str) -> int:
         """Run a statement; how many rows it wrote, -1 where the database does not say."""

@@ -95,7 +95,40 @@ def replace(
         predict.replace(exp.Subquery(this=left, joins=joins or None))
 
 
-def _replace_apply(lateral: exp.Lateral, relation: exp.Subquery) -> None:
+def derive(predict: Predict, name: str, kept: Sequence[str], given: Sequence[str]) -> None:
+    """Put one relation that has both, rows and predictions, in the place of a PREDICT."""
+    alias = data_alias(predict)
+    named = predict.alias or "sqlscore_predictions"
+    _expand_stars(predict, alias, named, kept, given)
+    holder = predict.find_ancestor(exp.Select, exp.Update, exp.Delete)
+    one = predict.alias or alias or named
+    relation = exp.table_(name, quoted=True, alias=one)
+    relation.set("joins", predict.args.get("joins"))
+    if isinstance(predict.parent, exp.Lateral):
+        _replace_apply(predict.parent, relation)
+    else:
+        predict.replace(relation)
+    old = {alias.casefold(), named.casefold()}
+    for column in holder.find_all(exp.Column) if holder is not None else ():
+        if qualifier(column) in old and not _is_inner(column, holder, qualifier(column)):
+            column.set("table", exp.to_identifier(one, quoted=True))
+
+
+def _is_inner(column: exp.Column, holder: exp.Expr | None, name: str) -> bool:
+    """Whether a column's relation is one that a query inside of the holder reads."""
+    query = column.find_ancestor(exp.Select)
+    while query is not None and query is not holder:
+        names = (
+            origin.alias_or_name if not isinstance(origin, Predict) else data_alias(origin)
+            for origin in _origins(query)
+        )
+        if name in (other.casefold() for other in names):
+            return True
+        query = query.find_ancestor(exp.Select)
+    return False
+
+
+def _replace_apply(lateral: exp.Lateral, relation: exp.Expression) -> None:
     """An APPLY of rows that depend on nothing before it is a plain join."""
     join = lateral.parent
     cross = lateral.args.get("cross_apply")

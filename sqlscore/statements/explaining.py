@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from sqlscore.errors import StatementError
+from sqlscore.plan import Route
 from sqlscore.predict import script
 from sqlscore.predict.statements import Assign, Declare, Option, Query, Use
 from sqlscore.statements.interpreter import Interpreter
+from sqlscore.statements.pushed import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +31,7 @@ class Explained:
     name: str  #: its alias, or DATA's
     model: str
     route: str
+    refused: tuple[str, ...]  #: why the model is not pushed down; empty where it could be
     because: tuple[str, ...]
     features: tuple[tuple[str, str], ...]  #: feature, and how its column gets there
     kept: tuple[str, ...]  #: columns of DATA that the statement reads beside the predictions
@@ -68,12 +71,25 @@ def _branch(one: Explained) -> Tree:
         [
             (f"model {one.model}", []),
             *((f"because {reason}", []) for reason in one.because),
+            *([_push_down(one)] if one.route == Route.BRIDGE else []),
             ("features", [(f"{feature} <- {column}", []) for feature, column in one.features]),
             (f"kept: {', '.join(one.kept) or 'nothing'}", []),
             (f"predictions: {', '.join(predictions)}", []),
             (f"DATA{about}: {one.data}", []),
         ],
     )
+
+
+_WHERE = {
+    Route.BRIDGE: "the model runs here, beside the database",
+    Route.PUSH_DOWN: "it is asked for: the model is SQL, and the database runs it",
+}
+
+
+def _push_down(one: Explained) -> Tree:
+    if one.refused:
+        return ("no push-down", [(f"because {reason}", []) for reason in one.refused])
+    return ("push-down: it can, where route='push-down' asks for it", [])
 
 
 def _lines(tree: Tree) -> list[str]:
@@ -94,7 +110,12 @@ def _step(step: Step) -> str:
 
 
 def explain(
-    text: str, models: Models, open_: Callable[[], Conversation], *, analyze: bool
+    text: str,
+    models: Models,
+    open_: Callable[[], Conversation],
+    *,
+    analyze: bool,
+    route: Route,
 ) -> Explanation:
     """The plan of the statement that ends a script; DECLARE and SET may stand before it.
 
@@ -107,7 +128,7 @@ def explain(
         )
     conversation = open_()
     try:
-        interpreter = Interpreter(conversation, models, text)
+        interpreter = Interpreter(conversation, models, text, route)
         for statement in before:
             if not isinstance(statement, Declare | Assign | Option | Use):
                 raise StatementError(
@@ -124,19 +145,22 @@ def explain(
                     pass
         return Explanation(
             statement=last.text, how=choice.how, sql=choice.sql,
-            predicts=tuple(_explained(conversation, ready) for ready in choice.ready),
+            predicts=tuple(
+                _explained(conversation, ready, choice.route) for ready in choice.ready
+            ),
             steps=tuple(conversation.steps) if analyze else (),
         )  # fmt: skip
     finally:
         conversation.close()
 
 
-def _explained(on: Conversation, ready: Ready) -> Explained:
+def _explained(on: Conversation, ready: Ready, route: Route) -> Explained:
     model, plan = ready.model, ready.plan
     name = f"{model.name}:{model.version}" if model.name else "of bytes"
     sql = on.write(ready.query)
     return Explained(
-        name=ready.name, route="bridge", because=plan.reasons,
+        name=ready.name, route=route, refused=refusals(ready, on.product),
+        because=(_WHERE[route], *plan.reasons),
         model=f"{name}, sha256 {model.sha256[:12]}…",
         features=tuple(
             (bound.feature.name, f"{bound.column.name}: {bound.cast}")

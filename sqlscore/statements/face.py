@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from sqlscore.errors import DatabaseError
+from sqlscore.plan import route_named
 from sqlscore.registry import Registry
 from sqlscore.statements import explaining, run
 from sqlscore.statements.conversation import Conversation
@@ -32,13 +33,14 @@ class Statements:
         self._models = Models(Registry(engine, product))
         self._begun: Conversation | None = None
 
-    def run(self, text: str) -> Result:
+    def run(self, text: str, *, route: str) -> Result:
         """Run a script; the rows of its last SELECT."""
-        return run.run(text, self._models, self._open)
+        return run.run(text, self._models, self._open, route_named(route))
 
-    def explain(self, text: str, *, analyze: bool) -> Explanation:
+    def explain(self, text: str, *, analyze: bool, route: str) -> Explanation:
         """The plan of the statement that ends a script."""
-        return explaining.explain(text, self._models, self._open, analyze=analyze)
+        chosen = route_named(route)
+        return explaining.explain(text, self._models, self._open, analyze=analyze, route=chosen)
 
     def _open(self) -> Conversation:
         if self._begun is not None:

@@ -26,7 +26,7 @@ from sqlscore.predict.statements import (
     Use,
 )
 from sqlscore.statements import writing
-from sqlscore.statements.calls import arguments, create_view
+from sqlscore.statements.calls import arguments
 from sqlscore.statements.queries import Queries
 from sqlscore.statements.results import Result, held
 from sqlscore.statements.routines import PROCEDURE, VIEW, Routines, check_names
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from sqlscore.plan import Route
     from sqlscore.predict.statements import Variable
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
@@ -53,10 +54,10 @@ class _Returned(Exception):
 class Interpreter:
     """Runs one script in one conversation."""
 
-    def __init__(self, conversation: Conversation, models: Models, text: str) -> None:
+    def __init__(self, conversation: Conversation, models: Models, text: str, route: Route) -> None:
         self._on, self._text = conversation, text
         self._routines = Routines(conversation)
-        self._queries = Queries(conversation, models, self._routines)
+        self._queries = Queries(conversation, models, self._routines, route)
         self._depth = 0  #: of procedures that run
         self._variables = Variables(conversation.engine, conversation.product)
         self.results: list[Result] = []  #: the last one runs when it is read, if it ends the script
@@ -202,17 +203,27 @@ class Interpreter:
         raise _Returned
 
     def _view(self, statement: CreateView, _: bool) -> None:
-        """A view without PREDICT is the database's own; one with it is kept here, for now."""
-        whole = self._routines.with_views(statement.query.copy())
-        if not predicts(whole):
-            self._queries.run(create_view(statement), self._text, self._variables)
-            return
+        """A view is the database's own, unless a model in it has no SQL form: then it is kept."""
         check_names(statement)
-        self._routines.keep(VIEW, statement.name, statement.text, replace=statement.replace)
-        self.messages.append(
-            f"view {statement.name.name}: kept by sqlscore, since its model runs outside the "
-            "database. Statements that run through sqlscore see it"
-        )
+        name = statement.name.name
+        kept = self._routines.find(VIEW, statement.name) is not None
+        if kept and not statement.replace:
+            self._routines.refuse_second(VIEW, statement.name)
+        refused = self._queries.make_view(statement, self._text, self._variables)
+        if refused:
+            self._routines.keep(VIEW, statement.name, statement.text, replace=statement.replace)
+            self.messages.append(
+                f"view {name}: kept by sqlscore, since its model runs outside the database "
+                f"({'; '.join(refused)}). Statements that run through sqlscore see it"
+            )
+            return
+        if kept:
+            self._routines.drop(VIEW, statement.name)
+        if predicts(self._routines.with_views(statement.query.copy())):
+            self.messages.append(
+                f"view {name}: the database's own, with its model as SQL as it is now. Make it "
+                "again for another version"
+            )
 
     def _procedure(self, statement: CreateProcedure, _: bool) -> None:
         self._routines.keep(PROCEDURE, statement.name, statement.text, replace=statement.replace)

@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlscore.errors import StatementError, nearest
-from sqlscore.plan import Limits, Passing, Plan, plan, projection
+from sqlscore.plan import Limits, Passing, Plan, Route, plan, projection
 from sqlscore.predict import writes
 from sqlscore.predict.grammar import Predict, predicts
 from sqlscore.predict.scope import data_alias, table_name, tables
-from sqlscore.statements import data, made, reading, staging, writing
+from sqlscore.statements import data, made, pushed, reading, staging, writing
+from sqlscore.statements.calls import create_view
 from sqlscore.statements.conversation import place_of
 from sqlscore.statements.routines import PROCEDURE, VIEW
+from sqlscore.types import Column
 
 if TYPE_CHECKING:
     from sqlscore.model import Model
+    from sqlscore.predict.statements import CreateView
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
     from sqlscore.statements.results import Result
@@ -49,20 +52,27 @@ class Choice:
 
     how: str
     ready: list[Ready]
+    route: Route = Route.BRIDGE
     sql: str | None = None  #: what the database runs at the end
 
 
 _HOW = {
-    True: "rows and predictions become temporary tables, and the database runs the statement",
-    False: "the database runs the statement; there is no PREDICT in it",
+    Route.BRIDGE: (
+        "rows and predictions become temporary tables, and the database runs the statement"
+    ),
+    Route.PUSH_DOWN: "the database runs the statement, with the model as SQL in it",
+    None: "the database runs the statement; there is no PREDICT in it",
 }
 
 
 class Queries:
     """Runs statements in one conversation."""
 
-    def __init__(self, conversation: Conversation, models: Models, routines: Routines) -> None:
+    def __init__(
+        self, conversation: Conversation, models: Models, routines: Routines, route: Route
+    ) -> None:
         self._on, self._models, self._routines = conversation, models, routines
+        self._route = route
 
     def run(self, tree: exp.Expression, text: str, variables: Variables) -> Result | int:
         """A result for a query, which runs when it is read; for all else the rows written."""
@@ -70,7 +80,10 @@ class Queries:
             return -1
         tree = self._prepared(tree, text, variables)
         found = predicts(tree)
-        if len(found) == 1:
+        if self._route is Route.PUSH_DOWN:
+            for predict in found:
+                self._push_down(self.ready(predict, tree, text, variables))
+        elif len(found) == 1:
             ready = self.ready(found[0], tree, text, variables)
             passing = _passing(tree, ready)
             if passing is not None and reading.is_read(tree):
@@ -90,13 +103,61 @@ class Queries:
         ready = []
         for predict in found:
             ready.append(self.ready(predict, tree, text, variables))
+            if self._route is Route.PUSH_DOWN:
+                self._push_down(ready[-1])
+                continue
             passing = _passing(tree, ready[0]) if len(found) == 1 else None
             if passing is not None and reading.is_read(tree):
                 return Choice(how="rows stream through the model to the reader", ready=ready)
             if passing is not None and writing.can_stream(self._on, ready[0], passing, tree, text):
                 return Choice(how="rows stream through the model into the target", ready=ready)
             self._stage(ready[-1], fill=False)
-        return Choice(how=_HOW[bool(found)], ready=ready, sql=self._final(tree, text))
+        how = _HOW[self._route] if found else _HOW[None]
+        return Choice(how=how, ready=ready, route=self._route, sql=self._final(tree, text))
+
+    def make_view(self, view: CreateView, text: str, variables: Variables) -> tuple[str, ...]:
+        """Make a view in the database itself; or why it cannot be there: nothing is made then.
+
+        With OR ALTER the view of that name is gone in both cases.
+        """
+        tree = self._prepared(create_view(view), text, variables)
+        refused = self._all_pushed(tree, text, variables)
+        parts: list[exp.Expression] = [] if refused else [tree]
+        if view.replace and (refused or not self._on.product.replaces_views):
+            tree.set("replace", None)
+            parts.insert(0, exp.Drop(tables=[view.name.copy()], kind="VIEW", exists=True))
+        with self._on.as_one():
+            for part in parts:
+                self._plain(part, text)
+        return refused
+
+    def _all_pushed(self, tree: exp.Expression, text: str, variables: Variables) -> tuple[str, ...]:
+        """Push every PREDICT of a view down; the reasons of the first that cannot be."""
+        for predict in predicts(tree):
+            ready = self.ready(predict, tree, text, variables)
+            refused = pushed.refusals(ready, self._on.product)
+            if not ready.shared:
+                refused = (*refused, "DATA reads a temporary table")
+            if refused:
+                return refused
+            self._push_down(ready)
+        return ()
+
+    def _push_down(self, ready: Ready) -> None:
+        """Put the model as SQL over DATA in the place of a PREDICT."""
+        refused = pushed.refusals(ready, self._on.product)
+        if refused:
+            reasons = "\n".join(f"  {reason}" for reason in refused)
+            raise StatementError(
+                f"this PREDICT cannot be pushed down:\n{reasons}\nLeave the route out, and the "
+                "model runs here",
+                **ready.place,
+            )
+        outputs = [Column(name=o.name, type=o.type) for o in ready.plan.outputs]
+        query = pushed.query(ready, self._on.product)
+        name = self._on.derive(query, [*ready.plan.kept, *outputs])
+        kept = [column.name for column in ready.plan.kept]
+        data.derive(ready.predict, name, kept, [output.name for output in outputs])
 
     def _final(self, tree: exp.Expression, text: str) -> str:
         """The SQL that runs in the database, once there is no PREDICT in it."""

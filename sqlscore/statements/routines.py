@@ -7,7 +7,7 @@ here sees them; a client of the database's own does not.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import sqlalchemy as sa
 from sqlglot import exp
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sqlscore.statements.conversation import Conversation
 
 VIEW, PROCEDURE = "view", "procedure"
+_NAMES_ONE = (exp.Drop, exp.Insert, exp.Create, exp.Schema)  #: they read no rows of what they name
 _DEEPEST = 32  #: views in views, procedures in procedures: as in T-SQL
 
 
@@ -74,10 +75,7 @@ class Routines:
         """Keep a routine; `StatementError` where there is one and it is not to be replaced."""
         folded = _folded(name)
         if (kind, folded) in self._all() and not replace:
-            raise StatementError(
-                f"there is a {kind} {name.name!r} already. Write CREATE OR ALTER {kind.upper()}, "
-                f"or DROP {kind.upper()} {name.name} first"
-            )
+            self.refuse_second(kind, name)
         if self._owned() is None:
             tables.ensure(self._on.engine, schemas=self._on.product.schemas)
         owned = tables.owned_by(self._on.engine, schemas=self._on.product.schemas)
@@ -86,6 +84,13 @@ class Routines:
             self._delete(owned, kind, folded)
             self._on.connection.execute(owned.routines.insert(), values)
         self._known = None
+
+    def refuse_second(self, kind: str, name: exp.Table) -> NoReturn:
+        """Raise the `StatementError` for a routine that is there and is not to be replaced."""
+        raise StatementError(
+            f"there is a {kind} {name.name!r} already. Write CREATE OR ALTER {kind.upper()}, "
+            f"or DROP {kind.upper()} {name.name} first"
+        )
 
     def drop(self, kind: str, name: exp.Table) -> None:
         """Forget a routine that is there."""
@@ -112,7 +117,7 @@ class Routines:
             if cte_of(table) is not None or not isinstance(table.this, exp.Identifier):
                 continue
             found = self.find(VIEW, table)
-            if found is None or isinstance(table.parent, exp.Drop | exp.Insert):
+            if found is None or isinstance(table.parent, _NAMES_ONE):
                 continue
             if depth == _DEEPEST:
                 raise StatementError(f"the view {table.name!r} names itself, or goes too deep")

@@ -29,10 +29,12 @@ def again(shop: Shop) -> sqlscore.Database:
 
 
 def test_a_view_is_seen_by_every_later_statement(shop: Shop):
+    kept = FROM.replace("score real", "score real NOT NULL")
     done = shop.scoring.sql(
-        f"CREATE VIEW dbo.risks (customer, risk) AS SELECT d.id, p.score {FROM}"
+        f"CREATE VIEW dbo.risks (customer, risk) AS SELECT d.id, p.score {kept}"
     )
     assert done.messages[0].startswith("view risks: kept by sqlscore")
+    assert "(score is NOT NULL, which only the bridge checks)" in done.messages[0]
     later = again(shop)
     wanted = expected(IDS)
     assert dict(iter(later.sql("SELECT r.customer, r.RISK FROM Risks AS r"))) == wanted
@@ -41,13 +43,14 @@ def test_a_view_is_seen_by_every_later_statement(shop: Shop):
         (9, wanted[9]),
         (12, wanted[12]),
     ]
-    later.sql("CREATE VIEW high AS SELECT customer FROM risks WHERE risk > 0.5")
+    done = later.sql("CREATE VIEW high AS SELECT customer FROM risks WHERE risk > 0.5")
+    assert done.messages[0].startswith("view high: kept by sqlscore")
     assert {row[0] for row in later.sql("SELECT * FROM high")} == {
         key for key, score in wanted.items() if score > 0.5
     }
     with pytest.raises(sqlscore.StatementError, match="there is a view 'risks' already"):
         later.sql(f"CREATE VIEW risks AS SELECT p.score {FROM}")
-    later.sql(f"CREATE OR ALTER VIEW risks AS SELECT d.id AS customer, 1 AS risk {FROM}")
+    later.sql(f"CREATE OR ALTER VIEW risks AS SELECT d.id AS customer, 1 AS risk {kept}")
     assert {row[1] for row in again(shop).sql("SELECT * FROM risks")} == {1}
     later.sql("DROP VIEW high; DROP VIEW IF EXISTS dbo.risks")
     with pytest.raises(sqlscore.StatementError, match="there is no table or view 'risks'"):
@@ -58,6 +61,26 @@ def test_a_view_without_predict_is_the_databases_own(shop: Shop):
     shop.scoring.sql("CREATE VIEW older AS SELECT id, age / 2 AS half FROM customers WHERE id > 60")
     assert len(shop.ask("SELECT id, half FROM older")) == 19
     shop.scoring.sql("DROP VIEW older")
+
+
+def test_a_view_whose_model_has_a_sql_form_is_the_databases_own(shop: Shop):
+    made = f"VIEW risks (customer, risk) AS SELECT d.id, p.score {FROM} WHERE d.id > 3"
+    done = shop.scoring.sql(f"CREATE {made}")
+    assert done.messages[0].startswith("view risks: the database's own, with its model as SQL")
+    wanted = expected([id for id in IDS if id > 3])
+    assert dict(shop.ask("SELECT customer, risk FROM risks")) == pytest.approx(wanted, abs=1e-6)
+    with pytest.raises(sqlscore.DatabaseError):
+        shop.scoring.sql(f"CREATE {made}")
+    shop.scoring.sql(f"CREATE OR ALTER {made} AND d.id < 9")
+    assert shop.ask("SELECT customer FROM risks") == [(6,)]
+    kept = FROM.replace("score real", "score real NOT NULL")
+    shop.scoring.sql(f"CREATE OR ALTER VIEW risks AS SELECT d.id {kept} WHERE d.id = 9")
+    assert list(again(shop).sql("SELECT * FROM risks")) == [(9,)]
+    with pytest.raises(Exception, match="risks"):
+        shop.ask("SELECT * FROM risks")
+    shop.scoring.sql(f"CREATE OR ALTER {made}")
+    assert len(list(again(shop).sql("SELECT * FROM risks"))) == len(wanted)
+    shop.scoring.sql("DROP VIEW risks")
 
 
 def test_a_view_must_name_as_many_columns_as_it_has(shop: Shop):

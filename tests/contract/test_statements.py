@@ -152,6 +152,39 @@ def test_every_form_gives_the_scores_of_onnxruntime(shop: Shop):
             shop.run("DROP TABLE scored")
 
 
+def test_every_form_gives_the_same_scores_pushed_down(shop: Shop):
+    wanted = expected(shop)
+    some = {"projection", "a CTE", "everything", "one in another"}  # the endpoint is slow
+    for name, statement in FORMS.items():
+        if shop.scoring.product.t_sql and name not in some:
+            continue
+        done = shop.scoring.sql(statement, route="push-down")
+        assert dict(iter(done)) == pytest.approx(wanted, abs=1e-6), name
+        if name == "a table that is made":
+            shop.run("DROP TABLE scored")
+
+
+#: what only the bridge does -> its WITH list, and what the refusal says
+ONLY_BRIDGED = {
+    "NOT NULL": ("score real NOT NULL", "score is NOT NULL, which only the bridge checks"),
+    "a length": ("score nvarchar(20)", "score has a length"),
+    "another type": ("score int", "score is int32, whose values only the bridge makes of float"),
+}
+
+
+def test_what_cannot_be_pushed_down_is_refused_with_its_reasons(shop: Shop):
+    for name, (listed, message) in ONLY_BRIDGED.items():
+        statement = f"SELECT d.id, p.score {FROM} WITH ({listed}) AS p"
+        with pytest.raises(sqlscore.StatementError) as raised:
+            shop.scoring.sql(statement, route="push-down")
+        assert str(raised.value).startswith("line 1, column 27: this PREDICT cannot"), name
+        assert message in str(raised.value), name
+        (one,) = shop.scoring.explain(statement).predicts
+        assert message in one.refused[0], name
+    with pytest.raises(sqlscore.StatementError, match=r"no route 'pushdown'.*Did you mean"):
+        shop.scoring.sql("SELECT 1 AS one", route="pushdown")
+
+
 def test_models_of_bytes(shop: Shop):
     wanted = sorted(v for v in expected(shop).values() if v is not None)
     data = (
@@ -474,6 +507,12 @@ def test_the_plan_is_explained(shop: Shop):
     assert plan.steps == ()
     assert "PREDICT p: bridge" in str(plan)
     assert "features" in str(plan)
+    assert "push-down: it can, where route='push-down' asks for it" in str(plan)
+    pushed = shop.scoring.explain(staged, route="push-down")
+    assert pushed.how == "the database runs the statement, with the model as SQL in it"
+    assert [one.route for one in pushed.predicts] == ["push-down"]
+    assert "GROUP BY" in (pushed.sql or "")
+    assert "0.25" in (pushed.sql or "")  # a weight of the model
     ran = shop.scoring.explain(staged, analyze=True)
     assert [(step.name, step.rows) for step in ran.steps][:2] == [
         ("DATA into a temporary table", ROWS),

@@ -225,6 +225,7 @@ SQLITE = Product(
     shared=True,
     roles=False,
     merge=False,
+    replaces_views=False,
     lateral=False,
     row_index=RowIndex.WITHIN,
     rewrite=rewrite,

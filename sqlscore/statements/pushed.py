@@ -1,0 +1,130 @@
+"""PREDICT as a query of the database's own: its model compiled to SQL over DATA."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from sqlglot import exp
+
+from sqlscore import pushdown
+from sqlscore.errors import DatabaseError
+from sqlscore.products.expressions import Expressions, expressions_for
+from sqlscore.types import is_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlscore.binding import BoundFeature
+    from sqlscore.predict.asked import Output
+    from sqlscore.products.product import Product
+    from sqlscore.statements.queries import Ready
+
+
+def refusals(ready: Ready, product: Product) -> tuple[str, ...]:
+    """Why a PREDICT cannot be a query of the database's own; nothing where it can."""
+    try:
+        facts = expressions_for(product.dialect)
+    except DatabaseError:
+        return (f"no SQL is known to be right on {product.name}",)
+    binding = ready.plan.binding
+    if binding.signature != ready.model.signature:
+        return ("a column that holds an array has no SQL form",)
+    found = [str(one) for one in pushdown.missing(ready.model.graph, binding.signature, facts)]
+    found += [_unfed(bound) for bound in binding.features if _fed(bound) is None]
+    types = {p.name: p.type for p in binding.signature.predictions}
+    for output in ready.plan.outputs:
+        found += _unchecked(output, types[output.prediction])
+    kept = {column.name.casefold() for column in ready.plan.kept}
+    twice = [o.name for o in ready.plan.outputs if o.name.casefold() in kept]
+    found += [f"DATA has a column {name!r} too: give one of the two another name" for name in twice]
+    return tuple(found)
+
+
+def query(ready: Ready, product: Product) -> exp.Select:
+    """DATA's columns that are kept, and the predictions, as one query; there are no refusals."""
+    facts = expressions_for(product.dialect)
+    plan = ready.plan
+    kept = [column.name for column in plan.kept]
+    fed = {bound.feature.name: f"sqlscore_f{n}" for n, bound in enumerate(plan.binding.features)}
+    values = [
+        exp.alias_(_fed(bound) or exp.Null(), fed[bound.feature.name], quoted=True)
+        for bound in plan.binding.features
+    ]
+    rows = exp.select(*map(_named, kept), *values).from_(_inside(ready.query.copy(), "rows"))
+    signature = plan.binding.signature
+    names = {p.name: f"sqlscore_p{n}" for n, p in enumerate(signature.predictions)}
+    compiled = pushdown.select(
+        ready.model.graph, signature, facts, relation=_inside(rows, "fed"), columns=fed,
+        names=names, passed=kept,
+    )  # fmt: skip
+    given = [
+        exp.alias_(_typed(_named(names[o.prediction]), o, facts), o.name, quoted=True)
+        for o in plan.outputs
+    ]
+    return exp.select(*map(_named, kept), *given).from_(_inside(compiled, "predicted"))
+
+
+def _named(name: str) -> exp.Column:
+    return exp.column(exp.to_identifier(name, quoted=True))
+
+
+def _inside(query: exp.Expression, what: str) -> exp.Subquery:
+    alias = exp.TableAlias(this=exp.to_identifier(f"sqlscore_{what}", quoted=True))
+    return exp.Subquery(this=query, alias=alias)
+
+
+def _fed(bound: BoundFeature) -> exp.Expression | None:
+    """A column as its feature's expression takes it: numbers as doubles; None: it has no form."""
+    column, given, wanted = _named(bound.column.name), bound.column.type, bound.feature.type
+    if is_text(wanted):
+        return column if is_text(given) else None
+    if not pa.types.is_floating(wanted):
+        return column if given == wanted or (_whole(given) and _whole(wanted)) else None
+    if pa.types.is_float64(given):
+        return column
+    if pa.types.is_boolean(given):
+        one, zero = exp.Literal.number(1), exp.Literal.number(0)
+        return exp.Case(
+            ifs=[exp.If(this=column, true=one), exp.If(this=exp.not_(column.copy()), true=zero)]
+        )
+    if _whole(given) or pa.types.is_floating(given) or pa.types.is_decimal(given):
+        return exp.cast(column, "double")
+    return None
+
+
+def _whole(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(type_))
+
+
+def _unfed(bound: BoundFeature) -> str:
+    return f"the column {bound.column.name!r} ({bound.cast}) has no SQL form as a feature"
+
+
+def _unchecked(output: Output, given: pa.DataType) -> Iterator[str]:
+    """What the WITH list asks for and SQL would not check."""
+    if output.required:
+        yield f"{output.name} is NOT NULL, which only the bridge checks"
+    if output.length:
+        yield f"{output.name} has a length, which only the bridge checks: nvarchar(max) has none"
+    if not _holds(output.type, given):
+        yield f"{output.name} is {output.type}, whose values only the bridge makes of {given}"
+
+
+def _holds(asked: pa.DataType, given: pa.DataType) -> bool:
+    """Whether a type takes every value of another as it is, but for its last bits."""
+    if asked == given or (is_text(asked) and is_text(given)):
+        return True
+    if pa.types.is_floating(asked):
+        return pa.types.is_floating(given) or _whole(given)
+    signed = pa.types.is_signed_integer(asked)
+    return _whole(given) and signed and asked.bit_width >= given.bit_width
+
+
+def _typed(value: exp.Expression, output: Output, facts: Expressions) -> exp.Expression:
+    """A prediction in the type that is asked for, where the database has it as a type of values."""
+    if pa.types.is_float64(output.type):
+        return exp.cast(value, "double")
+    if pa.types.is_float32(output.type) and facts.real:
+        return exp.cast(value, "float")
+    return value
