@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
+import shutil
+import subprocess
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 import sqlscore
+from sqlscore.products import engine_for
 from tests.fixtures import models, scoring
 from tests.fixtures.scoring import Shop, customers, expected
 
@@ -343,6 +348,43 @@ def test_install_again_upgrades_and_uninstall_leaves_the_models(shop: Shop):
     assert ask(shop, "SELECT count(*) FROM pg_roles WHERE rolname ~ '^sqlscore_'") == [(0,)]
     shop.scoring.uninstall(purge=True)
     assert ask(shop, "SELECT to_regnamespace('sqlscore')") == [(None,)]
+
+
+def test_a_backup_has_functions_models_and_rights(shop: Shop):
+    server, url = shop.database.server, shop.database.engine.url
+    assert server is not None
+    shop.run("SELECT sqlscore.grant_model('churn', 'sqlscore_caller')")
+    wanted = ask(shop, predict("TABLE customers"))
+    copy = f"{url.database}_copy"
+    server.run(f"CREATE DATABASE {copy}")
+    try:
+        _pipe(
+            url,
+            ["pg_dump", "-d", str(url.database)],
+            ["psql", "-q1", "-v", "ON_ERROR_STOP=1", "-d", copy],
+        )
+        engine = engine_for(url.set(database=copy))
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql(predict("TABLE customers")).all() == wanted
+            connection.exec_driver_sql("SET ROLE sqlscore_caller")
+            assert connection.exec_driver_sql(_ROW).all() == [(0.5,)]
+        engine.dispose()
+    finally:
+        server.drop_database(copy)
+
+
+def _pipe(url: sa.URL, *programs: list[str]) -> None:
+    """Run PostgreSQL's own programs, each on what the one before said."""
+    found = [shutil.which("pg_dump"), *glob.glob("/usr/lib/postgresql/*/bin/pg_dump")]
+    folder = Path(max(filter(None, found))).parent
+    account = {"PGHOST": str(url.host), "PGPORT": str(url.port), "PGUSER": str(url.username)}
+    said = b""
+    for name, *rest in programs:
+        given = [str(folder / name), *rest]
+        said = subprocess.run(
+            given, input=said, check=True, stdout=subprocess.PIPE,
+            env={**os.environ, **account, "PGPASSWORD": str(url.password)},
+        ).stdout  # fmt: skip
 
 
 def test_the_wrong_folder_is_explained(postgres: Database, shop: Shop):
