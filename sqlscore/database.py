@@ -26,6 +26,9 @@ from sqlscore.jobs.quarantine import Quarantined, allowed
 from sqlscore.jobs.records import STOPPABLE, Records, Run
 from sqlscore.jobs.scorer import preview
 from sqlscore.jobs.work import Work
+from sqlscore.model.compiling import statements
+from sqlscore.model.forms import Form
+from sqlscore.model.installing import install
 from sqlscore.model.models import Models
 from sqlscore.predictor.constants import plain
 from sqlscore.predictor.nulls import NullPolicy
@@ -362,6 +365,34 @@ class Database:
         self.init()
         versions = {"sqlscore": sqlscore.__version__, "onnxruntime": runtime_version()}
         return routines.install(self.engine, python_path, versions)
+
+    def install_model(
+        self,
+        model: str,
+        *,
+        form: str = "view",
+        table: str | None = None,
+        key: str | Sequence[str] = (),
+        map: Mapping[str, str] | None = None,
+        name: str | None = None,
+    ) -> tuple[str, ...]:
+        """Compile a model and put it into the database; the names of what is there now.
+
+        form: ``view`` (the key and the predictions of a table), ``function`` or ``procedure``; see
+            `sqlscore.compile`.
+
+        It keeps the version that it was made of, wherever an alias points later. What sqlscore
+        compiled before under the same name is replaced, anything else is a `DatabaseError`; so is a
+        form that the product does not take. PushdownUnsupported where the model has no SQL form.
+        """
+        compiled = statements(
+            self.models[model], dialect=self.product.dialect, table=table or "data", key=key,
+            map=map, form=form, name=name,
+        )  # fmt: skip
+        chosen = Form.of(form)
+        if table is None and chosen is not Form.FUNCTION:
+            raise DatabaseError(f"a {chosen} needs a table: the rows that it scores")
+        return install(self.engine, self.product, compiled, chosen)
 
     def uninstall(self, *, purge: bool = False) -> None:
         """Take the functions away. Models and runs stay, unless `purge`.

@@ -77,6 +77,47 @@ def compile(
     return present.say(f"Wrote {len(text):,} characters to {out}.") if out else present.code(text)
 
 
+def install(
+    model: options.Spec,
+    form: Annotated[
+        str, typer.Option("--as", metavar="FORM", help="view, function or procedure.")
+    ] = "view",
+    table: Annotated[
+        str | None, typer.Option(metavar="TABLE", help="The table with the rows of a view.")
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMNS", help="Columns before the predictions.")
+    ] = None,
+    map: options.Map = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The view's or function's name.")
+    ] = None,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Compile a model and put it into the database as a view, functions or a procedure.
+
+    It stays on that version, wherever an alias points later. Only what sqlscore compiled before is
+    replaced.
+
+    Example: sqlscore model install churn@production --table customers --key id
+    """
+    with options.opened(db) as database:
+        version = str(database.models.version(model))
+        made = database.install_model(
+            version,
+            form=form,
+            table=table,
+            key=options.names(key),
+            map=options.pairs(map, "--map"),
+            name=name,
+        )
+    if as_json:
+        return present.document({"model": version, "form": form, "names": made})
+    return present.say(f"{version} is there as the {form} {', '.join(made)}.")
+
+
 def _loaded(model: str, db: str | None, chosen: dict[str, Any]) -> Model:
     """A file where there is one, or where it looks like one; else a model of the database."""
     if Path(model).is_file() or model.endswith(".onnx"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sqlscore.cli import describe, keeping, options, present
+from sqlscore.cli import compiling, describe, keeping, options, present
 
 if TYPE_CHECKING:
     from sqlscore.database import Database
@@ -155,6 +155,7 @@ def _show(database: Database, model: str, *, as_json: bool) -> None:
 app.command()(keeping.alias)
 app.command()(keeping.check)
 app.command()(keeping.copy)
+app.command()(compiling.install)
 
 
 @app.command()

@@ -102,7 +102,7 @@ def _said(model: Model, title: str, dialect: str) -> str:
     """Which model it is, and what compiled it."""
     name = title if model.name is None else f"{model.name}:{model.version}"
     version = sys.modules["sqlscore"].__version__  # which lies above this layer
-    return f"{name}, sha256 {model.sha256}, compiled by sqlscore {version} for {dialect}"
+    return f"{name}, sha256 {model.sha256}, {forms.COMPILED} {version} for {dialect}"
 
 
 def _usual_name(form: Form, title: str | None) -> str:

@@ -38,6 +38,11 @@ class Form(StrEnum):
         return cls(value)
 
 
+#: what every remark on something compiled holds
+COMPILED = "compiled by sqlscore"
+#: the relation's alias in a view that keeps no remark
+MARK = "made_by_sqlscore"
+
 _REPLACED = "CREATE OR REPLACE VIEW {name} AS\n{select}"
 _VIEWS = {
     "postgres": (_REPLACED, "COMMENT ON VIEW {name} IS {said}"),

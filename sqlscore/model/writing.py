@@ -57,7 +57,7 @@ class Writer:
     def _rows(self) -> exp.Select:
         relation = self.table
         if self.form is Form.VIEW and not self.facts.view_comments:
-            relation = exp.alias_(relation, "made_by_sqlscore", table=True)  # type: ignore[assignment]
+            relation = exp.alias_(relation, forms.MARK, table=True)  # type: ignore[assignment]
         return self._select(self.facts, relation, passed=self.keys)
 
     def _table_function(self) -> dict[str, str]:

@@ -229,5 +229,8 @@ class Product:
     #: put the staged table in the place of another, which it replaces, with its grants and indexes;
     #: part of the unit's transaction where `transactional_ddl`, else atomic in itself
     swap: Callable[[Unit, Table, Table], None]
+    #: a query for the remark on, or the text of, each thing that bears :name in :schema, or in the
+    #: schema that is current; a thing without either gives NULL
+    named: str | None = None
     #: what `sqlscore install` puts inside; None: the product takes nothing
     routines: Callable[[], Routines] | None = None

@@ -164,6 +164,18 @@ def readers_block_commit(_engine: Engine) -> bool:
     return False
 
 
+#: what bears a name
+_NAMED = """
+SELECT comment FROM duckdb_views()
+WHERE lower(view_name) = lower(:name) AND schema_name = coalesce(:schema, current_schema())
+UNION ALL
+SELECT comment FROM duckdb_tables()
+WHERE lower(table_name) = lower(:name) AND schema_name = coalesce(:schema, current_schema())
+UNION ALL
+SELECT comment FROM duckdb_functions()
+WHERE lower(function_name) = lower(:name) AND schema_name = coalesce(:schema, current_schema())
+"""
+
 DUCKDB = Product(
     name="DuckDB",
     dialect="duckdb",
@@ -196,4 +208,5 @@ DUCKDB = Product(
     unfit=unfit,
     dependents=dependents,
     swap=swap,
+    named=_NAMED,
 )

@@ -97,6 +97,12 @@ def readers_block_commit(engine: Engine) -> bool:
     return not _by_versions(engine)
 
 
+#: what bears a name
+_NAMED = """
+SELECT OBJECT_DEFINITION(object_id) FROM sys.objects
+WHERE name = :name AND schema_id = SCHEMA_ID(coalesce(:schema, SCHEMA_NAME()))
+"""
+
 MSSQL = Product(
     name="SQL Server",
     dialect="tsql",
@@ -131,4 +137,5 @@ MSSQL = Product(
     unfit=unfit,
     dependents=dependents,
     swap=swap,
+    named=_NAMED,
 )

@@ -161,6 +161,16 @@ def settings(connection: Connection, asked: Asked) -> list[Executable]:
     return [sa.text(f"SET SESSION {sets}")] if sets else []
 
 
+#: what bears a name
+_NAMED = """
+SELECT v.view_definition FROM information_schema.tables t
+LEFT JOIN information_schema.views v USING (table_schema, table_name)
+WHERE t.table_name = :name AND t.table_schema = coalesce(:schema, database())
+UNION ALL
+SELECT routine_comment FROM information_schema.routines
+WHERE routine_name = :name AND routine_schema = coalesce(:schema, database())
+"""
+
 MYSQL = Product(
     name="MySQL",
     dialect="mysql",
@@ -200,4 +210,5 @@ MYSQL = Product(
     unfit=unfit,
     dependents=dependents,
     swap=swap,
+    named=_NAMED,
 )

@@ -108,6 +108,16 @@ def routines() -> Routines:
     return ROUTINES
 
 
+#: what bears a name
+_NAMED = """
+SELECT obj_description(c.oid, 'pg_class')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = :name AND n.nspname = coalesce(CAST(:schema AS text), current_schema())
+UNION ALL
+SELECT p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.proname = :name AND n.nspname = coalesce(CAST(:schema AS text), current_schema())
+"""
+
 POSTGRES = Product(
     name="PostgreSQL",
     dialect="postgres",
@@ -143,4 +153,5 @@ POSTGRES = Product(
     dependents=dependents,
     swap=swap,
     routines=routines,
+    named=_NAMED,
 )

@@ -210,6 +210,12 @@ def settings(_connection: Connection, asked: Asked) -> list[Executable]:
     return [sa.text(f"PRAGMA busy_timeout = {max(1, round(asked.lock_timeout * 1000))}")]
 
 
+#: what bears a name
+_NAMED = """
+SELECT sql FROM sqlite_master
+WHERE name = :name COLLATE NOCASE AND coalesce(:schema, 'main') = 'main'
+"""
+
 SQLITE = Product(
     name="SQLite",
     dialect="sqlite",
@@ -250,4 +256,5 @@ SQLITE = Product(
     unfit=unfit,
     dependents=dependents,
     swap=swap,
+    named=_NAMED,
 )
