@@ -32,6 +32,7 @@ from sqlscore.model.installing import install
 from sqlscore.model.models import Models
 from sqlscore.predictor.constants import plain
 from sqlscore.predictor.nulls import NullPolicy
+from sqlscore.predictor.type_rules import EVERY, TypeRule
 from sqlscore.products import disconnected, engine_for, product_for
 from sqlscore.prove import runtime_version
 from sqlscore.registry import Registry
@@ -104,6 +105,7 @@ class Database:
         lineage: bool | str | Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
+        types: str | Mapping[str, str] | None = None,
         constants: Mapping[str, Any] | None = None,
         incremental: str | None = None,
         lag: timedelta | float | None = None,
@@ -139,6 +141,9 @@ class Database:
             of ``model``, ``version``, ``sha256``, ``run`` and ``time``.
         map: feature -> column, where their names differ.
         nulls: feature -> what a NULL becomes: ``auto``, ``error``, ``nan``, ``null``, or a value.
+        types: a policy for all features, or feature -> policy, for numbers that the model's type
+            does not hold: ``safe`` (the default) rounds floats, and takes only whole numbers for
+            integers; ``exact`` takes neither; ``lossy`` takes the whole part, and counts it.
         constants: input -> its value, for inputs without a batch dimension: no column feeds them.
         incremental: a column that grows with each change; only rows past it are scored.
         lag: how far to stay behind its largest value (seconds for times), for late commits.
@@ -167,6 +172,7 @@ class Database:
             models=_names(models), source=source, target=target, key=_names(key),
             mode=Mode.of(mode), where=where, params=_params(params), columns=tuple(columns),
             lineage=Lineage.of(lineage), map=dict(map or {}), nulls=_policies(nulls),
+            types=_types(types),
             constants=plain(constants or {}),
             incremental=incremental, lag_seconds=_seconds(lag), only_new=only_new,
             rescore=rescore, sync=sync, finite=finite, quarantine=quarantine,
@@ -207,6 +213,7 @@ class Database:
         columns: Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
+        types: str | Mapping[str, str] | None = None,
         constants: Mapping[str, Any] | None = None,
         provider: str = "cpu",
         provider_options: Mapping[str, str] | None = None,
@@ -216,8 +223,8 @@ class Database:
         job = Job(
             models=_names(models), source=source, target=_NOWHERE, key=_names(key),
             where=where, params=_params(params), map=dict(map or {}), columns=tuple(columns),
-            nulls=_policies(nulls), constants=plain(constants or {}), provider=provider,
-            provider_options=dict(provider_options or {}),
+            nulls=_policies(nulls), types=_types(types), constants=plain(constants or {}),
+            provider=provider, provider_options=dict(provider_options or {}),
         )  # fmt: skip
         with _engines(self, source_db, None) as engines:
             return preview(prepare(job, engines), limit)
@@ -236,6 +243,7 @@ class Database:
         lineage: bool | str | Sequence[str] = (),
         map: Mapping[str, str] | None = None,
         nulls: Mapping[str, Any] | None = None,
+        types: str | Mapping[str, str] | None = None,
         constants: Mapping[str, Any] | None = None,
         source_db: str | sa.URL | sa.Engine | None = None,
         target_db: str | sa.URL | sa.Engine | None = None,
@@ -248,6 +256,7 @@ class Database:
             models=_names(models), source=source, target=target or _NOWHERE, key=_names(key),
             mode=Mode.of(mode), where=where, params=_params(params), columns=tuple(columns),
             lineage=Lineage.of(lineage), map=dict(map or {}), nulls=_policies(nulls),
+            types=_types(types),
             constants=plain(constants or {}),
         )  # fmt: skip
         with _engines(self, source_db, target_db) as engines:
@@ -526,6 +535,12 @@ def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:
 def _policies(nulls: Mapping[str, Any] | None) -> dict[str, str]:
     """NULL policies as text, in which they are stored with a run."""
     return {name: str(NullPolicy.of(policy)) for name, policy in (nulls or {}).items()}
+
+
+def _types(given: str | Mapping[str, str] | None) -> dict[str, str]:
+    """Policies of types as text, by feature."""
+    named = {EVERY: given} if isinstance(given, str) else given or {}
+    return {name: str(TypeRule.of(policy)) for name, policy in named.items()}
 
 
 def _params(given: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 #: what a tally counts, in people's words, for a feature and for a prediction
 _COUNTED = {
     "nulls": "NULL", "nans": "NaN", "infinities": "±inf", "overflows": "past float range",
-    "unknown": "unknown to the model", "outside": "out of the range of training",
+    "truncated": "made whole", "unknown": "unknown to the model",
+    "outside": "out of the range of training",
 }  # fmt: skip
 
 

@@ -78,6 +78,14 @@ Null = Annotated[
     ),
 ]
 
+Types = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FEATURE=POLICY",
+        help="Numbers that the model's type does not hold: exact, safe or lossy; for all features, "
+        "or age=exact.",
+    ),
+]
 Constants = Annotated[
     list[str] | None,
     typer.Option(
@@ -122,6 +130,12 @@ def pairs(values: Sequence[str] | None, option: str) -> dict[str, str]:
         name = quoted.replace('""', '"') if quoted is not None else bare.strip()
         found[name] = after_quoted if quoted is not None else after_bare
     return found
+
+
+def types(values: Sequence[str] | None) -> dict[str, str]:
+    """Policies of types in values such as ``lossy`` (for every feature) and ``age=exact``."""
+    written = [value if "=" in value else f"*={value}" for value in values or ()]
+    return {name: rule.strip() for name, rule in pairs(written, "--types").items()}
 
 
 def renames(values: Sequence[str] | None) -> dict[str, str]:

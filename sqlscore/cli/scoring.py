@@ -104,6 +104,7 @@ def score(
     lineage: Told = None,
     map: options.Map = None,
     null: options.Null = None,
+    types: options.Types = None,
     constant: options.Constants = None,
     incremental: Incremental = None,
     lag: Lag = None,
@@ -198,6 +199,7 @@ def _bound(given: Mapping[str, Any]) -> dict[str, Any]:
         "columns": options.names(given["columns"]),
         "map": options.pairs(given["map"], "--map"),
         "nulls": options.pairs(given["null"], "--null"),
+        "types": options.types(given["types"]),
         "constants": options.constants(given["constant"]),
     }
 

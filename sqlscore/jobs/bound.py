@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from sqlscore.binding import Binding, bind
 from sqlscore.bridge import workers
 from sqlscore.errors import ProviderError, SignatureError, nearest
 from sqlscore.graph import signature_of
 from sqlscore.predictor.constants import constant_inputs
+from sqlscore.predictor.type_rules import EVERY, TypeRule
 from sqlscore.products import product_for
 from sqlscore.prove import runnable
 from sqlscore.prove.providers import automatic
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from sqlscore.binding import BoundFeature
     from sqlscore.jobs.job import Job
     from sqlscore.products.product import Product
     from sqlscore.prove.examples import Examples
@@ -88,6 +93,7 @@ def bound_models(
             prefix=prefix(spec, single=len(job.models) == 1),
         )
         provider, told = _provider(job, registry, version)
+        binding = _as_it_is(binding, job)
         names += [prediction.column for prediction in binding.predictions]
         bound.append(
             BoundModel(
@@ -127,10 +133,38 @@ def _provider(job: Job, registry: Registry, version: Version) -> tuple[str, str 
     return job.provider, str(found)
 
 
+def _as_it_is(binding: Binding, job: Job) -> Binding:
+    """Integers are read as such where they must arrive exactly, to be looked at on the way."""
+    usual = job.types.get(EVERY)
+    rules = [job.types.get(bound.feature.name, usual) for bound in binding.features]
+    features = [
+        dataclasses.replace(bound, read=_exactly(bound)) if rule == TypeRule.EXACT else bound
+        for bound, rule in zip(binding.features, rules, strict=True)
+    ]
+    return dataclasses.replace(binding, features=tuple(features))
+
+
+def _exactly(bound: BoundFeature) -> pa.DataType:
+    """The type to read a column in for a feature whose values must arrive as they are."""
+    given, takes = bound.column.type, bound.feature.type
+    if not pa.types.is_floating(takes) or bound.read != pa.float64():
+        return bound.read
+    if pa.types.is_decimal(given):
+        raise SignatureError(
+            f"the feature {bound.feature.name!r} has the policy 'exact', and the column "
+            f"{bound.column.name!r} is {bound.column.declared or given}, which no floating-point "
+            "number holds. Convert it in a SELECT as the source, or use the policy 'safe'"
+        )
+    if not pa.types.is_integer(given):
+        return bound.read
+    return pa.uint64() if pa.types.is_uint64(given) else pa.int64()
+
+
 def _check_named(job: Job, models: Sequence[BoundModel]) -> None:
     """Every name in `map`, `nulls` and `constants` belongs to one of the models."""
     features = [f.name for model in models for f in model.binding.signature.features]
-    for option, names in (("map", job.map), ("nulls", job.nulls)):
+    typed = [name for name in job.types if name != EVERY]
+    for option, names in (("map", job.map), ("nulls", job.nulls), ("types", typed)):
         for name in names:
             if name not in features:
                 raise SignatureError(

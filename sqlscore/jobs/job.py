@@ -74,6 +74,7 @@ class Job:
     lineage: tuple[str, ...] = ()  #: kinds of lineage columns that the target gets
     map: Mapping[str, str] = field(default_factory=dict)  #: feature -> column, where names differ
     nulls: Mapping[str, Any] = field(default_factory=dict)  #: feature -> NULL policy
+    types: Mapping[str, str] = field(default_factory=dict)  #: feature, or ``*`` -> type policy
     constants: Mapping[str, Any] = field(default_factory=dict)  #: input -> its value for all rows
     incremental: str | None = None  #: the watermark's column: only rows past it are read
     lag_seconds: float = 0.0  #: how far behind the newest watermark a run stays, for late commits
@@ -111,7 +112,7 @@ class Job:
         return {
             "where": self.where, "params": sorted(self.params.items()), "lineage": self.lineage,
             "rescore": self.rescore, "sync": self.sync, "constants": sorted(self.constants.items()),
-            "finite": self.finite,
+            "finite": self.finite, "types": sorted(self.types.items()),
         }  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:

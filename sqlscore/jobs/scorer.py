@@ -13,6 +13,7 @@ from sqlscore.errors import ModelError, SignatureError
 from sqlscore.jobs import quarantine
 from sqlscore.predictor import Counts, NullPolicy, Predictor
 from sqlscore.predictor.badrows import bad_rows, refuse_not_finite
+from sqlscore.predictor.type_rules import EVERY, TypeRule
 from sqlscore.products import product_for
 from sqlscore.prove import runtime_version
 from sqlscore.prove.examples import hold
@@ -181,7 +182,7 @@ class Scorer:
 def _hold(model: BoundModel, job: Job) -> None:
     """Raise ModelError where a model does not give its author's predictions here."""
     if model.examples is not None:
-        plain = dataclasses.replace(job, nulls={})
+        plain = dataclasses.replace(job, nulls={}, types={})
         hold(
             model.examples, str(model.version), model.version.sha256, provider=model.provider,
             runtime=runtime_version(), load=lambda: _predictor(model, plain, model.signature),
@@ -198,6 +199,7 @@ def _predictor(model: BoundModel, job: Job, signature: Signature) -> Predictor:
         rowwise=model.rowwise,
         nulls={name: NullPolicy.of(p) for name, p in job.nulls.items() if name in names},
         constants=model.constants,
+        types={n: TypeRule.of(p) for n, p in job.types.items() if n == EVERY or n in names},
     )
 
 

@@ -20,7 +20,9 @@ from sqlscore.predictor.held import grouped
 from sqlscore.predictor.kernels import is_steady, rows_at_once, rows_on_device, rows_to_run
 from sqlscore.predictor.nonfinite import tally_features, tally_predictions, unusual
 from sqlscore.predictor.nulls import NullPolicy, NullRule, filled
+from sqlscore.predictor.scalars import changed
 from sqlscore.predictor.tensors import matrix, sliced, to_columns
+from sqlscore.predictor.type_rules import TypeRule, type_rules
 from sqlscore.predictor.unexpected import tally_unexpected
 from sqlscore.session import Session
 from sqlscore.signature import InputKind
@@ -56,16 +58,18 @@ class Predictor:
         rowwise: bool = False,
         nulls: Mapping[str, NullPolicy] | None = None,
         constants: Mapping[str, Any] | None = None,
+        types: Mapping[str, TypeRule] | None = None,
     ) -> None:
         """Load a graph's bytes, original or rewritten; `signature` is that of either.
 
         `rowwise` runs every row by itself, for a model whose batch cannot be freed. `nulls` gives
-        a feature's policy (`auto` where it has none). `constants` gives the inputs that have no
-        batch dimension. Raises SignatureError for unknown or unfit policies and constants, and
-        ModelError and ProviderError as `Session` does.
+        a feature's policy (`auto` where it has none), `types` likewise (`safe`). `constants` gives
+        the inputs that have no batch dimension. Raises SignatureError for unknown or unfit policies
+        and constants, and ModelError and ProviderError as `Session` does.
         """
         self.signature = signature
         self.policies = _policies(signature, nulls or {})
+        self.rules = type_rules(signature, types or {})
         self._constants = constants_of(signature, constants or {})
         self._session = Session(model, provider=provider, options=options, threads=threads)
         self.inputs = {one.name: one for one in signature.inputs}
@@ -89,13 +93,9 @@ class Predictor:
         for a NULL where the policy is `error`; ModelError where the model fails.
         """
         columns = self._typed(batch)
-        nulls = {
-            feature.name: Tally(nulls=column.null_count)
-            for feature, column in zip(self.signature.features, columns, strict=True)
-            if column.null_count
-        }
-        counts = Counts(rows=batch.num_rows, features=nulls)
-        lost = self._lost(columns) if nulls else None
+        tallies = self._tallied(batch, columns)
+        counts = Counts(rows=batch.num_rows, features=tallies)
+        lost = self._lost(columns) if tallies else None
         if lost is None:
             predictions, found = self._scored(columns)
             return Predicted(batch=predictions, counts=counts + found)
@@ -116,9 +116,21 @@ class Predictor:
                 f"and the batch has {', '.join(map(repr, batch.schema.names))}"
             )
         return [
-            typed(column, feature, self.inputs[feature.input])
+            typed(column, feature, self.inputs[feature.input], self.rules[feature.name])
             for feature, column in zip(self.signature.features, batch.columns, strict=True)
         ]
+
+    def _tallied(self, batch: pa.RecordBatch, columns: Sequence[pa.Array]) -> dict[str, Tally]:
+        """What is counted in all rows: NULLs, and values that became whole numbers."""
+        tallies = {}
+        for feature, given, column in zip(
+            self.signature.features, batch.columns, columns, strict=True
+        ):
+            lossy = self.rules[feature.name] is TypeRule.LOSSY
+            truncated = changed(given, column) if lossy else 0
+            if column.null_count or truncated:
+                tallies[feature.name] = Tally(nulls=column.null_count, truncated=truncated)
+        return tallies
 
     def _lost(self, columns: Sequence[pa.Array]) -> np.ndarray | None:
         """The rows whose predictions are NULL; None where there is none."""

@@ -101,7 +101,7 @@ def _of_column(
         )
 
     def feed(rows: pa.Array) -> None:
-        taken = typed(column.take(rows), feature, one)
+        taken = typed(column.take(rows), feature, one, predictor.rules[feature.name])
         if one.kind is InputKind.TENSOR and len(taken):
             fitted(taken, feature, one)
 

@@ -12,6 +12,7 @@ import numpy as np
 from sqlscore.predictor.held import held
 from sqlscore.predictor.lists import as_lists
 from sqlscore.predictor.scalars import as_number, as_text
+from sqlscore.predictor.type_rules import TypeRule
 from sqlscore.signature import InputKind
 from sqlscore.types import SMALL_FLOATS
 
@@ -39,17 +40,19 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-def typed(column: pa.Array, feature: Feature, one: Input) -> pa.Array:
+def typed(
+    column: pa.Array, feature: Feature, one: Input, rule: TypeRule = TypeRule.SAFE
+) -> pa.Array:
     """The column in a type that feeds the feature without another check; NULLs stay NULL.
 
     For a floating-point feature: floating point as it is, every other number as double. For an
     integer or boolean feature: exactly its type; NaN, which it has not, becomes NULL. Text stays
     text, and a column that holds tensors becomes lists of such values. Raises SignatureError
-    otherwise.
+    otherwise, and for what the policy of types does not let through.
     """
     if one.kind is InputKind.TENSOR:
         return as_lists(column, feature, DTYPES[one.element])
-    return as_text(column, feature) if one.element == "string" else as_number(column, feature)
+    return as_text(column, feature) if one.element == "string" else as_number(column, feature, rule)
 
 
 def values(column: pa.Array, feature: Feature, one: Input) -> np.ndarray:

@@ -18,6 +18,7 @@ class Tally:
     nans: int = 0
     infinities: int = 0  #: ±inf in the column itself
     overflows: int = 0  #: features only: finite in the column, ±inf in the model's type
+    truncated: int = 0  #: features only: to the whole number that stands for it (types lossy)
     unknown: int = 0  #: features only: a category that the graph does not know
     outside: int = 0  #: features only: out of the range that the model's metadata gives
 
@@ -33,8 +34,8 @@ class Counts:
     """The tallies of a batch, a range or a run; add them up with ``+``.
 
     A name is there only if something was counted. `rows` counts all rows, but those that could not
-    be scored and were left out, which are `bad`, and of which nothing else is counted. NULLs are
-    counted in all rows; everything else in those that the model scored.
+    be scored and were left out, which are `bad`, and of which nothing else is counted. NULLs and
+    truncated values are counted in all rows; everything else in those that the model scored.
     """
 
     rows: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from sqlscore.cli import main
@@ -53,3 +54,49 @@ def test_unknown_categories_and_values_out_of_range_are_counted(
     said = " ".join(capsys.readouterr().out.split())
     assert f"feature city {unknown} unknown to the model" in said
     assert f"feature age {outside} out of the range of training" in said
+
+
+#: an integer, a float and text
+MIXED = models.written(
+    "g (int8[N,1] age, float[N,1] spend) => (float[N,1] score) "
+    "{ a = Cast <to = 1> (age) score = Add(a, spend) }"
+)
+
+
+def filled(shop: Shop, ages: list[float | None], spends: list[float]) -> None:
+    shop.create(
+        "people",
+        {"id": list(range(len(ages))), "age": ages, "spend": spends, "city": ["x"] * len(ages)},
+    )
+    shop.scoring.models.add("mixed", MIXED)
+
+
+def test_policies_of_types(shop: Shop):
+    ages, spends = [1.0, -2.75, 300.0, -1e30, None, 7.9], [0.5, 0.1, 0.25, 2.0, 3.0, 0.125]
+    filled(shop, ages, spends)
+    chosen = {"source": "people", "target": "t"}
+    with pytest.raises(SignatureError, match="'age' takes int8"):
+        shop.score("mixed", **chosen)
+    run = shop.score("mixed", **chosen, types={"age": "lossy"}, restart=True)
+    whole = [1, -2, 127, -128, None, 7]
+    wanted = {i: None if a is None else np.float32(a) + np.float32(s)
+              for i, (a, s) in enumerate(zip(whole, spends, strict=True))}  # fmt: skip
+    assert shop.found("t") == wanted
+    assert (run.counts.features["age"].truncated, run.counts.features["age"].nulls) == (4, 1)
+    kept = {"types": {"age": "lossy", "spend": "exact"}, "quarantine": True, "restart": True}
+    run = shop.score("mixed", **{**chosen, "target": "u"}, **kept)
+    assert [(row.key["id"], row.name) for row in shop.scoring.quarantine(run.id)] == [(1, "spend")]
+    assert shop.found("u") == {i: score for i, score in wanted.items() if i != 1}
+    assert shop.scoring.run(run.id).counts.features["age"].truncated == 3
+
+
+def test_policies_that_fit_nothing(shop: Shop):
+    filled(shop, [1.0], [1.0])
+    with pytest.raises(SignatureError, match="Did you mean 'lossy'"):
+        shop.scoring.bind("mixed", source="people", types="lossi")
+    with pytest.raises(SignatureError, match="Did you mean 'age'"):
+        shop.scoring.bind("mixed", source="people", types={"agee": "exact"})
+    dearer = "SELECT id, age, CAST(spend AS decimal(9,2)) AS spend FROM people"
+    if shop.database.name in ("postgres", "mariadb", "duckdb"):  # what SQLite makes of it is double
+        with pytest.raises(SignatureError, match=r"policy 'exact'.*'spend'"):
+            shop.scoring.bind("mixed", source=dearer, key="id", types="exact")
