@@ -119,7 +119,9 @@ def kept_columns(
     A name without a relation counts for every relation that has such a column.
     """
     alias = data_alias(predict).casefold()
-    inside = {id(node) for part in (predict.data, predict.model) for node in part.walk()}
+    where = predict.args.get("where")
+    parts = [predict.data, predict.model, *([where] if where is not None else [])]
+    inside = {id(node) for part in parts for node in part.walk()}
     holders = (exp.Select, exp.Merge, exp.Update, exp.Delete)
     holder = predict.find_ancestor(*holders) or statement
     names: set[str] = set()

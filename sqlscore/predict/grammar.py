@@ -34,6 +34,7 @@ class Predict(exp.Expression):
         "runtime": False,
         "columns": False,  # the WITH list
         "alias": False,
+        "where": False,  # conditions on DATA's rows, which no text of a statement has here
         "joins": False,
         "laterals": False,
         "pivots": False,

@@ -52,6 +52,8 @@ def query_of(predict: Predict, columns: Sequence[Column] | None = None) -> exp.S
         names = [exp.column(exp.to_identifier(c.name, quoted=True)) for c in columns]
         names = names or [exp.alias_(exp.Literal.number(1), "sqlscore_nothing")]
     select = exp.Select(expressions=names, from_=exp.From(this=data))
+    if predict.args.get("where") is not None:
+        select.set("where", exp.Where(this=predict.args["where"].copy()))
     ctes = _visible_ctes(predict)
     if ctes:
         select.set("with_", exp.With(expressions=ctes))

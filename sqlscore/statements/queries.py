@@ -17,7 +17,7 @@ from sqlscore.plan import Limits, Passing, Plan, Route, plan, projection
 from sqlscore.predict import writes
 from sqlscore.predict.grammar import Predict, predicts
 from sqlscore.predict.scope import data_alias, table_name, tables
-from sqlscore.statements import data, made, pushed, reading, staging, writing
+from sqlscore.statements import conditions, data, made, pushed, reading, staging, writing
 from sqlscore.statements.calls import create_view
 from sqlscore.statements.conversation import place_of
 from sqlscore.statements.routines import PROCEDURE, VIEW
@@ -186,9 +186,15 @@ class Queries:
         place = place_of(predict, text)
         model = self._models.find(predict, self._on, variables, text)
         everything = self._on.translated(data.query_of(predict), text)
+        columns = self._on.columns(self._on.write(everything))
+        given = predict.columns or model.signature.predictions
+        conditions.move(
+            predict, {column.name.casefold() for column in columns},
+            {one.name.casefold() for one in given},
+        )  # fmt: skip
         product = self._on.product
         planned = plan(
-            predict, model.signature, self._on.columns(self._on.write(everything)),
+            predict, model.signature, columns,
             statement=tree, chosen=data.is_chosen(predict), place=place,
             limits=Limits(
                 identifier_limit=product.identifier_limit, column_limit=product.column_limit,

@@ -243,6 +243,48 @@ def test_the_outer_statement_runs_in_the_database(shop: Shop):
     assert mean == pytest.approx(sum(wanted.values()) / len(wanted), rel=1e-6)
 
 
+#: a condition -> what DATA takes over of it, and whether that is all
+CONDITIONS: dict[str, tuple[tuple[str, ...], bool]] = {
+    "d.id < 30": (("id",), True),
+    "id < 30 AND (age > 0 AND d.city IS NOT NULL)": (("id", "age", "city"), True),
+    "(d.id < 30 OR d.id = 33) AND p.risk > 0.5": (("id", "33"), False),
+    "d.id < 30 OR p.risk > 0.5": ((), False),
+    "d.id < 30 AND risk > 0.5 AND d.age * 2 > p.risk": (("id",), False),
+    "d.id IN (SELECT id FROM customers WHERE id < 30) AND d.spend > 0": (("spend",), False),
+}
+
+
+def test_conditions_on_data_hold_before_rows_are_scored(shop: Shop):
+    whole = f"SELECT d.id, d.age, d.spend, d.city, p.risk {FROM} WITH (risk float) AS p"
+    shop.scoring.sql(f"SELECT x.* INTO scored FROM ({whole}) AS x")
+    for condition, (words, all_of_it) in CONDITIONS.items():
+        statement = f"SELECT d.id, p.risk {FROM} WITH (risk real) AS p WHERE {condition}"
+        plain = condition.replace("d.", "").replace("p.", "")
+        wanted = {
+            key: None if risk is None else float(np.float32(risk))
+            for key, risk in shop.ask(f"SELECT id, risk FROM scored WHERE {plain}")
+        }
+        assert found_by(shop, statement) == wanted, condition
+        plan = shop.scoring.explain(statement)
+        taken = plan.predicts[0].data.partition("WHERE")[2]
+        assert all(word in taken for word in words), condition
+        assert bool(taken) == bool(words), condition
+        assert plan.how.startswith("rows stream") == all_of_it, condition
+
+
+def test_conditions_stay_where_a_join_makes_rows(shop: Shop):
+    shop.create("others", {"id": [3, 4]}, {"id": pa.int64()})
+    joined = f"SELECT o.id, p.score {FROM} AS p RIGHT JOIN others AS o ON o.id = d.id"
+    assert list(shop.scoring.sql(f"{joined} WHERE d.id IS NULL")) == [(4, None)]
+    left = (
+        "SELECT o.id, p.score FROM others AS o"
+        " LEFT JOIN PREDICT(MODEL = churn, DATA = customers AS d) AS p ON d.id = o.id"
+    )
+    assert list(shop.scoring.sql(f"{left} WHERE d.id IS NULL")) == [(4, None)]
+    (one,) = shop.scoring.explain(f"{left} WHERE d.id IS NULL").predicts
+    assert "WHERE" not in one.data
+
+
 def test_a_result_is_read_once_and_as_what_one_likes(shop: Shop):
     statement = f"SELECT d.id, p.score {FROM} AS p"
     result = shop.scoring.sql(statement)
@@ -489,7 +531,7 @@ def test_bad_input_says_what_and_where(shop: Shop):
 
 def test_the_plan_is_explained(shop: Shop):
     streamed = shop.scoring.explain(
-        f"DECLARE @low int = 3\nSELECT d.id, p.risk {FROM} WITH (risk real) AS p"
+        f"DECLARE @low int = 3\nSELECT d.id, p.risk {FROM} WITH (risk float) AS p"
     )
     assert streamed.how == "rows stream through the model to the reader"
     (one,) = streamed.predicts
