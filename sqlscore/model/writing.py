@@ -153,9 +153,10 @@ class Writer:
 
 
 def written(statement: exp.Expression, dialect: str) -> str:
-    """A statement as text."""
+    """A statement as text; it may be changed on the way, and has thousands of nodes."""
     return statement.sql(
         dialect=dialect,
+        copy=False,
         identify=True,
         unsupported_level=sqlglot.ErrorLevel.RAISE,
         comments=False,

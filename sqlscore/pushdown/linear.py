@@ -8,6 +8,7 @@ import numpy as np
 
 from sqlscore.pushdown import labels
 from sqlscore.pushdown.cells import Tensor
+from sqlscore.pushdown.elementwise import add
 from sqlscore.pushdown.functions import TRANSFORMS, logistic, probit
 from sqlscore.pushdown.refusals import Refused
 from sqlscore.pushdown.sums import layer, negative
@@ -64,12 +65,17 @@ def _scores(node: Node, facts: Expressions, x: Tensor, targets: int) -> list[Cel
 
 
 def gemm(node: Node, facts: Expressions, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
-    """Gemm: ``alpha * a @ b + beta * c`` with constant `b` and `c`."""
+    """Gemm: ``alpha * a @ b + beta * c`` with a constant `b`."""
     if node.integer("transA", 0):
         raise Refused("it transposes the batch")
     weights = b.values() if node.integer("transB", 0) else b.values().T
     weights = weights * a.dtype(node.float("alpha", 1.0))
     bias = np.zeros(len(weights), a.dtype)
+    if c is not None and not c.is_constant:
+        if node.float("beta", 1.0) != 1.0:
+            raise Refused("it weighs what depends on the row (beta)")
+        product = Tensor.of(layer(a.row, weights, bias, a.dtype, facts), a.element)
+        return add(node, facts, product, c)
     if c is not None:
         bias = np.broadcast_to(c.values() * a.dtype(node.float("beta", 1.0)), (1, len(weights)))[0]
     return Tensor.of(layer(a.row, weights, bias, a.dtype, facts), a.element)

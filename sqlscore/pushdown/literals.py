@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,11 +30,11 @@ def number(value: float, facts: Expressions) -> exp.Expression:
     """A double. NaN is NULL, and ±inf is ±`INFINITY`, where the product has none of them."""
     value = float(value)
     if math.isnan(value):
-        return _cast("NaN", _double_type()) if facts.nan else exp.Null()
+        return _cast("NaN", "double", facts) if facts.nan else exp.Null()
     if math.isinf(value):
         return _infinity(value, facts)
     if facts.decimal_literals:
-        return _cast(repr(value + 0.0), _double_type())
+        return _cast(repr(value + 0.0), "double", facts)
     return _signed(_plain(value))
 
 
@@ -41,7 +42,7 @@ def real(value: float, facts: Expressions) -> exp.Expression:
     """A 4-byte float, where the product has them; else a double of the same value."""
     if not facts.real or not math.isfinite(value):
         return number(float(np.float32(value)), facts)
-    return _cast(str(np.float32(value + 0.0)), _real_type())
+    return _cast(str(np.float32(value + 0.0)), "real", facts)
 
 
 def integer(value: int) -> exp.Expression:
@@ -82,8 +83,18 @@ def _infinity(value: float, facts: Expressions) -> exp.Expression:
         return _signed(repr(math.copysign(INFINITY, value)))
     if not facts.nan:  # SQLite, which reads no text as an infinity
         return _signed("9e999" if value > 0 else "-9e999")
-    return _cast("Infinity" if value > 0 else "-Infinity", _double_type())
+    return _cast("Infinity" if value > 0 else "-Infinity", "double", facts)
 
 
-def _cast(value: str, type_: exp.DataType) -> exp.Expression:
-    return exp.Cast(this=exp.Literal(this=value, is_string=True), to=type_)
+def _cast(value: str, type_: str, facts: Expressions) -> exp.Expression:
+    """A number cast from its text. One node, as a model has thousands of them."""
+    before, after = _around(type_, facts.dialect)
+    return exp.Var(this=f"{before}{value}{after}")
+
+
+@cache
+def _around(type_: str, dialect: str) -> tuple[str, str]:
+    """What stands around the text of a number that is cast."""
+    made = as_real if type_ == "real" else as_double
+    before, _, after = made(exp.Literal.string("?")).sql(dialect=dialect).partition("?")
+    return before, after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,12 @@ from sqlscore.pushdown.arithmetic import (
     case,
     expression,
     greatest,
+    is_number,
+    least,
+    needs,
     operand,
 )
-from sqlscore.pushdown.cells import Tensor
+from sqlscore.pushdown.cells import Tensor, Term
 from sqlscore.pushdown.functions import computed, exponential, logarithm, root, softmax
 from sqlscore.pushdown.labels import highest
 from sqlscore.pushdown.refusals import Refused
@@ -89,6 +93,25 @@ def _product(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expression
     return computed(cells, whole)
 
 
+def _largest(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
+    return _first(cells, greatest, facts)
+
+
+def _smallest(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
+    return _first(cells, least, facts)
+
+
+def _first(cells: Sequence[Cell], pick: Callable[..., exp.Expression], facts: Expressions) -> Cell:
+    """The largest or smallest; NaN where one is, which ONNX Runtime passes over in some places."""
+    values = [expression(cell, facts) for cell in cells]
+    found = pick(values, facts)
+    if facts.nan and pick is least:
+        nan = literals.number(math.nan, facts)
+        found = case((is_number(greatest(values, facts), facts), found), otherwise=nan)
+    # where there is NaN, greatest and least pass over NULL
+    return Term(sql=found, needs=frozenset() if facts.nan else needs(cells))
+
+
 def _log_sum_exp(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
     values = [expression(cell, facts) for cell in cells]
     most = greatest(values, facts)
@@ -147,10 +170,12 @@ def _l2(values: Sequence[exp.Expression], facts: Expressions) -> exp.Expression:
     return root(added([exp.Mul(this=operand(v), expression=operand(v)) for v in values]), facts)
 
 
+largest = _over(_largest)
 log_sum_exp = _over(_log_sum_exp)
 mean = _over(_mean)
 norm = _over(_norm)
 product = _over(_product)
+smallest = _over(_smallest)
 square_sum = _over(_sum_square)
 size_sum = _over(_sum_sizes)
 total = _over(_sum)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _WORTH = 16  #: nodes of a part that is rather named than computed twice
 _ALL_ROWS = 2**63 - 1  #: a LIMIT that no table reaches
-_ATOMS = (exp.Literal, exp.Identifier, exp.DataType, exp.Column, exp.Null, exp.Boolean)
+_ATOMS = (
+    exp.Literal, exp.Identifier, exp.DataType, exp.Column, exp.Null, exp.Boolean, exp.Var,
+)  # fmt: skip
 _NO_VALUES = (exp.Predicate, exp.Connector, exp.Not, exp.If, exp.Paren, exp.Tuple, exp.Values)
 
 
@@ -116,7 +118,7 @@ class _Parts:
         seen = self._seen[id(node)]
         if seen.name:
             return exp.column(exp.to_identifier(seen.name, quoted=True)), seen.level + 1
-        return (node.copy() if uses[id(node)] > 1 else node), seen.level
+        return (_copied(node) if uses[id(node)] > 1 else node), seen.level
 
     def _measure(
         self, node: exp.Expression, seen: _Seen, children: Sequence[tuple[str, int, exp.Expression]]
@@ -163,6 +165,13 @@ class _Parts:
             seen.name = f"v{number}"
             self._taken.add(seen.name)
             self.named[seen.name] = (node, seen.level)
+
+
+def _copied(node: exp.Expression) -> exp.Expression:
+    """A copy; of a column, of which there are thousands, without sqlglot's way round."""
+    if isinstance(node, exp.Column) and isinstance(node.this, exp.Identifier):
+        return exp.Column(this=exp.Identifier(this=node.name, quoted=node.this.quoted))
+    return node.copy()
 
 
 def _children(node: exp.Expression) -> Iterator[tuple[str, int, exp.Expression]]:

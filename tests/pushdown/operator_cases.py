@@ -105,7 +105,9 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     ("", "ReduceLogSumExp"): (
         Case("float[N,1] y { y = ReduceLogSumExp <axes = [1]> (x) }", tame=True),
     ),
+    ("", "ReduceMax"): (Case("float[N,1] y { y = ReduceMax <axes = [1]> (x) }", tame=True),),
     ("", "ReduceMean"): (Case("float[N,1] y { y = ReduceMean <axes = [1]> (x) }", tame=True),),
+    ("", "ReduceMin"): (Case("float[N,1] y { y = ReduceMin <axes = [1]> (x) }", tame=True),),
     ("", "ReduceProd"): (Case("float[N,1] y { y = ReduceProd <axes = [1]> (x) }", tame=True),),
     ("", "ReduceSum"): (Case("float[N,1] y <int64[1] a = {1}> { y = ReduceSum(x, a) }"),),
     ("", "ReduceSumSquare"): (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+import sqlscore
 from tests.fixtures import models
 from tests.pushdown.judge import PROBABILITY, ULP, ask, hard_rows, thresholds
 
@@ -40,3 +42,10 @@ def test_an_ensemble_takes_the_same_leaf_always(database: Database, name: str) -
 def test_a_linear_classifier(database: Database) -> None:
     x = hard_rows(models.columns(300, 4, seed=5), [np.array([])] * 4)
     ask(database, models.logistic(4), x, nulls=NULLS, features=NAMES).assert_equal(PROBABILITY)
+
+
+def test_a_hundred_trees_compile_within_a_second_of_a_processor() -> None:
+    model = sqlscore.load(models.lightgbm(20, 100), features=[f"f{i}" for i in range(20)])
+    began = time.process_time()
+    sqlscore.compile(model, dialect="postgres")
+    assert time.process_time() - began < 1

@@ -19,6 +19,8 @@ NAMES = ["a", "b", "c"]
 NULLS = [(3, "a"), (4, "b"), (5, "c")]
 #: of sums of a few hundred, whose terms ONNX Runtime adds in an order of its own
 RELATIVE, ABSOLUTE = 2e-6, 5e-6
+#: the root of what is left of large squares
+LOOSE = {"k-means": 1e-4}
 MOST = 700  #: hard values of one feature
 
 
@@ -48,10 +50,10 @@ def _options(model: bytes, database: Database) -> dict[str, Any]:
     return {"features": NAMES, "outputs": {"score": f"{lists[0].output}[0]"}}
 
 
-def _wrong(rows: Rows, model: bytes) -> str | None:
+def _wrong(rows: Rows, model: bytes, absolute: float) -> str | None:
     try:
         answers = rows.ask(model, **_options(model, rows.database))
-        answers.assert_close(RELATIVE, ABSOLUTE)
+        answers.assert_close(RELATIVE, absolute)
     except (AssertionError, SqlscoreError, *DATABASE_ERRORS) as error:
         return f"{error!r:.400}"
     return None
@@ -59,6 +61,9 @@ def _wrong(rows: Rows, model: bytes) -> str | None:
 
 def test_trained_models_give_what_onnx_runtime_gives(database: Database) -> None:
     rows = _rows(database)
-    found = {name: _wrong(rows, model) for name, model in trained.models().items()}
+    found = {
+        name: _wrong(rows, model, LOOSE.get(name, ABSOLUTE))
+        for name, model in trained.models().items()
+    }
     wrong = [f"{name}: {why}" for name, why in found.items() if why]
     assert not wrong, "\n".join([f"{len(wrong)} of {len(found)}", *wrong])

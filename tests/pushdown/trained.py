@@ -67,6 +67,7 @@ def number(classes: np.ndarray) -> np.ndarray:
 @cache
 def models() -> dict[str, bytes]:
     """Name -> model. Each is trained in milliseconds."""
+    from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA
     from sklearn.ensemble import (
         ExtraTreesRegressor,
@@ -127,6 +128,7 @@ def models() -> dict[str, bytes]:
         ),
         "naive bayes": (lambda: GaussianNB(), three),
         "naive bayes of bits": (lambda: BernoulliNB(), two),
+        "k-means": (lambda: KMeans(3, n_init=1, random_state=0), number),
     }  # fmt: skip
     found = {name: _fitted(make, target) for name, (make, target) in made.items()}
     return {**found, "xgboost of two decimals": _xgboost()}
