@@ -38,6 +38,8 @@ def engine(url: URL) -> Engine:
         given = url.query.get("options", "")
         pinned = " ".join(f"-c {k}={v.replace(' ', '')}" for k, v in SETTINGS.items())
         asked["options"] = f"{pinned} {given if isinstance(given, str) else ' '.join(given)}"
+        # behind PgBouncer in transaction mode the next transaction has another server connection
+        asked["prepare_threshold"] = None
         if "application_name" not in url.query:
             asked["application_name"] = "sqlscore"
     return sa.create_engine(url, connect_args=asked)

@@ -18,7 +18,7 @@ from sqlscore.transports.dbapi import driver_errors, fall_back, read_rows
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from sqlalchemy import Connection, Engine, Select
 
@@ -105,6 +105,9 @@ def _obstacle(connection: Connection) -> str | None:
         return "the connection was authenticated by GSSAPI"
     if connection.get_execution_options().get("schema_translate_map"):
         return "the engine translates schema names"
+    asked = driver.info.get_parameters().get("options", "")
+    if "timezone=" in asked and _settings(connection, SETTINGS) != SETTINGS:
+        return "the connection's options did not arrive, as behind PgBouncer"
     same = sa.text("SELECT current_user = session_user")
     return None if connection.scalar(same) else "the engine sets a role of its own"
 
@@ -117,8 +120,7 @@ def _url(connection: Connection, name: str) -> str:
     driver = _driver(connection)
     at = driver.info
     taken = ("search_path", *TIMEOUTS, "application_name")
-    now = connection.execute(sa.select(*(sa.func.current_setting(n) for n in taken))).one()
-    found = dict(zip(taken, now, strict=True))
+    found = _settings(connection, taken)
     application = f"{found.pop('application_name')[: 62 - len(name)]} {name}"
     settings = {**SETTINGS, **found, "standard_conforming_strings": "on"}
     options = " ".join(f"-c {k}={_escaped(v)}" for k, v in settings.items())
@@ -175,14 +177,18 @@ def _undisturbed(connection: Connection) -> Iterator[None]:
 
 def _pin(connection: Connection, settings: Mapping[str, str], *, local: bool) -> dict[str, str]:
     """Set the settings; what they were before."""
-    names = list(settings)
-    found = connection.execute(sa.select(*(sa.func.current_setting(n) for n in names))).one()
-    before = dict(zip(names, found, strict=True))
+    before = _settings(connection, settings)
     changed = {n: v for n, v in settings.items() if before[n] != v}
     if changed:
         sets = (sa.func.set_config(n, v, local) for n, v in changed.items())
         connection.execute(sa.select(*sets)).close()
     return before
+
+
+def _settings(connection: Connection, names: Iterable[str]) -> dict[str, str]:
+    """What settings are now."""
+    asked = sa.select(*(sa.func.current_setting(name).label(name) for name in names))
+    return {name: str(value) for name, value in connection.execute(asked).one()._mapping.items()}
 
 
 def _driver(connection: Connection) -> Any:
