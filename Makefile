@@ -11,10 +11,10 @@ export SQLSCORE_REQUIRE ?= postgres,mariadb
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak servers openvino clean
+.PHONY: help demo test check bench bench-gpu soak servers openvino clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## the whole story on an embedded database, in under a minute
 	$(BIN)/sqlscore demo $(ARGS)
@@ -30,6 +30,9 @@ check: $(INSTALLED) ## ruff, mypy and the layers of imports
 
 bench: $(INSTALLED) servers ## rows a second and memory, beside what people write today
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-gpu: $(INSTALLED) ## the same on a GPU, beside the processor; where there is none it says so
+	$(BIN)/python -m benchmarks.gpu $(ARGS)
 
 soak: $(INSTALLED) servers ## the long runs: every database, killed again and again
 	$(BIN)/python -m pytest -m soak $(ARGS)

@@ -115,6 +115,11 @@ class Scorer:
         """About how many values of a row are read."""
         return self._layout.width
 
+    @property
+    def device(self) -> bool:
+        """Whether one of the models runs on a device, which larger batches keep busy."""
+        return any(predictor.device for predictor in self._predictors)
+
     def __call__(self, batch: pa.RecordBatch) -> Scored:
         """The key, the passed columns, the predictions and their lineage, and the counts.
 

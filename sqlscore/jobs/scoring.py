@@ -43,6 +43,7 @@ _HOW = {
 
 _BATCH_BYTES = 4 * 2**20  #: of a batch as it is read, about
 _BATCH_ROWS = 16_384  #: at most
+_TIMES_ON_DEVICE = 4  #: as many where a model runs on a device
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +75,8 @@ def score_ranges(
     projection = scorer.projection
     share, width = Share.of(work.limits), scorer.width
     on_their_way = bridge.AHEAD + 2 * bridge.workers()
-    rows = share.batch_rows(batch_rows(width), width, on_their_way)
+    usual = batch_rows(width) * (_TIMES_ON_DEVICE if scorer.device else 1)
+    rows = share.batch_rows(usual, width, on_their_way)
 
     def read(range_: KeyRange) -> Generator[pa.RecordBatch]:
         brake.check()

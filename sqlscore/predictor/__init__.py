@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from sqlscore.errors import ModelError, SignatureError, nearest
+from sqlscore.errors import ModelError, ProviderError, SignatureError, nearest
 from sqlscore.predictor.columns import DTYPES, typed, values
 from sqlscore.predictor.constants import constants_of
 from sqlscore.predictor.counts import Counts, Tally
+from sqlscore.predictor.device import Room
 from sqlscore.predictor.held import grouped
-from sqlscore.predictor.kernels import is_steady, rows_at_once, rows_on_device, rows_to_run
+from sqlscore.predictor.kernels import is_steady, rows_at_once, rows_to_run
 from sqlscore.predictor.nonfinite import tally_features, tally_predictions, unusual
 from sqlscore.predictor.nulls import NullPolicy, NullRule, filled
 from sqlscore.predictor.scalars import changed
 from sqlscore.predictor.tensors import matrix, sliced, to_columns
 from sqlscore.predictor.type_rules import TypeRule, type_rules
 from sqlscore.predictor.unexpected import tally_unexpected
-from sqlscore.session import Session
+from sqlscore.session import DeviceFull, Session
 from sqlscore.signature import InputKind
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class Predictor:
         self.rules = type_rules(signature, types or {})
         self._constants = constants_of(signature, constants or {})
         self._session = Session(model, provider=provider, options=options, threads=threads)
+        #: where it runs on a device, in batches
+        self._room = Room(self._session.memory) if self.device and not rowwise else None
         self.inputs = {one.name: one for one in signature.inputs}
         self._outputs = {one.name: one for one in signature.outputs}
         self._wanted = list(dict.fromkeys(p.output for p in signature.predictions))
@@ -108,6 +111,11 @@ class Predictor:
         gone = Tally(nulls=int(lost.sum()))
         counts += Counts(predictions=dict.fromkeys(predictions.schema.names, gone))
         return Predicted(batch=_scattered(predictions, lost), counts=counts + found)
+
+    @property
+    def device(self) -> bool:
+        """Whether it runs on a device, which larger batches keep busy."""
+        return self._session.device
 
     def _typed(self, batch: pa.RecordBatch) -> list[pa.Array]:
         if batch.schema.names != self.feature_names:
@@ -183,22 +191,35 @@ class Predictor:
         step = self._rows_at_once(arrays)
         whole: dict[str, np.ndarray] = {}
         suspects: set[str] = set()
-        for start in range(0, rows, step):
+        start = 0
+        while start < rows:
             stop = min(start + step, rows)
             with np.errstate(over="ignore", invalid="ignore"):
                 feeds = sliced(arrays, self.signature, start, stop)
             suspects.update(name for name, tensor in feeds.items() if unusual(tensor))
-            for name, value in self.outputs(feeds, stop - start, alone=step == 1).items():
+            try:
+                found = self.outputs(feeds, stop - start, alone=step == 1)
+            except DeviceFull as error:
+                step = self._fewer(stop - start, error)
+                continue
+            for name, value in found.items():
                 if stop - start == rows:
                     whole[name] = value
                 else:
                     _put(whole, name, value, start, rows)
+            start = stop
         return whole, suspects
+
+    def _fewer(self, rows: int, error: DeviceFull) -> int:
+        """How many rows to try where so many were too many; a single row is the last."""
+        if rows == 1 or self._room is None:
+            raise ProviderError(f"{error}. A single row needs more than there is") from error
+        return self._room.was_full(rows)
 
     def _rows_at_once(self, arrays: Sequence[np.ndarray]) -> int:
         width = sum(array.nbytes // len(array) for array in arrays if array.ndim > 1)
-        if self._session.device and not self._rowwise:
-            return rows_on_device(width)
+        if self._room is not None:
+            return self._room.rows(width)
         return 1 if self._rowwise else rows_at_once(width, steady=self._steady)
 
     def outputs(

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 VECTOR = 16  #: floats in the widest vector register
 MOST_ROWS = 255 * VECTOR  #: a run's rows: steady, in cache, and as fast as any larger number
 _MOST_BYTES = 32 * 2**20  #: of the tensors of a run
-_DEVICE_ROWS = 65_536
-_DEVICE_BYTES = 256 * 2**20  #: of the tensors of a run on a device
 _LARGE = 16_384  #: bytes of the tensors of a row that runs alone
 
 _STEADY_NAMES = """
@@ -54,11 +52,6 @@ def rows_at_once(width: int, *, steady: bool) -> int:
     if width >= _LARGE and not steady:
         return 1
     return min(MOST_ROWS, max(1, _MOST_BYTES // (VECTOR * max(width, 1))) * VECTOR)
-
-
-def rows_on_device(width: int) -> int:
-    """How many rows run together on a device: as many as its memory bears, for it needs many."""
-    return max(1, min(_DEVICE_ROWS, _DEVICE_BYTES // max(width, 1)))
 
 
 def rows_to_run(rows: int, *, steady: bool) -> int:

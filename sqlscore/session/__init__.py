@@ -18,7 +18,7 @@ from sqlscore.session.providers import AUTO, PROVIDERS, asked, install, refuse_o
 from sqlscore.types import ARROW_TYPES, SMALL_FLOATS
 
 __all__ = [
-    "AUTO", "PROVIDERS", "Fed", "Session", "asked", "available", "install",
+    "AUTO", "PROVIDERS", "DeviceFull", "Fed", "Session", "asked", "available", "install",
     "refuse_options",
 ]  # fmt: skip
 
@@ -32,6 +32,14 @@ if TYPE_CHECKING:
     from sqlscore.session.providers import Provider
 
 _SILENT = 4  # onnxruntime prints what it also raises, and warns of output shapes on every run
+#: in the words of onnxruntime's allocator, CUDA, and its libraries
+_FULL = re.compile(
+    "Failed to allocate memory|smaller than requested bytes|out of memory|ALLOC_FAILED"
+)
+
+
+class DeviceFull(ProviderError):
+    """A device has not the memory for so many rows at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +80,7 @@ class Session:
         """
         runtime = _onnxruntime()
         chosen = asked(provider, available(), options)
-        settings = {**chosen.options, **(options or {})}
+        settings = {**chosen.options, **{k: str(v) for k, v in (options or {}).items()}}
         self._errors = _errors(runtime)
         self._session = self._load(runtime, model, chosen, settings, threads)
         if _has_small_floats(self._session):
@@ -89,6 +97,8 @@ class Session:
             )
         #: has memory of its own, which larger batches use better
         self.device = chosen.device
+        #: the limit of bytes that it may take of the device; None: all
+        self.memory = int(settings[chosen.memory]) if chosen.memory in settings else None
         self._bound = chosen.device and bindable(self._session)
         self._turn: AbstractContextManager[Any]
         self._turn = threading.Lock() if chosen.alone else nullcontext()
@@ -111,7 +121,8 @@ class Session:
         """Run the model on its inputs' tensors; the outputs asked for (None: all), by name.
 
         A tensor comes back as an array, text as an array of `str` objects; a sequence of maps as
-        a list of dicts. Small floats go in and come out as float32. Raises ModelError.
+        a list of dicts. Small floats go in and come out as float32. Raises ModelError, and
+        DeviceFull where fewer rows may do.
         """
         names = list(self.outputs if outputs is None else outputs)
         try:
@@ -121,6 +132,8 @@ class Session:
                 else:
                     values = self._session.run(names, dict(feeds))
         except self._errors as error:
+            if self.device and _FULL.search(str(error)):
+                raise DeviceFull(f"the device's memory is full: {_why(error)}") from error
             raise ModelError(f"the model failed while it ran: {_why(error)}") from error
         return dict(zip(names, values, strict=True))
 

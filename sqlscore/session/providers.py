@@ -23,6 +23,7 @@ class Provider:
     runs_on: str  #: for people
     options: Mapping[str, str] = field(default_factory=dict)  #: where the caller gives no other
     device: bool = False  #: has memory of its own: tensors are bound to it, batches are larger
+    memory: str | None = None  #: the option that limits how much of the device's it takes, in bytes
     alone: bool = False  #: one thread at a time may run a session, without planned memory
 
 
@@ -32,9 +33,11 @@ PROVIDERS = {
         name="CUDAExecutionProvider",
         package="onnxruntime-gpu",
         runs_on="NVIDIA GPUs",
-        # TF32 keeps 10 bits of a float32's 23: far outside of what may differ from the CPU
-        options={"use_tf32": "0"},
+        # TF32 keeps 10 bits of a float32's 23: far outside of what may differ from the CPU.
+        # Memory grows by what is needed, not to a power of two that a limit has no room for.
+        options={"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"},
         device=True,
+        memory="gpu_mem_limit",
     ),
     "tensorrt": Provider(
         name="TensorrtExecutionProvider",
@@ -54,6 +57,7 @@ PROVIDERS = {
         package="onnxruntime-rocm",
         runs_on="AMD GPUs, by onnxruntime before 1.23",
         device=True,
+        memory="gpu_mem_limit",
     ),
     "directml": Provider(
         name="DmlExecutionProvider",

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from benchmarks import in_database, models, places, report, rows, suite
+from benchmarks import gpu, in_database, models, places, report, rows, suite
 from benchmarks.measures import MEASURES, TARGET, Asked, Found, Meter
 from benchmarks.processes import cores, peak_bytes, processor_seconds
 from benchmarks.suite import Case
 from sqlscore.products import engine_for
+from sqlscore.session import PROVIDERS, available
+from tests.fixtures.providers import DEVICE
 
 if TYPE_CHECKING:
     from benchmarks.places import Place
@@ -139,3 +141,26 @@ def test_the_command_knows_its_options():
         capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert "--rows" in said.stdout
+
+
+def test_without_a_gpu_the_benchmark_says_so(capsys):
+    if any(PROVIDERS[name].device for name in available()):
+        pytest.skip("there is one")
+    assert gpu.main([]) == 0
+    said = capsys.readouterr().out
+    assert "No GPU here" in said
+    assert "pip install onnxruntime-gpu" in said
+
+
+def test_a_device_is_measured_beside_the_processor(monkeypatch):
+    pytest.importorskip("duckdb_engine")
+    monkeypatch.setitem(PROVIDERS, "device", DEVICE)
+    monkeypatch.setattr(gpu, "_BATCHES", (64,))
+    monkeypatch.setattr(gpu, "_SECONDS", 0.01)
+    figures = gpu.measured("dense-64-64", "device", count=ROWS, repeat=1)
+    assert [(f.what, f.provider) for f in figures] == [
+        (what, provider)
+        for provider in ("cpu", "device")
+        for what in ("batches of 64", f"table to table, {ROWS:,} rows")
+    ]
+    assert all(figure.rate and figure.rate > 0 for figure in figures)
