@@ -137,6 +137,25 @@ def kept_columns(
     return tuple(column for column in columns if column.name.casefold() in names)
 
 
+def stray(
+    predict: Predict, columns: Sequence[Column], given: Sequence[Output]
+) -> tuple[exp.Column, str] | None:
+    """A column of the SELECT around a PREDICT that is none of its, and what to say; or None."""
+    select = predict.find_ancestor(exp.Select)
+    alias, own = data_alias(predict).casefold(), predict.alias.casefold()
+    data, outputs = [column.name for column in columns], [output.name for output in given]
+    relations = {alias: ("DATA has", data)}
+    if own != alias:
+        relations[own] = ("PREDICT gives", outputs)
+    for column in select.find_all(exp.Column) if select is not None else ():
+        if column.is_star or not column.table or column.find_ancestor(exp.Select) is not select:
+            continue
+        words, names = relations.get(qualifier(column), ("", []))
+        if words and column.name.casefold() not in (name.casefold() for name in names):
+            return column, f"{words} no column {column.name!r}.{nearest(column.name, names)}"
+    return None
+
+
 def _is_count(node: exp.Expr) -> bool:
     return isinstance(node, exp.Star) and isinstance(node.parent, exp.Count)
 

@@ -35,13 +35,13 @@ def outputs(predict: Predict, signature: Signature, place: dict[str, int]) -> tu
     columns = predict.columns
     predictions = signature.predictions
     if len(columns) == 1 and len(predictions) == 1:
-        return (_output(columns[0], predictions[0]),)
+        return (_output(columns[0], predictions[0], place),)
     found, missing = [], []
     for column in columns:
         alike = [p for p in predictions if p.name.casefold() == column.name.casefold()]
         exact = [p for p in alike if p.name == column.name] or alike
         if len(exact) == 1:
-            found.append(_output(column, exact[0]))
+            found.append(_output(column, exact[0], place))
         else:
             missing.append(column.name)
     if missing:
@@ -49,16 +49,20 @@ def outputs(predict: Predict, signature: Signature, place: dict[str, int]) -> tu
     return tuple(found)
 
 
-def _output(column: exp.ColumnDef, prediction: Prediction) -> Output:
+def _output(column: exp.ColumnDef, prediction: Prediction, place: dict[str, int]) -> Output:
     kind = column.kind
     assert kind is not None  # the grammar refuses columns without a type
+    try:
+        type_ = arrow_type(kind)
+    except StatementError as error:
+        raise StatementError(str(error), **place) from error
     required = any(
         type(one.kind).__name__ == "NotNullColumnConstraint" and not one.kind.args.get("allow_null")
         for one in column.constraints
     )
     return Output(
-        name=column.name, prediction=prediction.name, type=arrow_type(kind),
-        length=length(kind) if pa.types.is_string(arrow_type(kind)) else 0, required=required,
+        name=column.name, prediction=prediction.name, type=type_,
+        length=length(kind) if pa.types.is_string(type_) else 0, required=required,
     )  # fmt: skip
 
 

@@ -179,7 +179,7 @@ class Product:
     shared: bool  #: more than one process can have the database open for writing
     roles: bool = True  #: rights on tables are granted to roles
     merge: bool = True  #: it has MERGE
-    replaces_views: bool = True  #: it has CREATE OR REPLACE VIEW
+    replaces_views: bool = True  #: it has CREATE OR REPLACE VIEW, whatever the columns
     t_sql: bool = False  #: its SQL is T-SQL: statements pass as written, # makes tables temporary
     lateral: bool = True  #: a relation in FROM may name columns of those before it
     row_index: RowIndex = RowIndex.AFTER

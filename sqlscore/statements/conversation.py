@@ -275,6 +275,7 @@ def place_of(node: exp.Expr, text: str) -> dict[str, int]:
     for inner in node.walk():
         start = inner.meta.get("start")
         if start is not None and text:
-            line, column = position(text, start)
+            marks = 2 if inner.args.get("global_") else bool(inner.args.get("temporary"))
+            line, column = position(text, start - marks)  # a name's token begins behind its #
             return {"line": line, "column": column}
     return {}

@@ -204,7 +204,9 @@ class Interpreter:
 
     def _view(self, statement: CreateView, _: bool) -> None:
         """A view is the database's own, unless a model in it has no SQL form: then it is kept."""
-        check_names(statement)
+        scores = bool(predicts(self._routines.with_views(statement.query.copy())))
+        if scores:
+            check_names(statement)
         name = statement.name.name
         kept = self._routines.find(VIEW, statement.name) is not None
         if kept and not statement.replace:
@@ -219,7 +221,7 @@ class Interpreter:
             return
         if kept:
             self._routines.drop(VIEW, statement.name)
-        if predicts(self._routines.with_views(statement.query.copy())):
+        if scores:
             self.messages.append(
                 f"view {name}: the database's own, with its model as SQL as it is now. Make it "
                 "again for another version"

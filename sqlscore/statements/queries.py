@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlscore.errors import StatementError, nearest
-from sqlscore.plan import Limits, Passing, Plan, Route, plan, projection
+from sqlscore.plan import Limits, Passing, Plan, Route, plan, projection, stray
 from sqlscore.predict import writes
 from sqlscore.predict.grammar import Predict, predicts
 from sqlscore.predict.scope import data_alias, table_name, tables
@@ -201,6 +201,9 @@ class Queries:
                 arrays=product.arrays, nested=product.nested,
             ),
         )  # fmt: skip
+        unknown = stray(predict, columns, planned.outputs)
+        if unknown is not None:
+            raise StatementError(unknown[1], **place_of(unknown[0], text))
         query = data.query_of(predict, planned.read)
         names = [table_name(table) for table in tables(query)]
         return Ready(

@@ -60,6 +60,8 @@ def test_a_view_is_seen_by_every_later_statement(shop: Shop):
 def test_a_view_without_predict_is_the_databases_own(shop: Shop):
     shop.scoring.sql("CREATE VIEW older AS SELECT id, age / 2 AS half FROM customers WHERE id > 60")
     assert len(shop.ask("SELECT id, half FROM older")) == 19
+    shop.scoring.sql("CREATE OR ALTER VIEW older (a, b, c, d) AS SELECT * FROM customers")
+    assert len(shop.ask("SELECT a, b, c, d FROM older")) == ROWS
     shop.scoring.sql("DROP VIEW older")
 
 

@@ -100,6 +100,11 @@ FORMS = {
         "SELECT c.id, p.score FROM customers AS c"
         " CROSS APPLY PREDICT(MODEL = churn, DATA = customers AS d) AS p WHERE c.id = d.id"
     ),
+    "OUTER APPLY": (
+        "SELECT d.id, p.score FROM (SELECT MAX(id) AS id FROM customers) AS c"
+        " OUTER APPLY PREDICT(MODEL = churn, DATA = customers AS d) AS p WHERE d.id <= c.id"
+    ),
+    "a condition of every row": f"SELECT d.id, p.score {FROM} AS p WHERE d.id >= 0",
     "a star of each": f"SELECT x.id, x.score FROM (SELECT d.*, p.* {FROM} AS p) AS x",
     "everything": f"SELECT x.id, x.score FROM (SELECT * {FROM} AS p) AS x",
     "two at once": (
@@ -463,12 +468,12 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "two rows": (
         "SELECT * FROM PREDICT(MODEL = (SELECT age FROM customers), DATA = customers) p",
-        "gives more than one row",
+        "line 1, column 39: .*gives more than one row",
     ),
     "NULL": (
         "SELECT * FROM PREDICT(MODEL = (SELECT age FROM customers WHERE id = 9),"
         " DATA = customers) p",
-        "is NULL",
+        "line 1, column 39: MODEL is NULL",
     ),
     "no model": (
         "SELECT * FROM PREDICT(MODEL = 0xABCD, DATA = customers) p",
@@ -487,7 +492,8 @@ BAD: dict[str, tuple[str, str]] = {
         "line 1, column 45: there is no table or view 'custmers'. Did you mean 'customers'",
     ),
     "unknown temporary table": (
-        "SELECT * FROM PREDICT(MODEL = churn, DATA = #c) p", "there is no temporary table '#c'",
+        "SELECT * FROM PREDICT(MODEL = churn, DATA = #c) p",
+        "line 1, column 45: there is no temporary table '#c'",
     ),
     "DATA does not bind": (
         "SELECT * FROM PREDICT(MODEL = churn, DATA = (SELECT id, age FROM customers) AS d) p",
@@ -509,12 +515,46 @@ BAD: dict[str, tuple[str, str]] = {
         "SELECT 1\nWHILE 1 = 1 SELECT 2", "line 2, column 1: WHILE is not supported",
     ),
     "a transaction": ("BEGIN TRAN", "line 1, column 1: BEGIN TRAN is not supported.*db.begin"),
-    "a cursor": ("DECLARE c CURSOR FOR SELECT 1", "cursors are not supported"),
-    "text to run": ("EXEC('DROP TABLE customers')", "EXEC runs procedures by name, and no text"),
+    "a cursor": ("DECLARE c CURSOR FOR SELECT 1", "line 1, column 1: cursors are not supported"),
+    "text to run": (
+        "EXEC('DROP TABLE customers')",
+        "line 1, column 1: EXEC runs procedures by name, and no text",
+    ),
     "TOP PERCENT": ("SELECT TOP 5 PERCENT id FROM customers", "line 1, column 1: TOP … PERCENT"),
     "OUTPUT": (
-        "INSERT INTO customers (id) OUTPUT inserted.id VALUES (1)", "OUTPUT is not supported",
+        "INSERT INTO customers (id) OUTPUT inserted.id VALUES (1)",
+        "line 1, column 1: OUTPUT is not supported",
     ),
+    "NULL in a variable": (
+        "DECLARE @m varbinary(max)\nSELECT * FROM PREDICT(MODEL = @m, DATA = customers) p",
+        "line 2, column 31: MODEL = @m is NULL",
+    ),
+    "a number as a model": (
+        "DECLARE @m int = 7\n\nSELECT * FROM PREDICT(MODEL = @m, DATA = customers) p",
+        "line 3, column 31: MODEL = @m is int, neither the bytes of a model",
+    ),
+    "text that is too long": (
+        f"{SCORED} WITH (score nvarchar(3)) p", "line 1, column 21: a prediction",
+    ),
+    "a type that is not known": (
+        f"{SCORED} WITH (score geography) p", "line 1, column 21: the type GEOGRAPHY is not",
+    ),
+    "unknown column": (
+        f"SELECT d.id, d.spnd {FROM} AS p WHERE p.score > 0",
+        "line 1, column 16: DATA has no column 'spnd'. Did you mean 'spend'",
+    ),
+    "unknown prediction": (
+        f"SELECT d.id {FROM} AS p WHERE p.risk > 0",
+        "line 1, column [0-9]+: PREDICT gives no column 'risk'",
+    ),
+    "a set that gives no value": (
+        "SELECT 1 AS one\nSET @x = 3", "line 2, column 1: the variable @x is not declared",
+    ),
+    "an argument twice": (
+        "SELECT * FROM PREDICT(MODEL = churn, DATA = customers,\n  MODEL = churn) p",
+        "line 2, column 3: PREDICT has MODEL twice",
+    ),
+    "half a comment": ("SELECT 1 AS one /* and", "line 1, column 17: this comment is not closed"),
     "nothing": ("-- a comment", "there is no statement"),
 }  # fmt: skip
 

@@ -82,12 +82,30 @@ def statements(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         query += f" CROSS APPLY {predict(draw, 1)}"
     query += draw(st.sampled_from(["", " WHERE p.score > 0.5", " ORDER BY p.score DESC"]))
-    around = ["{}", "INSERT INTO t (a, b) {}", "WITH c AS (SELECT 1 AS a) {}"]
+    if draw(st.booleans()):
+        query += f" OUTER APPLY {predict(draw, 1)}"
+    around = [
+        "{}", "INSERT INTO t (a, b) {}", "WITH c AS (SELECT 1 AS a) {}", "SELECT * FROM ({}) AS x",
+        "{} UNION ALL SELECT 1 AS a, 2 AS s", "SELECT a FROM t WHERE a IN ({})",
+    ]  # fmt: skip
     return draw(st.sampled_from(around)).format(query)
 
 
-@settings(max_examples=80, deadline=None)
-@given(statements())
+@st.composite
+def changes(draw: st.DrawFn) -> str:
+    rows = predict(draw, 1)
+    forms = [
+        f"SELECT d.*, p.score INTO #kept FROM {rows}",
+        f"UPDATE t SET t.a = p.score FROM t JOIN {rows} ON t.a = d.a",
+        f"DELETE t FROM t JOIN {rows} ON t.a = d.a WHERE p.score > 0.5",
+        f"MERGE INTO t USING {rows} ON t.a = d.a WHEN MATCHED THEN UPDATE SET a = p.score "
+        "WHEN NOT MATCHED THEN INSERT (a) VALUES (p.score)",
+    ]
+    return draw(st.sampled_from(forms))
+
+
+@settings(max_examples=100, deadline=None)
+@given(statements() | changes())
 def test_what_is_written_is_read_again_as_the_same(text: str):
     tree = parsed(text)
     assert list(tree.find_all(Predict))

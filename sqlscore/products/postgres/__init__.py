@@ -135,6 +135,7 @@ POSTGRES = Product(
     keyset_walk=True,
     shared=True,
     rewrite=rewrite,
+    replaces_views=False,
     estimate=estimate,
     passing=passing.POSTGRES,
     timeouts=frozenset(TIMEOUTS),
