@@ -79,7 +79,13 @@ def _upsert(w: _Words) -> list[str]:
 
 
 def _replace(w: _Words) -> list[str]:
-    return [f"DELETE FROM {w.into}", *_append(w)]  # noqa: S608
+    # Predicted first: the source may read the rows that are deleted.
+    return [
+        f"CREATE TEMPORARY TABLE sqlscore_staged AS SELECT {w.columns} FROM $1",  # noqa: S608
+        f"DELETE FROM {w.into}",  # noqa: S608
+        f"INSERT INTO {w.into} ({w.columns}) SELECT {w.columns} FROM pg_temp.sqlscore_staged",  # noqa: S608
+        "DROP TABLE pg_temp.sqlscore_staged",
+    ]
 
 
 def _update(w: _Words) -> list[str]:

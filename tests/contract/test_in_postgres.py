@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -186,6 +187,10 @@ def test_a_procedure_scores_a_table_into_a_table(shop: Shop):
     assert changed[3] != wanted[3]
     shop.run("CALL sqlscore.score('churn', 'customers', 'scored', 'id', 'replace')")
     assert sorted(shop.found("scored")) == [0, 3, 6]
+    again = "SELECT id, age, spend FROM customers JOIN scored USING (id) WHERE id < 6"
+    for _ in range(2):  # the source reads the target's own rows
+        shop.run(f"CALL sqlscore.score('churn', '{again}', 'scored', 'id', 'replace')")
+        assert shop.found("scored") == {k: changed[k] for k in (0, 3)}
     with pytest.raises(sa.exc.IntegrityError):
         shop.run("CALL sqlscore.score('churn', 'customers', 'scored', 'id', 'append')")
     shop.run("ALTER TABLE customers ADD score real")
@@ -348,6 +353,32 @@ def test_install_again_upgrades_and_uninstall_leaves_the_models(shop: Shop):
     assert ask(shop, "SELECT count(*) FROM pg_roles WHERE rolname ~ '^sqlscore_'") == [(0,)]
     shop.scoring.uninstall(purge=True)
     assert ask(shop, "SELECT to_regnamespace('sqlscore')") == [(None,)]
+
+
+@pytest.mark.soak
+def test_many_connections_call_at_once_while_the_model_changes(shop: Shop):
+    shop.create("many", customers(range(20_000)))
+    old = ask(shop, predict("TABLE many"))
+    shop.scoring.models.add("next", scoring.NEWER, features=scoring.FEATURES)
+    new = ask(shop, predict("TABLE many", model="next"))
+    found: list[list[Any]] = []
+
+    def call() -> None:
+        with shop.database.engine.connect() as connection:
+            for _ in range(4):
+                found.append(list(connection.exec_driver_sql(predict("TABLE many"))))
+                connection.commit()
+
+    with ThreadPoolExecutor(12) as pool:
+        calls = [pool.submit(call) for _ in range(12)]
+        time.sleep(1)
+        shop.scoring.models.add("churn", scoring.NEWER, features=scoring.FEATURES)
+        shop.scoring.models.remove("churn:1")
+        for one in calls:
+            one.result()
+    # each statement has one version from its first row to its last
+    assert [rows for rows in found if rows not in (old, new)] == []
+    assert ask(shop, predict("TABLE many")) == new
 
 
 def test_a_backup_has_functions_models_and_rights(shop: Shop):
