@@ -351,6 +351,12 @@ def test_install_again_upgrades_and_uninstall_leaves_the_models(shop: Shop):
     assert ask(shop, left) == [(0,)]
     assert list(shop.scoring.models) == ["churn"]
     assert ask(shop, "SELECT count(*) FROM pg_roles WHERE rolname ~ '^sqlscore_'") == [(0,)]
+    shop.run("CREATE TABLE sqlscore.kept (x int)", "CREATE ROLE keeper")
+    shop.run("ALTER TABLE sqlscore.kept OWNER TO keeper")
+    with pytest.raises(sqlscore.DatabaseError, match=r"table sqlscore\.kept depends"):
+        shop.scoring.uninstall(purge=True)
+    assert list(shop.scoring.models) == ["churn"]
+    shop.run("DROP TABLE sqlscore.kept", "DROP ROLE keeper")
     shop.scoring.uninstall(purge=True)
     assert ask(shop, "SELECT to_regnamespace('sqlscore')") == [(None,)]
 
