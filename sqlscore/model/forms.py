@@ -115,7 +115,8 @@ def words(form: Form, dialect: str) -> tuple[str, ...]:
     known = _WORDS[form]
     if dialect not in known:
         raise DatabaseError(
-            f"{dialect} takes no model as a {form}; that is written for {', '.join(known)}. "
+            f"{dialect} takes no model as a {form}; that is written for the dialects "
+            f"{', '.join(known)}. "
             "A view and a SELECT are written for every dialect"
         )
     return known[dialect]
