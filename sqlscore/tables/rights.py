@@ -70,6 +70,20 @@ def _grant(statement: Grant, compiler: Any, **_: Any) -> str:
     return f"GRANT {', '.join(statement.rights)} ON {what} TO {names.quote(statement.role)}"
 
 
+#: SQL Server's words for rights on a schema; to make a table there takes one on the database, too
+_ON_A_SCHEMA = {"USAGE": "VIEW DEFINITION", "CREATE": "ALTER"}
+
+
+@compiles(Grant, "mssql")
+def _grant_mssql(statement: Grant, compiler: Any, **_: Any) -> str:
+    if not isinstance(statement.on, str):
+        return _grant(statement, compiler)
+    schema, role = (compiler.preparer.quote(name) for name in (statement.on, statement.role))
+    rights = ", ".join(_ON_A_SCHEMA[right] for right in statement.rights)
+    making = f"; GRANT CREATE TABLE TO {role}" if "CREATE" in statement.rights else ""
+    return f"GRANT {rights} ON SCHEMA::{schema} TO {role}{making}"
+
+
 def grants(tables: Tables, roles: Mapping[str, str]) -> Iterator[Grant]:
     """The GRANTs for roles that exist, by what each is to do: ``{"job": "etl"}``."""
     for what, role in roles.items():

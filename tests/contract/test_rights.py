@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
 
 import sqlscore
 from sqlscore import tables
 from sqlscore.errors import DatabaseError, SqlscoreError
-from sqlscore.tables.rights import RIGHTS
+from sqlscore.tables.rights import RIGHTS, Grant
 from tests.fixtures.scoring import FEATURES, OTHER, WEIGHED, Shop, expected
+from tests.fixtures.tds import grammar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,3 +181,17 @@ def test_a_role_for_nothing(database: Database):
     if database.product.roles:
         with pytest.raises(SqlscoreError, match=r"'jobs' is nothing .* Did you mean 'job'"):
             sqlscore.connect(database.engine).init(grants={"jobs": "etl"}, dry_run=True)
+
+
+def test_grants_in_the_words_of_sql_server():
+    names = sa.Table("runs", sa.MetaData(schema="my ml"))
+    wanted = {
+        Grant(("SELECT", "INSERT"), names, "etl"): "GRANT SELECT, INSERT ON [my ml].runs TO etl",
+        Grant(("USAGE",), "ml", "a role"): "GRANT VIEW DEFINITION ON SCHEMA::ml TO [a role]",
+        Grant(("USAGE", "CREATE"), "ml", "etl"): (
+            "GRANT VIEW DEFINITION, ALTER ON SCHEMA::ml TO etl; GRANT CREATE TABLE TO etl"
+        ),
+    }
+    for grant, text in wanted.items():
+        assert str(grant.compile(dialect=mssql.dialect())) == text
+        grammar.parsed(text)
