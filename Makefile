@@ -22,11 +22,12 @@ demo: $(INSTALLED) ## the whole story on an embedded database, in under a minute
 test: $(INSTALLED) servers openvino check ## check, then all tests; ARGS="--database sqlite -k upsert" chooses
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-check: $(INSTALLED) ## ruff, mypy and the layers of imports
+check: $(INSTALLED) ## ruff, mypy, the layers of imports and compose files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec examples/container/compose.yml
 
 bench: $(INSTALLED) servers ## rows a second and memory, beside what people write today
 	$(BIN)/python -m benchmarks $(ARGS)
