@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import hypothesis
 import pytest
 
 from tests.fixtures import servers
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHARED = pytest.StashKey[Shared]()
+
+# In CI the same cases are drawn each time: what a change breaks is then that change's doing.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI") == "true":
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture

@@ -81,12 +81,13 @@ def statements(draw: st.DrawFn) -> str:
         query += f" JOIN {source(draw, 1)} ON d.id = q.id"
     if draw(st.booleans()):
         query += f" CROSS APPLY {predict(draw, 1)}"
-    query += draw(st.sampled_from(["", " WHERE p.score > 0.5", " ORDER BY p.score DESC"]))
     if draw(st.booleans()):
         query += f" OUTER APPLY {predict(draw, 1)}"
+    query += draw(st.sampled_from(["", " WHERE p.score > 0.5"]))
     around = [
-        "{}", "INSERT INTO t (a, b) {}", "WITH c AS (SELECT 1 AS a) {}", "SELECT * FROM ({}) AS x",
-        "{} UNION ALL SELECT 1 AS a, 2 AS s", "SELECT a FROM t WHERE a IN ({})",
+        "{}", "{} ORDER BY p.score DESC", "INSERT INTO t (a, b) {}", "WITH c AS (SELECT 1 AS a) {}",
+        "SELECT * FROM ({}) AS x", "{} UNION ALL SELECT 1 AS a, 2 AS s",
+        "SELECT a FROM t WHERE a IN ({})",
     ]  # fmt: skip
     return draw(st.sampled_from(around)).format(query)
 
