@@ -15,11 +15,12 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from sqlscore.errors import DatabaseError, StatementError, nearest
-from sqlscore.predict.grammar import PredictTSQL, position
+from sqlscore.predict.grammar import PredictTSQL
 from sqlscore.predict.scope import Key, Relation, key_of, table_name, tables
 from sqlscore.predict.translate import Facts, translate
 from sqlscore.relations.catalogue import find_table, no_table
 from sqlscore.relations.selects import textual
+from sqlscore.statements.places import place_of
 from sqlscore.statements.steps import Steps
 from sqlscore.transports.dbapi import driver_errors
 from sqlscore.transports.failures import translated
@@ -268,14 +269,3 @@ def _may_be_missing(tree: exp.Expression) -> list[exp.Table]:
         written = [*(tree.args.get("tables") or []), tree.this]
         return [table for table in written if table_name(table).casefold() in aliases]
     return []
-
-
-def place_of(node: exp.Expr, text: str) -> dict[str, int]:
-    """Line and column of a node in the script's text, where the parser kept them."""
-    for inner in node.walk():
-        start = inner.meta.get("start")
-        if start is not None and text:
-            marks = 2 if inner.args.get("global_") else bool(inner.args.get("temporary"))
-            line, column = position(text, start - marks)  # a name's token begins behind its #
-            return {"line": line, "column": column}
-    return {}

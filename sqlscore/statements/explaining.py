@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
-    from sqlscore.statements.queries import Ready
+    from sqlscore.statements.ready import Ready
     from sqlscore.statements.steps import Step
 
 #: a line, and what hangs on it

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from sqlscore.errors import ModelError, RegistryError, SignatureError, StatementError
 from sqlscore.model import Model, load, stored
-from sqlscore.statements.conversation import place_of
+from sqlscore.statements.places import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

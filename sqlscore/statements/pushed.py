@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlscore.binding import BoundFeature
     from sqlscore.predict.asked import Output
     from sqlscore.products.product import Product
-    from sqlscore.statements.queries import Ready
+    from sqlscore.statements.ready import Ready
 
 
 def refusals(ready: Ready, product: Product) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlscore.plan import Passing
     from sqlscore.statements.conversation import Conversation
-    from sqlscore.statements.queries import Ready
+    from sqlscore.statements.ready import Ready
     from sqlscore.types import Column
 
 _BATCH_ROWS = 16_384

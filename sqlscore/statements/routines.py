@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlglot import exp
 
 from sqlscore import tables
-from sqlscore.errors import StatementError
+from sqlscore.errors import StatementError, nearest
 from sqlscore.predict import script
 from sqlscore.predict.scope import cte_of
 from sqlscore.predict.statements import CreateProcedure, CreateView
@@ -98,6 +98,19 @@ class Routines:
         with self._on.transaction(), self._on.told(f"dropping the {kind}"):
             self._delete(owned, kind, _folded(name))
         self._known = None
+
+    def dropped(self, tree: exp.Drop) -> bool:
+        """Forget the views and procedures that a DROP names; True where all of them were kept."""
+        kind = str(tree.args.get("kind")).casefold()
+        names = list(tree.args.get("tables") or []) if kind in (VIEW, PROCEDURE) else []
+        kept = [name for name in names if self.find(kind, name) is not None]
+        for name in kept:
+            self.drop(kind, name)
+        missing = [name for name in names if not any(name is other for other in kept)]
+        if kind == PROCEDURE and missing and not tree.args.get("exists"):
+            near = nearest(missing[0].name, self.names(kind))
+            raise StatementError(f"there is no procedure {missing[0].name!r}.{near}")
+        return bool(names) and (kind == PROCEDURE or not missing)
 
     def _delete(self, owned: tables.Tables, kind: str, folded: str) -> None:
         columns = owned.routines.c

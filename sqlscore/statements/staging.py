@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlscore.products.product import Target
     from sqlscore.statements.conversation import Conversation
-    from sqlscore.statements.queries import Ready
+    from sqlscore.statements.ready import Ready
 
 NUMBER = Column(name=ROW, type=pa.int64())
 RANGE_ROWS = 131_072  #: read, scored and written at a time

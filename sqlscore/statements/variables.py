@@ -12,7 +12,7 @@ from sqlscore.errors import StatementError, nearest
 from sqlscore.predict.grammar import Predict
 from sqlscore.predict.kinds import Kind, of_type
 from sqlscore.predict.types import arrow_type, cast_type
-from sqlscore.statements.conversation import place_of
+from sqlscore.statements.places import place_of
 from sqlscore.types import Column
 
 if TYPE_CHECKING:

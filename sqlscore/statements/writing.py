@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sqlscore.plan import Passing
     from sqlscore.products.product import Unit
     from sqlscore.statements.conversation import Conversation
-    from sqlscore.statements.queries import Ready
+    from sqlscore.statements.ready import Ready
 
 _RANGE_ROWS = 131_072  #: written at a time
 

@@ -1,0 +1,77 @@
+"""A PREDICT made ready: its model found, its columns bound, DATA in the database's own words.
+
+Each way to score its rows begins with one: `reading` and `writing` stream them, `staging` leaves
+them in temporary tables, `pushed` makes a query of the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlscore.errors import StatementError
+from sqlscore.plan import Limits, Plan, plan, stray
+from sqlscore.predict.scope import data_alias, table_name, tables
+from sqlscore.statements import conditions, data
+from sqlscore.statements.places import place_of
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from sqlscore.model import Model
+    from sqlscore.predict.grammar import Predict
+    from sqlscore.statements.conversation import Conversation
+    from sqlscore.statements.models import Models
+    from sqlscore.statements.variables import Variables
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ready:
+    """One PREDICT with its model and plan."""
+
+    predict: Predict
+    name: str  #: its alias, or DATA's
+    model: Model
+    plan: Plan
+    place: dict[str, int]
+    query: exp.Expression  #: DATA with the columns that are read, in the database's own words
+    shared: bool  #: other connections see DATA's tables too
+
+
+def make_ready(
+    on: Conversation,
+    models: Models,
+    predict: Predict,
+    tree: exp.Expression,
+    text: str,
+    variables: Variables,
+) -> Ready:
+    """Find the model of a PREDICT in a statement's tree, and bind it."""
+    place = place_of(predict, text)
+    model = models.find(predict, on, variables, text)
+    everything = on.translated(data.query_of(predict), text)
+    columns = on.columns(on.write(everything))
+    given = predict.columns or model.signature.predictions
+    conditions.move(
+        predict, {column.name.casefold() for column in columns},
+        {one.name.casefold() for one in given},
+    )  # fmt: skip
+    product = on.product
+    planned = plan(
+        predict, model.signature, columns,
+        statement=tree, chosen=data.is_chosen(predict), place=place,
+        limits=Limits(
+            identifier_limit=product.identifier_limit, column_limit=product.column_limit,
+            arrays=product.arrays, nested=product.nested,
+        ),
+    )  # fmt: skip
+    unknown = stray(predict, columns, planned.outputs)
+    if unknown is not None:
+        raise StatementError(unknown[1], **place_of(unknown[0], text))
+    query = data.query_of(predict, planned.read)
+    names = [table_name(table) for table in tables(query)]
+    return Ready(
+        predict=predict, name=predict.alias or data_alias(predict), model=model, plan=planned,
+        place=place, query=on.translated(query, text),
+        shared=not any(on.is_temporary(name) for name in names),
+    )  # fmt: skip
