@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from sqlscore.errors import DatabaseError, StatementError, nearest
-from sqlscore.predict.grammar import predicts
 from sqlscore.predict.statements import (
     Assign,
     Batch,
@@ -25,23 +24,21 @@ from sqlscore.predict.statements import (
     Statement,
     Use,
 )
-from sqlscore.statements import writing
+from sqlscore.statements import creating, made, writing
 from sqlscore.statements.calls import arguments
+from sqlscore.statements.frame import Frame, typed
 from sqlscore.statements.queries import Queries
-from sqlscore.statements.results import Result, held
-from sqlscore.statements.routines import PROCEDURE, VIEW, Routines, check_names
-from sqlscore.statements.variables import Variables, is_binary
+from sqlscore.statements.routines import PROCEDURE, Routines
+from sqlscore.statements.variables import Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import pyarrow as pa
-
     from sqlscore.plan import Route
-    from sqlscore.predict.statements import Variable
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
     from sqlscore.statements.queries import Choice
+    from sqlscore.statements.results import Result
 
 
 _DEEPEST = 32  #: procedures in procedures, as in T-SQL
@@ -59,16 +56,19 @@ class Interpreter:
         self._routines = Routines(conversation)
         self._queries = Queries(conversation, models, self._routines, route)
         self._depth = 0  #: of procedures that run
-        self._variables = Variables(conversation.engine, conversation.product)
+        self._frame = self._new_frame(text)
         self.results: list[Result] = []  #: the last one runs when it is read, if it ends the script
         self.messages: list[str] = []
         self.rows_written: int | None = None
+
+    def _new_frame(self, text: str) -> Frame:
+        return Frame(self._queries, text, Variables(self._on.engine, self._on.product))
 
     def run(self, batches: Sequence[Batch]) -> None:
         """Run the batches; the script ends at its first error."""
         for batch in batches:
             for time in range(batch.times):
-                self._variables = Variables(self._on.engine, self._on.product)
+                self._frame = self._new_frame(self._text)
                 ends = batch is batches[-1] and time + 1 == batch.times
                 try:
                     self._all(batch.statements, last=ends)
@@ -85,7 +85,7 @@ class Interpreter:
 
     def explain(self, statement: Query) -> Choice:
         """What would become of a statement, with the variables as they are."""
-        return self._queries.explain(statement.tree, self._text, self._variables)
+        return self._frame.explain(statement.tree)
 
     def _one(self, statement: Statement, *, last: bool) -> None:
         try:
@@ -93,94 +93,39 @@ class Interpreter:
         except StatementError as error:
             if error.line is not None:
                 raise
-            place = {"line": statement.line, "column": statement.column}
-            raise StatementError(str(error), **place) from error
+            raise StatementError(str(error), **_place(statement)) from error
         except DatabaseError as error:
             told = DatabaseError(f"line {statement.line}, column {statement.column}: {error}")
             told.code = error.code
             raise told from error
 
     def _query(self, statement: Query, last: bool) -> None:
-        given = self._queries.run(statement.tree, self._text, self._variables)
+        given = self._frame.run(statement.tree)
         if isinstance(given, int):
             self.rows_written = given if given >= 0 else None
-            self._variables.row_count = max(given, 0)
+            self._frame.variables.row_count = max(given, 0)
             return
-        self.results.append(given if last else self._read(given))
-
-    def _read(self, result: Result) -> Result:
-        """A result that is not the script's last: its rows are read before the script goes on."""
-        rows = result.to_arrow()
-        self._variables.row_count = rows.num_rows
-        return held(rows)
+        self.results.append(given if last else self._frame.read(given))
 
     def _declare(self, statement: Declare, _: bool) -> None:
         for variable in statement.variables:
             if variable.columns is not None:
-                self._table_variable(variable)
+                made.table_variable(self._on, variable)
                 continue
             assert variable.type is not None
-            self._variables.declare(variable.name, variable.type)
+            self._frame.variables.declare(variable.name, variable.type)
             if variable.value is not None:
-                self._give([variable.name], exp.select(variable.value), statement)
-
-    def _table_variable(self, variable: Variable) -> None:
-        name = f"@{variable.name}"
-        made = self._on.temporarily(name)
-        self._on.drop([made])
-        assert variable.columns is not None
-        schema = variable.columns.copy()
-        schema.set("this", exp.table_(made, quoted=True))
-        create = exp.Create(this=schema, kind="TABLE")
-        if not self._on.product.t_sql:
-            temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
-            create.set("properties", temporary)
-        with self._on.transaction():
-            self._on.execute(self._on.write(self._on.translated(create)))
-        self._on.keep_temporary(name)
+                self._frame.give([variable.name], exp.select(variable.value), _place(statement))
 
     def _assign(self, statement: Assign, _: bool) -> None:
-        self._give(statement.names, statement.tree, statement)
-
-    def _give(self, names: Sequence[str], tree: exp.Select, statement: Statement) -> None:
-        """Give variables the values of the last row, each in its variable's type."""
-        place = {"line": statement.line, "column": statement.column}
-        select = tree.copy()
-        values = [
-            self._typed(value, name, place)
-            for name, value in zip(names, select.expressions, strict=True)
-        ]
-        select.set("expressions", [exp.alias_(v, f"c{i}") for i, v in enumerate(values)])
-        row = self._last(select)
-        for name, value in zip(names, row or (), strict=False):
-            self._variables.assign(name, value)
-
-    def _typed(self, value: exp.Expr, name: str, place: dict[str, int]) -> exp.Expr:
-        type_ = self._variables.type_of(name, place)
-        if is_binary(type_):
-            return value.copy()
-        return exp.Cast(this=value.copy(), to=type_.copy())
-
-    def _last(self, select: exp.Select) -> tuple[Any, ...] | None:
-        given = self._queries.run(select, self._text, self._variables)
-        assert isinstance(given, Result)
-        last: pa.RecordBatch | None = None
-        count = 0
-        for batch in given.to_batches():
-            last = batch if batch.num_rows else last
-            count += batch.num_rows
-        self._variables.row_count = count
-        if last is None:
-            return None
-        return tuple(column[-1].as_py() for column in last.columns)
+        self._frame.give(statement.names, statement.tree, _place(statement))
 
     def _if(self, statement: If, last: bool) -> None:
         holds = exp.Case(
             ifs=[exp.If(this=statement.condition.copy(), true=exp.Literal.number(1))],
             default=exp.Literal.number(0),
         )
-        row = self._last(exp.select(exp.alias_(holds, "c0")))
-        branch = statement.then if row == (1,) else statement.otherwise
+        branch = statement.then if self._frame.value(holds) == 1 else statement.otherwise
         if branch is not None:
             self._one(branch, last=last)
 
@@ -188,8 +133,7 @@ class Interpreter:
         self._all(statement.statements, last=last)
 
     def _print(self, statement: Print, _: bool) -> None:
-        row = self._last(exp.select(exp.alias_(statement.value.copy(), "c0")))
-        value = row[0] if row else None
+        value = self._frame.value(statement.value)
         self.messages.append("" if value is None else str(value))
 
     def _use(self, statement: Use, _: bool) -> None:
@@ -203,39 +147,16 @@ class Interpreter:
         raise _Returned
 
     def _view(self, statement: CreateView, _: bool) -> None:
-        """A view is the database's own, unless a model in it has no SQL form: then it is kept."""
-        scores = bool(predicts(self._routines.with_views(statement.query.copy())))
-        if scores:
-            check_names(statement)
-        name = statement.name.name
-        kept = self._routines.find(VIEW, statement.name) is not None
-        if kept and not statement.replace:
-            self._routines.refuse_second(VIEW, statement.name)
-        refused = self._queries.make_view(statement, self._text, self._variables)
-        if refused:
-            self._routines.keep(VIEW, statement.name, statement.text, replace=statement.replace)
-            self.messages.append(
-                f"view {name}: kept by sqlscore, since its model runs outside the database "
-                f"({'; '.join(refused)}). Statements that run through sqlscore see it"
-            )
-            return
-        if kept:
-            self._routines.drop(VIEW, statement.name)
-        if scores:
-            self.messages.append(
-                f"view {name}: the database's own, with its model as SQL as it is now. Make it "
-                "again for another version"
-            )
+        said = creating.view(statement, self._frame, self._queries, self._routines)
+        if said is not None:
+            self.messages.append(said)
 
     def _procedure(self, statement: CreateProcedure, _: bool) -> None:
-        self._routines.keep(PROCEDURE, statement.name, statement.text, replace=statement.replace)
-        self.messages.append(
-            f"procedure {statement.name.name}: kept by sqlscore. EXEC through sqlscore runs it"
-        )
+        self.messages.append(creating.procedure(statement, self._routines))
 
     def _execute(self, statement: Execute, last: bool) -> None:
-        made = self._routines.procedure(statement.procedure)
-        if made is None:
+        procedure = self._routines.procedure(statement.procedure)
+        if procedure is None:
             name, known = statement.procedure.name, self._routines.names(PROCEDURE)
             raise StatementError(
                 f"there is no procedure {name!r}.{nearest(name, known)} CREATE PROCEDURE through "
@@ -243,61 +164,60 @@ class Interpreter:
             )
         if self._depth == _DEEPEST:
             raise StatementError(f"procedures call each other more than {_DEEPEST} deep")
-        variables = self._called(made, statement)
         before = len(self.results)
-        with self._inside(made, variables):
-            self._all(made.statements, last=last and statement.into is None)
+        with self._inside(procedure, self._called(procedure, statement)):
+            self._all(procedure.statements, last=last and statement.into is None)
         if statement.into is not None:
             rows = self.results[before:]
             del self.results[before:]
-            self._insert(statement, rows)
+            self._insert(statement.into, rows)
 
-    def _called(self, made: CreateProcedure, statement: Execute) -> Variables:
-        """The parameters of a call: its arguments in their types, the defaults for the rest."""
-        variables = Variables(self._on.engine, self._on.product)
-        given = arguments(made, statement)
-        for parameter in made.parameters:
+    def _called(self, procedure: CreateProcedure, statement: Execute) -> Frame:
+        """A call's own frame: the arguments in the parameters' types, the defaults for the rest."""
+        frame = self._new_frame(procedure.text)
+        given = arguments(procedure, statement)
+        for parameter in procedure.parameters:
             assert parameter.type is not None
             value = given.get(parameter.name.casefold(), parameter.value)
             if value is None:
                 raise StatementError(
-                    f"the procedure {made.name.name!r} needs @{parameter.name}, which EXEC does "
-                    "not give"
+                    f"the procedure {procedure.name.name!r} needs @{parameter.name}, which EXEC "
+                    "does not give"
                 )
-            variables.declare(parameter.name, parameter.type)
-            typed = value if is_binary(parameter.type) else exp.Cast(this=value, to=parameter.type)
-            row = self._last(exp.select(exp.alias_(typed.copy(), "c0")))
-            variables.assign(parameter.name, row[0] if row else None)
-        return variables
+            worth = self._frame.value(typed(value, parameter.type))
+            frame.variables.declare(parameter.name, parameter.type, worth)
+        return frame
 
     @contextmanager
-    def _inside(self, made: CreateProcedure, variables: Variables) -> Iterator[None]:
+    def _inside(self, procedure: CreateProcedure, frame: Frame) -> Iterator[None]:
         """Run with a procedure's own text and variables; its errors say whose lines they name."""
-        outer = self._text, self._variables
-        self._text, self._variables = made.text, variables
+        outer, self._frame = self._frame, frame
         self._depth += 1
         try:
             yield
         except _Returned:
             pass
         except StatementError as error:
-            said = f"in the procedure {made.name.name}: {error}"
+            said = f"in the procedure {procedure.name.name}: {error}"
             raise StatementError(said).at(error.line, error.column) from error
         finally:
             self._depth -= 1
-            self._text, self._variables = outer
+            self._frame = outer
 
-    def _insert(self, statement: Execute, results: Sequence[Result]) -> None:
+    def _insert(self, into: exp.Expression, results: Sequence[Result]) -> None:
         """INSERT … EXEC: the rows of the procedure's SELECTs into a table."""
-        assert statement.into is not None
         self.rows_written = 0
         for result in results:
             rows = result.to_arrow()
-            self.rows_written += writing.insert(self._on, statement.into, rows, self._text)
-        self._variables.row_count = self.rows_written
+            self.rows_written += writing.insert(self._on, into, rows, self._frame.text)
+        self._frame.variables.row_count = self.rows_written
 
     def _nothing(self, _: Option, __: bool) -> None:
         """An option that changes no row."""
+
+
+def _place(statement: Statement) -> dict[str, int]:
+    return {"line": statement.line, "column": statement.column}
 
 
 _RUN: dict[type[Statement], Callable[[Interpreter, Any, bool], None]] = {

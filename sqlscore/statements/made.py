@@ -14,6 +14,7 @@ from sqlscore.relations import sink
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlscore.predict.statements import Variable
     from sqlscore.products.product import Target
     from sqlscore.statements.conversation import Conversation
     from sqlscore.types import Column
@@ -27,6 +28,22 @@ def temporary(
     if not on.product.t_sql:
         target.table._prefixes = ["TEMPORARY"]
     return target
+
+
+def table_variable(on: Conversation, variable: Variable) -> None:
+    """DECLARE of a table: it is made anew, empty."""
+    assert variable.columns is not None
+    name = f"@{variable.name}"
+    made = on.temporarily(name)
+    on.drop([made])
+    schema = variable.columns.copy()
+    schema.set("this", exp.table_(made, quoted=True))
+    create = exp.Create(this=schema, kind="TABLE")
+    if not on.product.t_sql:
+        create.set("properties", exp.Properties(expressions=[exp.TemporaryProperty()]))
+    with on.transaction():
+        on.execute(on.write(on.translated(create)))
+    on.keep_temporary(name)
 
 
 def into(on: Conversation, table: exp.Table, columns: Sequence[Column]) -> Target:

@@ -1,0 +1,80 @@
+"""One text that runs, a script's or a procedure's: its variables, and what expressions are worth.
+
+The database itself gives every value, so that an expression means what it means there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from sqlscore.statements.results import Result, held
+from sqlscore.statements.variables import is_binary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from sqlscore.statements.queries import Choice, Queries
+    from sqlscore.statements.variables import Variables
+
+
+class Frame:
+    """A text and its variables, over the queries of a conversation."""
+
+    def __init__(self, queries: Queries, text: str, variables: Variables) -> None:
+        self._queries, self.text, self.variables = queries, text, variables
+
+    def run(self, tree: exp.Expression) -> Result | int:
+        """A result, which runs when it is read; or the rows written, -1 where nobody says."""
+        return self._queries.run(tree, self.text, self.variables)
+
+    def explain(self, tree: exp.Expression) -> Choice:
+        """What `run` would do, with the variables as they are."""
+        return self._queries.explain(tree, self.text, self.variables)
+
+    def read(self, result: Result) -> Result:
+        """A result with its rows read, so that they count for @@ROWCOUNT."""
+        rows = result.to_arrow()
+        self.variables.row_count = rows.num_rows
+        return held(rows)
+
+    def last(self, select: exp.Select) -> tuple[Any, ...] | None:
+        """The last row of a query; None where it has none."""
+        given = self.run(select)
+        assert isinstance(given, Result)
+        last: pa.RecordBatch | None = None
+        count = 0
+        for batch in given.to_batches():
+            last = batch if batch.num_rows else last
+            count += batch.num_rows
+        self.variables.row_count = count
+        if last is None:
+            return None
+        return tuple(column[-1].as_py() for column in last.columns)
+
+    def value(self, expression: exp.Expr) -> Any:
+        """What an expression is worth."""
+        row = self.last(exp.select(exp.alias_(expression.copy(), "c0")))
+        return row[0] if row else None
+
+    def give(self, names: Sequence[str], tree: exp.Select, place: dict[str, int]) -> None:
+        """Give variables the values of a query's last row, each in its variable's type."""
+        select = tree.copy()
+        values = [
+            typed(value, self.variables.type_of(name, place))
+            for name, value in zip(names, select.expressions, strict=True)
+        ]
+        select.set("expressions", [exp.alias_(v, f"c{i}") for i, v in enumerate(values)])
+        row = self.last(select)
+        for name, value in zip(names, row or (), strict=False):
+            self.variables.assign(name, value)
+
+
+def typed(value: exp.Expr, type_: exp.DataType) -> exp.Expr:
+    """An expression in the type of a variable; bytes are what they are."""
+    if is_binary(type_):
+        return value.copy()
+    return exp.Cast(this=value.copy(), to=type_.copy())
