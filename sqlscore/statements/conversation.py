@@ -6,7 +6,6 @@ connection is the caller's and in a transaction already: then the last word is t
 
 from __future__ import annotations
 
-import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from sqlscore.predict.scope import Key, Relation, key_of, table_name, tables
 from sqlscore.predict.translate import Facts, translate
 from sqlscore.relations.catalogue import find_table, no_table
 from sqlscore.relations.selects import textual
+from sqlscore.statements.names import Names
 from sqlscore.statements.places import place_of
 from sqlscore.statements.steps import Steps
 from sqlscore.transports.dbapi import driver_errors
@@ -27,6 +27,7 @@ from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from sqlscore.products.product import Product, Target
     from sqlscore.types import Column
@@ -48,11 +49,9 @@ class Conversation:
         with translated("connecting", url=engine.url):
             self.connection = engine.connect() if connection is None else connection
         self._dialect = PredictTSQL if product.t_sql else product.dialect
-        self._temporary: dict[str, str] = {}  #: folded name -> the name that the database has
+        self.names = Names(marked=product.t_sql, folded=self.facts.folds)
         self._derived: dict[str, tuple[Relation, exp.Select]] = {}
         self.steps = Steps()
-        self._nonce = secrets.token_hex(3)
-        self._made = 0
 
     # -- names
 
@@ -79,7 +78,7 @@ class Conversation:
         name = table_name(table)
         if name in self._derived:
             return self._derived[name][0]
-        temporary = self._temporary.get(name.casefold())
+        temporary = self.names.find(name)
         if temporary is not None:
             everything = exp.select("*").from_(exp.to_identifier(temporary, quoted=True))
             return Relation(
@@ -99,47 +98,13 @@ class Conversation:
     def _no_table(self, table: exp.Table, text: str) -> StatementError:
         name = table_name(table)
         if name.startswith(("#", "@")):
-            known = list(self._temporary.values())
+            known = self.names.kept()
             message = (
                 f"there is no {_KINDS[name[0]]} {name!r} in this script.{nearest(name, known)}"
             )
         else:
             message = no_table(self.connection, f"{table.db}.{name}" if table.db else name)
         return StatementError(message, **place_of(table, text))
-
-    def new_name(self, what: str) -> str:
-        """A name that no table has."""
-        self._made += 1
-        return f"sqlscore_{what}_{self._nonce}_{self._made}"
-
-    def temporary_name(self, what: str) -> str:
-        """A name for a temporary table of our own, which is dropped when the conversation ends."""
-        name = self.temporarily(self.new_name(what))
-        self.keep_temporary(name)
-        return name
-
-    def keep_temporary(self, name: str) -> None:
-        """Remember a temporary table: its name is looked up first, and it is dropped at the end."""
-        self._temporary[name.casefold()] = self.temporarily(name)
-
-    def temporarily(self, name: str) -> str:
-        """The name that the database has for a temporary table."""
-        marked = name if name.startswith("#") or not self.product.t_sql else f"#{name}"
-        return self.spelled(marked)
-
-    def is_temporary(self, name: str) -> bool:
-        """Whether a table is there for this connection alone."""
-        return name.casefold() in self._temporary or name.startswith(("#", "@"))
-
-    def spelled(self, name: str) -> str:
-        """A new name as the database would spell it by itself."""
-        return name.lower() if self.facts.folds else name
-
-    def forget_temporary(self, name: str) -> None:
-        """Forget a temporary table that was dropped, by either of its names."""
-        kept = self._temporary.items()
-        folded = name.casefold()
-        self._temporary = {k: v for k, v in kept if folded not in (k, v.casefold())}
 
     # -- running
 
@@ -164,7 +129,7 @@ class Conversation:
 
     def derive(self, query: exp.Select, columns: Sequence[Column]) -> str:
         """Give a query in the database's own words a name, by which statements can read it."""
-        name = self.new_name("derived")
+        name = self.names.fresh("derived")
         self._derived[name] = Relation(schema=None, name=name, columns=tuple(columns)), query
         return name
 
@@ -200,7 +165,7 @@ class Conversation:
         with self.told("estimating rows"):
             return self.product.estimate(self.connection, textual(sql))
 
-    def told(self, doing: str) -> Any:
+    def told(self, doing: str) -> AbstractContextManager[None]:
         """Errors of the driver as `DatabaseError`."""
         return translated(doing, *driver_errors(self.engine), url=self.engine.url)
 
@@ -234,12 +199,12 @@ class Conversation:
         """Drop the temporary tables and give the connection back, unless it is the caller's."""
         if not self.joined:
             with suppress(sa.exc.SQLAlchemyError, DatabaseError):
-                self.drop(list(self._temporary.values()))
+                self.drop(self.names.kept())
             self.connection.close()
 
     def close_for_good(self) -> None:
         """Drop the temporary tables before the caller's commit: its connection may be a pool's."""
-        self.drop(list(self._temporary.values()))
+        self.drop(self.names.kept())
 
     def drop(self, names: Sequence[str]) -> None:
         """Drop temporary tables of this conversation."""
@@ -250,7 +215,7 @@ class Conversation:
                     temporary=self.product.drops_temporary,
                 )  # fmt: skip
                 self.execute(self.write(drop))
-                self.forget_temporary(name)
+                self.names.forget(name)
 
 
 _KINDS = {"#": "temporary table", "@": "table variable"}

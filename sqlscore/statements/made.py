@@ -34,7 +34,7 @@ def table_variable(on: Conversation, variable: Variable) -> None:
     """DECLARE of a table: it is made anew, empty."""
     assert variable.columns is not None
     name = f"@{variable.name}"
-    made = on.temporarily(name)
+    made = on.names.of_temporary(name)
     on.drop([made])
     schema = variable.columns.copy()
     schema.set("this", exp.table_(made, quoted=True))
@@ -43,17 +43,17 @@ def table_variable(on: Conversation, variable: Variable) -> None:
         create.set("properties", exp.Properties(expressions=[exp.TemporaryProperty()]))
     with on.transaction():
         on.execute(on.write(on.translated(create)))
-    on.keep_temporary(name)
+    on.names.keep(name)
 
 
 def into(on: Conversation, table: exp.Table, columns: Sequence[Column]) -> Target:
     """The table that SELECT … INTO makes, yet to be made; its names as the database spells them."""
-    named = [replace(column, name=on.spelled(column.name)) for column in columns]
+    named = [replace(column, name=on.names.spelled(column.name)) for column in columns]
     if table_name(table).startswith("#"):
-        return temporary(on, on.spelled(table_name(table)), named)
+        return temporary(on, on.names.spelled(table_name(table)), named)
     schema = table.db if table.db.casefold() != "dbo" else ""
     columns = [declared(on, column) for column in named]
-    return sink.described((on.spelled(table.name), schema or None), columns, ())
+    return sink.described((on.names.spelled(table.name), schema or None), columns, ())
 
 
 def declared(on: Conversation, column: Column) -> Column:

@@ -54,7 +54,7 @@ def _merge(on: Conversation, tree: exp.Merge, text: str) -> int:
     """A MERGE in statements that every database has, all in one transaction."""
     written = 0
     with on.as_one():
-        for part in writes.merged(tree, on.new_name("missing")):
+        for part in writes.merged(tree, on.names.fresh("missing")):
             count = run(on, part, text)
             written += count if isinstance(count, int) and not part.args.get("into") else 0
     return written
@@ -70,7 +70,7 @@ def _into(on: Conversation, tree: exp.Select, text: str) -> int:
         on.make(target)
         count = on.execute(on.write(made.insert(target, query)))
     if table_name(into).startswith("#"):
-        on.keep_temporary(target.table.name)
+        on.names.keep(target.table.name)
     return count
 
 
@@ -78,7 +78,7 @@ def _remember(on: Conversation, tree: exp.Expression) -> None:
     """Temporary tables that a statement made or dropped."""
     new = tree.find(exp.Table) if isinstance(tree, exp.Create) else None
     if new is not None and table_name(new).startswith("#"):
-        on.keep_temporary(on.spelled(table_name(new)))
+        on.names.keep(on.names.spelled(table_name(new)))
     if isinstance(tree, exp.Drop):
         for table in tree.args.get("tables") or []:
-            on.forget_temporary(table_name(table))
+            on.names.forget(table_name(table))

@@ -73,5 +73,5 @@ def make_ready(
     return Ready(
         predict=predict, name=predict.alias or data_alias(predict), model=model, plan=planned,
         place=place, query=on.translated(query, text),
-        shared=not any(on.is_temporary(name) for name in names),
+        shared=not any(on.names.is_temporary(name) for name in names),
     )  # fmt: skip

@@ -48,8 +48,8 @@ def stage(on: Conversation, ready: Ready, *, fill: bool = True) -> Staged:
 
     Without `fill` the tables are made and stay empty.
     """
-    rows = made.temporary(on, on.temporary_name("rows"), [NUMBER, *ready.plan.read], key=_key(on))
-    predicted = _predicted(on, ready, on.temporary_name("predicted"))
+    rows = made.temporary(on, on.names.temporary("rows"), [NUMBER, *ready.plan.read], key=_key(on))
+    predicted = _predicted(on, ready, on.names.temporary("predicted"))
     with on.transaction():
         on.make(rows)
         on.make(predicted)

@@ -68,7 +68,7 @@ def stream(
     target = made.into(on, table, _wanted(on, passing))
     count = _written(on, ready, passing, target, make=target)
     if table_name(table).startswith("#"):
-        on.keep_temporary(on.spelled(table_name(table)))
+        on.names.keep(on.names.spelled(table_name(table)))
     return count
 
 
@@ -182,7 +182,7 @@ def _beside(on: Conversation, unit: Unit, target: Target) -> Target:
     """
     if not on.product.readers_block_commit(on.engine):
         return target
-    beside = made.temporary(on, on.temporary_name("beside"), target.columns)
+    beside = made.temporary(on, on.names.temporary("beside"), target.columns)
     sink.make(unit, beside)
     return beside
 
