@@ -16,6 +16,7 @@ from benchmarks.processes import cores
 from tests.fixtures.servers import Unavailable
 
 if TYPE_CHECKING:
+    from benchmarks.alone import Answer
     from benchmarks.places import Place
 
 
@@ -28,7 +29,7 @@ class Results:
     flights: list[suite.Case] = field(default_factory=list)
     statements: list[suite.Case] = field(default_factory=list)
     in_database: list[in_database.Figure] = field(default_factory=list)
-    memory: dict[str, dict[int, int]] = field(default_factory=dict)
+    memory: dict[str, dict[int, Answer]] = field(default_factory=dict)
 
 
 def main() -> None:

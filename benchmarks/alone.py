@@ -12,18 +12,22 @@ from dataclasses import dataclass
 
 from benchmarks.measures import MEASURES, Asked, Found, Meter
 from benchmarks.models import Model
-from benchmarks.processes import peak_bytes, tree
+from benchmarks.processes import anonymous_bytes, peak_bytes, tree
 
 _LOOK = 0.05  # seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What a measurement's process found, and the most memory that it and its helpers held."""
+    """What a measurement's process found, and the most memory that it and its children held.
+
+    The peak is the sum of each one's own, so a library that two of them use counts twice; anonymous
+    memory is looked at every 50 ms, all of them together.
+    """
 
     parts: dict[str, Found]
     peak_bytes: int
-    helpers_bytes: int
+    anonymous_bytes: int
 
 
 def ask(asked: Asked) -> Answer:
@@ -38,26 +42,29 @@ def ask(asked: Asked) -> Answer:
     process.stdin.write(json.dumps(dataclasses.asdict(asked)))
     process.stdin.close()
     process.stdin = None
-    helpers = _watch(process)
+    children, anonymous = _watch(process)
     said, _ = process.communicate()
     if process.returncode:
         raise RuntimeError(f"{asked.what} of {asked.model.name} failed")
     answer = json.loads(said)
     return Answer(
         parts={name: Found(**found) for name, found in answer["parts"].items()},
-        peak_bytes=answer["peak_bytes"],
-        helpers_bytes=helpers,
+        peak_bytes=answer["peak_bytes"] + children,
+        anonymous_bytes=anonymous,
     )
 
 
-def _watch(process: subprocess.Popen[str]) -> int:
-    """Wait for the end, and see what memory the process's own children held."""
+def _watch(process: subprocess.Popen[str]) -> tuple[int, int]:
+    """Wait for the end; the peaks of the children, and of the anonymous memory of them all."""
     peaks: dict[int, int] = {}
+    anonymous = 0
     while process.poll() is None:
-        for pid in tree(process.pid):
+        pids = list(tree(process.pid))
+        for pid in pids:
             peaks[pid] = max(peaks.get(pid, 0), peak_bytes(pid))
+        anonymous = max(anonymous, sum(map(anonymous_bytes, pids)))
         time.sleep(_LOOK)
-    return sum(peak for pid, peak in peaks.items() if pid != process.pid)
+    return sum(peak for pid, peak in peaks.items() if pid != process.pid), anonymous
 
 
 def main() -> None:

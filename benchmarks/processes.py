@@ -44,7 +44,16 @@ def _own_seconds(pid: int) -> float:
 
 def peak_bytes(pid: int) -> int:
     """The most memory that a process has held; 0 where it has ended."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", _text(f"/proc/{pid}/status"))
+    return _bytes(pid, "VmHWM")
+
+
+def anonymous_bytes(pid: int) -> int:
+    """What a process holds now but for pages of files, as its libraries are, which it shares."""
+    return _bytes(pid, "RssAnon")
+
+
+def _bytes(pid: int, name: str) -> int:
+    found = re.search(rf"{name}:\s+(\d+) kB", _text(f"/proc/{pid}/status"))
     return int(found[1]) * 1024 if found else 0
 
 

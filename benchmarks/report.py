@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from benchmarks.alone import Answer
     from benchmarks.in_database import Figure
     from benchmarks.places import Place
     from benchmarks.suite import Case
@@ -33,7 +34,7 @@ _COLUMNS: dict[str, Callable[[Case], str]] = {
     "write": lambda case: _thousands(case.rate("write")),
     "limit": lambda case: _thousands(case.limit),
     "share": lambda case: f"{case.share:.2f}",
-    "peak MB": lambda case: f"{case.peak_bytes / _MEGA:.0f}",
+    "peak MB": lambda case: _peak(case),
 }
 
 
@@ -52,7 +53,7 @@ def statements(cases: Sequence[Case]) -> str:
                 case.database, case.model, _thousands(case.rate("run")),
                 _thousands(case.rate("statement")),
                 f"{case.rate('statement') / case.rate('run'):.2f}",
-                f"{case.peak_bytes / _MEGA:.0f}",
+                _peak(case),
             ]
             for case in cases
         ),
@@ -82,15 +83,12 @@ def _seconds(case: Case, part: str) -> str:
     return f"{found.seconds:.2f} / {found.processor_seconds:.2f}"
 
 
-def memory(found: dict[str, dict[int, int]]) -> str:
-    """Peak megabytes by database and rows."""
+def memory(found: dict[str, dict[int, Answer]]) -> str:
+    """Peak megabytes by database and rows, and the anonymous part of it."""
     counts = sorted({count for by_count in found.values() for count in by_count})
     return _table(
         ["database", *(f"{count:,} rows" for count in counts)],
-        (
-            [name, *(f"{by_count[count] / _MEGA:.0f} MB" for count in counts)]
-            for name, by_count in found.items()
-        ),
+        ([name, *(_peak(by_count[count]) for count in counts)] for name, by_count in found.items()),
     )
 
 
@@ -111,6 +109,10 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return "unknown processor"
+
+
+def _peak(measured: Case | Answer) -> str:
+    return f"{measured.peak_bytes / _MEGA:.0f} ({measured.anonymous_bytes / _MEGA:.0f})"
 
 
 def _thousands(rate: float) -> str:

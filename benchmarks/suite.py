@@ -30,7 +30,8 @@ class Case:
     model: str
     cores: int
     parts: dict[str, Found] = field(default_factory=dict)  #: medians
-    peak_bytes: int = 0  #: of the run's process and its helpers
+    peak_bytes: int = 0  #: of the run's process and its children
+    anonymous_bytes: int = 0  #: of that, what is no page of a file
 
     def rate(self, part: str) -> float:
         """Rows a second."""
@@ -79,7 +80,7 @@ def speed(place: Place, model: Model, settings: Settings, count: int) -> Case:
     for several in answers.values():
         for part in several[0].parts:
             case.parts[part] = _median([answer.parts[part] for answer in several])
-    case.peak_bytes = max(_peak(answer) for answer in answers["run"])
+    _keep_peaks(case, answers["run"])
     return case
 
 
@@ -92,19 +93,19 @@ def statements(place: Place, model: Model, settings: Settings) -> Case:
             several.append(_ask(place, model, what, settings.rows))
     for what, several in answers.items():
         case.parts[what] = _median([answer.parts[what] for answer in several])
-    case.peak_bytes = max(_peak(answer) for answer in answers["statement"])
+    _keep_peaks(case, answers["statement"])
     return case
 
 
-def memory(place: Place, model: Model, counts: list[int]) -> dict[int, int]:
-    """The peak of a run's process in bytes by the number of rows; the table grows by doubling."""
+def memory(place: Place, model: Model, counts: list[int]) -> dict[int, Answer]:
+    """A run, and so its peaks, by the number of rows; the table grows by doubling."""
     found = {}
     have = counts[0]
     for count in counts:
         while have < count:
             rows.double(place.url, have)
             have *= 2
-        found[count] = _peak(_ask(place, model, "run", count))
+        found[count] = _ask(place, model, "run", count)
     return found
 
 
@@ -139,8 +140,9 @@ def _ask(place: Place, model: Model, what: str, count: int) -> Answer:
     return answer
 
 
-def _peak(answer: Answer) -> int:
-    return answer.peak_bytes + answer.helpers_bytes
+def _keep_peaks(case: Case, answers: list[Answer]) -> None:
+    case.peak_bytes = max(answer.peak_bytes for answer in answers)
+    case.anonymous_bytes = max(answer.anonymous_bytes for answer in answers)
 
 
 def _median(several: list[Found]) -> Found:
