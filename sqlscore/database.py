@@ -32,7 +32,7 @@ from sqlscore.model.installing import install
 from sqlscore.model.models import Models
 from sqlscore.predictor.constants import plain
 from sqlscore.predictor.nulls import NullPolicy
-from sqlscore.predictor.type_rules import EVERY, TypeRule
+from sqlscore.predictor.type_rules import named_rules
 from sqlscore.products import disconnected, engine_for, product_for
 from sqlscore.prove import runtime_version
 from sqlscore.registry import Registry
@@ -539,8 +539,7 @@ def _policies(nulls: Mapping[str, Any] | None) -> dict[str, str]:
 
 def _types(given: str | Mapping[str, str] | None) -> dict[str, str]:
     """Policies of types as text, by feature."""
-    named = {EVERY: given} if isinstance(given, str) else given or {}
-    return {name: str(TypeRule.of(policy)) for name, policy in named.items()}
+    return {name: str(rule) for name, rule in named_rules(given).items()}
 
 
 def _params(given: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from sqlscore.model import Model
+    from sqlscore.predictor.type_rules import TypeRule
 
 SHOWN = 20  #: rows that go to the terminal where there is no -o
 
@@ -51,6 +52,7 @@ def predict(
     constant: options.Constants = None,
     map: options.Map = None,
     null: options.Null = None,
+    types: options.Types = None,
     na: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="In CSV, NULL is written so too.")
     ] = None,
@@ -78,6 +80,7 @@ def predict(
     choice: dict[str, Any] = {
         "map": options.pairs(map, "--map"),
         "nulls": options.pairs(null, "--null"),
+        "types": options.types(types),
         "provider": provider,
         "provider_options": options.pairs(provider_option, "--provider-option"),
     }
@@ -111,6 +114,7 @@ class _Work:
 
         from sqlscore.binding import match_features
         from sqlscore.cli import files
+        from sqlscore.predictor.type_rules import named_rules, type_rules
         from sqlscore.signature import InputKind
         from sqlscore.tensor_columns import with_tensor_columns
 
@@ -122,8 +126,11 @@ class _Work:
         )
         chosen = match_features(signature, names, map=choice["map"], positional=True)
         tensors = {one.name for one in signature.inputs if one.kind is InputKind.TENSOR}
+        rules = type_rules(signature, named_rules(choice["types"]))
         self._types = {
-            column: pa.string() if feature.input in tensors else _read_as(feature.type)
+            column: pa.string()
+            if feature.input in tensors
+            else _read_as(feature.type, rules[feature.name], schema.field(column).type)
             for column, feature in zip(chosen, signature.features, strict=True)
         }
         self._kept = _kept(columns, names)
@@ -136,7 +143,7 @@ class _Work:
 
         with files.opened(self._path, self._types, nulls=self._na, text=False) as rows:
             batch = next(rows.batches, pa.RecordBatch.from_pylist([], schema=rows.schema))
-            return pa.Table.from_batches([self._predicted(batch.slice(0, limit))])
+            return pa.Table.from_batches([self._predicted(batch.slice(0, limit), 0)])
 
     def write(self, output: Path, update: Callable[[Done], None]) -> Done:
         """Score the whole file into another; how much it was."""
@@ -147,7 +154,7 @@ class _Work:
         text = files.kind(output) == "csv"
         with files.opened(self._path, self._types, nulls=self._na, text=text) as rows:
             empty = rows.schema.empty_table().to_batches() or [_no_row(rows.schema)]
-            schema = self._predicted(empty[0]).schema
+            schema = self._predicted(empty[0], 0).schema
             with files.written(output, schema) as write:
                 for batch in _in_order(self._predicted, rows.batches):
                     write(batch)
@@ -159,13 +166,20 @@ class _Work:
                     update(done)
         return done
 
-    def _predicted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The kept columns and the predictions, under names of their own."""
+    def _predicted(self, batch: pa.RecordBatch, at: int) -> pa.RecordBatch:
+        """The kept columns and the predictions, under names of their own; from the row `at` on."""
         import pyarrow as pa
 
         from sqlscore.binding import legal_name
+        from sqlscore.errors import SignatureError
 
-        predictions = self._model.predict(batch, **self._choice)
+        try:
+            predictions = self._model.predict(batch, **self._choice)
+        except SignatureError as error:
+            if not error.rows:
+                raise
+            row = at + error.rows[0] + 1
+            raise SignatureError(f"{error.__cause__} (row {row:,} of the file)") from error
         names = list(self._kept)
         for name in predictions.schema.names:
             names.append(legal_name(name, limit=10_000, taken=names))
@@ -179,11 +193,20 @@ def _no_row(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], schema=schema)
 
 
-def _read_as(feature: pa.DataType) -> pa.DataType:
-    """The type of a CSV column that feeds a feature: a number goes by way of double."""
+def _read_as(feature: pa.DataType, rule: TypeRule, seen: pa.DataType) -> pa.DataType:
+    """The type of a CSV column that feeds a feature: a number goes by way of double.
+
+    Where a policy is to look at the numbers, a column that begins with whole ones stays whole.
+    """
     import pyarrow as pa
 
-    return pa.float64() if pa.types.is_floating(feature) else feature
+    from sqlscore.predictor.type_rules import TypeRule
+
+    if pa.types.is_string(feature):
+        return feature
+    if rule is not TypeRule.SAFE and (pa.types.is_integer(seen) or pa.types.is_boolean(seen)):
+        return seen
+    return pa.float64() if pa.types.is_floating(feature) or rule is TypeRule.LOSSY else feature
 
 
 def _kept(columns: tuple[str, ...], names: list[str]) -> tuple[str, ...]:
@@ -196,15 +219,20 @@ def _kept(columns: tuple[str, ...], names: list[str]) -> tuple[str, ...]:
 
 
 def _in_order(
-    work: Callable[[pa.RecordBatch], pa.RecordBatch], batches: Iterable[pa.RecordBatch]
+    work: Callable[[pa.RecordBatch, int], pa.RecordBatch], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Each batch worked on, in order, by two threads a core at most, with few on the way."""
+    """Each batch worked on, in order, by a thread a core, with few on the way.
+
+    `work` is told how many rows came before.
+    """
     from sqlscore.bridge import workers
 
     waiting: deque[Future[pa.RecordBatch]] = deque()
+    before = 0
     with ThreadPoolExecutor(workers()) as pool:
         for batch in batches:
-            waiting.append(pool.submit(work, batch))
+            waiting.append(pool.submit(work, batch, before))
+            before += batch.num_rows
             if len(waiting) > 2 * workers():
                 yield waiting.popleft().result()
         while waiting:

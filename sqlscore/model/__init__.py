@@ -20,6 +20,7 @@ from sqlscore.model.tensor_feeds import run_each, run_tensors
 from sqlscore.predictor import Predictor
 from sqlscore.predictor.constants import constants_of, plain
 from sqlscore.predictor.nulls import NullPolicy
+from sqlscore.predictor.type_rules import named_rules
 from sqlscore.prove import prove, runnable, runtime_version
 from sqlscore.prove.providers import automatic, measure
 from sqlscore.session import AUTO, Session
@@ -188,6 +189,7 @@ class Model:
         constants: Mapping[str, Any] | None = None,
         signature: Signature | None = None,
         options: Mapping[str, str] | None = None,
+        types: str | Mapping[str, str] | None = None,
     ) -> Predictor:
         """The loaded model for batches of features; the same one for the same arguments.
 
@@ -197,9 +199,10 @@ class Model:
         for a policy that does not fit its feature, or a constant that is missing.
         """
         policies = {name: NullPolicy.of(policy) for name, policy in (nulls or {}).items()}
+        rules = named_rules(types)
         provider, _ = self.provider(provider, options)
         chosen = frozenset((options or {}).items())
-        key = (provider, chosen, frozenset(policies.items()), signature)
+        key = (provider, chosen, frozenset(policies.items()), frozenset(rules.items()), signature)
         with self._lock:
             if not constants and key in self._predictors:
                 return self._predictors[key]
@@ -211,6 +214,7 @@ class Model:
                 rowwise=self.proof.rowwise,
                 nulls=policies,
                 constants={**self._constants, **(constants or {})},
+                types=rules,
             )
             if not constants:
                 self._predictors[key] = made
@@ -223,6 +227,7 @@ class Model:
         provider: str = "cpu",
         provider_options: Mapping[str, str] | None = None,
         nulls: Mapping[str, NullPolicy | float | int | bool | str] | None = None,
+        types: str | Mapping[str, str] | None = None,
         constants: Mapping[str, Any] | None = None,
         map: Mapping[str, str] | None = None,
     ) -> Any:
@@ -234,7 +239,11 @@ class Model:
         binds a feature to a column of another name. A NULL (in pandas NaN too) is NaN for a
         feature whose missing values the model handles, else the row's predictions are NULL;
         `nulls` says otherwise by feature: ``"error"``, ``"nan"``, ``"null"`` or a default value.
-        `constants` gives the inputs without a batch dimension, beside those given at `load`.
+        `types` is a policy for all features, or feature -> policy, for numbers that the model's
+        type does not hold: ``"safe"`` (the default) rounds floats and takes for an integer only
+        what is one, ``"exact"`` takes nothing that would be rounded, ``"lossy"`` takes an integer's
+        whole part or its limit. `constants` gives the inputs without a batch dimension, beside
+        those given at `load`.
 
         Or `rows` is a dict of numpy arrays by *input* name, for one call of the graph as it is:
         then the answer is a dict by *output* name, with shapes as the model gives them, and
@@ -250,7 +259,7 @@ class Model:
         columns = match_features(signature, given.names, map=map, positional=True)
         batch = given.chosen(columns, [feature.name for feature in signature.features])
         other = None if signature is self.signature else signature
-        predictor = self.predictor(provider, nulls, constants, other, provider_options)
+        predictor = self.predictor(provider, nulls, constants, other, provider_options, types)
         return given.back(pa.Table.from_batches(_predicted(predictor, batch)))
 
     def _given(self, constants: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -33,6 +33,12 @@ class TypeRule(StrEnum):
         return cls(name)
 
 
+def named_rules(given: str | Mapping[str, str] | None) -> dict[str, TypeRule]:
+    """The policies as callers give them: one for `EVERY` feature, or feature -> policy."""
+    named = {EVERY: given} if isinstance(given, str) else given or {}
+    return {name: TypeRule.of(policy) for name, policy in named.items()}
+
+
 def type_rules(signature: Signature, given: Mapping[str, TypeRule]) -> dict[str, TypeRule]:
     """Each feature's policy; `safe` where none is given. SignatureError for unfit names.
 

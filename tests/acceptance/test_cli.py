@@ -244,6 +244,35 @@ def test_predict_gives_null_the_meaning_that_was_asked_for(run: Callable[..., En
     assert "NULL policy is 'error'" in refused.err
 
 
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+def test_predict_takes_policies_of_types(run: Callable[..., Ended], name: str) -> None:
+    Path("mixed.onnx").write_bytes(models.MIXED)
+    rows = pa.table({"id": [1, 2, 3], "age": [1.0, -2.75, 300.0], "spend": [0.5, 0.25, 2**24 + 1]})
+    many = pa.concat_tables([pa.table({"id": [0], "age": [0.0], "spend": [0.0]})] * 20_000 + [rows])
+    (pacsv.write_csv if name.endswith("csv") else pq.write_table)(rows, name)
+    command = ("predict", "mixed.onnx", name)
+    assert run(*command).code == 3
+    lossy = run(*command, "--types", "age=lossy", "--json").document
+    large = np.float32(127) + np.float32(2**24 + 1)
+    assert [record["score"] for record in lossy] == [1.5, -1.75, large]
+    refused = run(*command, "--types", "lossy", "--types", "spend=exact")
+    assert refused.code == 3
+    assert "'spend' has 1 values that float" in refused.err
+    (pacsv.write_csv if name.endswith("csv") else pq.write_table)(many, name)
+    refused = run(*command, "--types", "lossy", "--types", "spend=exact", "-o", "scored.parquet")
+    assert "row 20,003 of the file" in refused.err
+    mistyped = run(*command, "--types", "lossi")
+    assert mistyped.code == 3
+    assert "Did you mean 'lossy'?" in mistyped.err
+
+
+def test_predict_sees_whole_numbers_of_csv_as_they_are(run: Callable[..., Ended]) -> None:
+    Path("mixed.onnx").write_bytes(models.MIXED)
+    Path("rows.csv").write_text(f"age,spend\n1,{2**53 + 1}\n")  # a double does not hold it
+    command = ("predict", "mixed.onnx", "rows.csv", "--types", "exact")
+    assert "'spend' has 1 values that float" in run(*command).err
+
+
 def test_predict_leaves_no_half_file(run: Callable[..., Ended], tmp_path: Path) -> None:
     body = "".join(f"{i},1,2,3\n" for i in range(400_000))
     Path("rows.csv").write_text("a,b,c,d\n" + body + "1,2,oops,4\n")

@@ -56,19 +56,12 @@ def test_unknown_categories_and_values_out_of_range_are_counted(
     assert f"feature age {outside} out of the range of training" in said
 
 
-#: an integer, a float and text
-MIXED = models.written(
-    "g (int8[N,1] age, float[N,1] spend) => (float[N,1] score) "
-    "{ a = Cast <to = 1> (age) score = Add(a, spend) }"
-)
-
-
 def filled(shop: Shop, ages: list[float | None], spends: list[float]) -> None:
     shop.create(
         "people",
         {"id": list(range(len(ages))), "age": ages, "spend": spends, "city": ["x"] * len(ages)},
     )
-    shop.scoring.models.add("mixed", MIXED)
+    shop.scoring.models.add("mixed", models.MIXED)
 
 
 def test_policies_of_types(shop: Shop):

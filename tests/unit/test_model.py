@@ -181,6 +181,24 @@ def test_nulls_takes_a_policy_for_each_feature():
         model.predict(rows, nulls={"aa": "error"})
 
 
+def test_types_take_a_policy_for_all_features_or_for_each():
+    model = sqlscore.load(models.MIXED)
+    rows = pa.table({"age": [1.0, -2.75, 300.0, None], "spend": [0.5, 0.1, 0.25, 2.0]})
+    with pytest.raises(SignatureError, match="'age' takes int8"):
+        model.predict(rows)
+    whole, spend = np.array([1, -2, 127], np.int8), np.array([0.5, 0.1, 0.25], np.float32)
+    wanted = asked(models.MIXED, {"age": whole[:, None], "spend": spend[:, None]})["score"][:, 0]
+    for types in ("lossy", {"age": "lossy"}, {"age": "lossy", "spend": "safe"}):
+        found = model.predict(rows, types=types).column("score")
+        assert found.to_pylist() == [*wanted.tolist(), None]
+    with pytest.raises(SignatureError, match=r"'spend' has 1 values.*\(row 1, counted from 0\)"):
+        model.predict(rows, types={"age": "lossy", "spend": "exact"})
+    with pytest.raises(SignatureError, match="Did you mean 'lossy'"):
+        model.predict(rows, types="lossi")
+    with pytest.raises(SignatureError, match="Did you mean 'age'"):
+        model.predict(rows, types={"agee": "lossy"})
+
+
 def test_nan_is_a_number_in_arrow_and_polars():
     model = sqlscore.load(models.logistic(), features=NAMES)
     values = models.columns(3, 4)
