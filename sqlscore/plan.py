@@ -15,8 +15,8 @@ from sqlglot import exp
 from sqlscore.binding import Binding, bind
 from sqlscore.errors import SignatureError, StatementError, nearest
 from sqlscore.predict.asked import Output, outputs
-from sqlscore.predict.grammar import Predict, predicts
 from sqlscore.predict.scope import data_alias, qualifier
+from sqlscore.predict.tree import Predict, predicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

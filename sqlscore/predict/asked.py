@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from sqlscore.predict.grammar import Predict
+    from sqlscore.predict.tree import Predict
     from sqlscore.signature import Prediction, Signature
 
 

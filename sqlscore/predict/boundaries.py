@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import TokenType
 
-from sqlscore.predict import grammar
+from sqlscore.predict import places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,7 @@ def _count(tokens: Sequence[Token], index: int, text: str) -> int | None:
     if following.token_type is TokenType.NUMBER and following.text.isdecimal() and alone:
         return int(following.text)
     message = "GO stands alone on its line, or before a number of times to run the batch"
-    raise grammar.error_at(message, text, following.start)
+    raise places.error_at(message, text, following.start)
 
 
 def _same_line(before: Token, after: Token, text: str) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import Token, TokenType, exp
 
-from sqlscore.predict import boundaries, grammar
+from sqlscore.predict import boundaries, grammar, places
 from sqlscore.predict.statements import Variable
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def check_options(tokens: Sequence[Token], text: str) -> None:
     for name in words[1:-1]:
         if name != "," and words[-1] not in _OPTIONS.get(name, ()):
             message = f"SET {name} {words[-1]} is not supported here: leave it out"
-            raise grammar.error_at(message, text, tokens[0].start)
+            raise places.error_at(message, text, tokens[0].start)
 
 
 def selected(tokens: Sequence[Token], text: str, at: Token) -> exp.Select | None:
@@ -59,7 +59,7 @@ def assigned(tree: exp.Select, text: str, at: Token) -> tuple[tuple[str, ...], e
     for one in tree.expressions:
         if not (isinstance(one, exp.EQ) and _is_variable(one.this)):
             message = "a SELECT gives values to variables or rows to the caller, not both"
-            raise grammar.error_at(message, text, at.start)
+            raise places.error_at(message, text, at.start)
         names.append(one.this.name)
         values.append(one.expression)
     tree.set("expressions", values)
@@ -84,7 +84,7 @@ def _variable(item: exp.Expression, text: str, at: Token) -> Variable:
     name, kind = item.this[0].name, item.args.get("kind")
     if not isinstance(kind, exp.DataType | exp.Schema):
         message = f"@{name} is declared without a type, as in @{name} int"
-        raise grammar.error_at(message, text, at.start)
+        raise places.error_at(message, text, at.start)
     return Variable(
         name=name,
         type=kind if isinstance(kind, exp.DataType) else None,
@@ -111,7 +111,7 @@ def procedure_head(tokens: Sequence[Token], text: str) -> tuple[exp.Table, tuple
     for token in listed:
         if boundaries.word(token) in ("OUT", "OUTPUT", "READONLY"):
             message = f"{token.text.upper()} parameters are not supported: SELECT the value instead"
-            raise grammar.error_at(message, text, token.start)
+            raise places.error_at(message, text, token.start)
     return _name(tokens[:first], text), declared(listed, text, tokens[0]) if listed else ()
 
 
@@ -138,5 +138,5 @@ def _name(tokens: Sequence[Token], text: str) -> exp.Table:
     ]
     table = grammar.parse([*head, *tokens], text).find(exp.Table)
     if table is None or table.alias:
-        raise grammar.error_at("a name is expected here", text, at.start)
+        raise places.error_at("a name is expected here", text, at.start)
     return table

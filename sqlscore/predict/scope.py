@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sqlscore.predict.grammar import Predict
 from sqlscore.predict.kinds import Kind, kind_of, of_arrow
+from sqlscore.predict.tree import Predict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

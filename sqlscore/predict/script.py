@@ -5,12 +5,13 @@ What T-SQL has beyond these statements is refused by name, with its place.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 from sqlglot import TokenType, exp
 
 from sqlscore.predict import boundaries, grammar, parts
 from sqlscore.predict.boundaries import REFUSED, REFUSED_THERE
+from sqlscore.predict.cursor import Cursor
 from sqlscore.predict.statements import (
     Assign,
     Batch,
@@ -47,63 +48,60 @@ def read(text: str) -> tuple[Batch, ...]:
     )
 
 
-class _Reader:
+class _Reader(Cursor):
     """Reads the statements of one batch, from its tokens."""
-
-    def __init__(self, tokens: Sequence[Token], text: str) -> None:
-        self._tokens, self._text, self._at = tokens, text, 0
 
     def all(self) -> tuple[Statement, ...]:
         """Every statement up to the end of the batch."""
         statements = self._until_end()
-        if self._at < len(self._tokens):
-            self._refuse(f"there is no {_OPENERS[self._word()]} for this {self._word()}")
+        if self.at < len(self.tokens):
+            self.refuse(f"there is no {_OPENERS[self.word()]} for this {self.word()}")
         return statements
 
     def _until_end(self) -> tuple[Statement, ...]:
         statements = []
-        self._skip_semicolons()
-        while self._word() not in _CLOSERS and self._at < len(self._tokens):
+        self.skip_semicolons()
+        while self.word() not in _CLOSERS and self.at < len(self.tokens):
             statements.append(self._statement())
-            self._skip_semicolons()
+            self.skip_semicolons()
         return tuple(statements)
 
     def _statement(self) -> Statement:
-        word = self._word()
+        word = self.word()
         advice = {**REFUSED, **REFUSED_THERE}.get(word)
         if advice is not None:
-            self._refuse(f"{word} is not supported here: {advice}")
+            self.refuse(f"{word} is not supported here: {advice}")
         reader = _READERS.get(word)
         if reader is None:
-            self._refuse(
-                f"no statement begins with {self._tokens[self._at].text!r}. To run a procedure, "
+            self.refuse(
+                f"no statement begins with {self.tokens[self.at].text!r}. To run a procedure, "
                 "write EXEC before its name"
             )
         return reader(self)
 
     def _query(self) -> Statement:
-        start = self._at
-        tokens = self._to_next(start)
+        start = self.at
+        tokens = self.to_next(start)
         cut = boundaries.insert_exec(tokens)
         if cut is not None:
-            return self._executed(start, tokens[cut:], parts.insert_into(tokens[:cut], self._text))
-        tree = grammar.parse(tokens, self._text)
+            return self._executed(start, tokens[cut:], parts.insert_into(tokens[:cut], self.text))
+        tree = grammar.parse(tokens, self.text)
         if isinstance(tree, exp.Select) and parts.assigns(tree):
-            names, select = parts.assigned(tree, self._text, tokens[0])
-            return Assign(**self._place(start), names=names, tree=select)
-        return Query(**self._place(start), tree=tree)
+            names, select = parts.assigned(tree, self.text, tokens[0])
+            return Assign(**self.place(start), names=names, tree=select)
+        return Query(**self.place(start), tree=tree)
 
     def _create(self) -> Statement:
-        start = self._at
-        verb, replace, behind = self._word(), self._word() == "ALTER", 1
-        if self._word(1) == "OR" and self._word(2) == "ALTER":
+        start = self.at
+        verb, replace, behind = self.word(), self.word() == "ALTER", 1
+        if self.word(1) == "OR" and self.word(2) == "ALTER":
             replace, behind = True, 3
-        kind = self._word(behind)
+        kind = self.word(behind)
         if kind in ("VIEW", "PROC", "PROCEDURE"):
-            self._advance(behind + 1)
+            self.advance(behind + 1)
             return self._view(start, replace) if kind == "VIEW" else self._procedure(start, replace)
         if kind not in ("TABLE", "INDEX", "UNIQUE", "CLUSTERED", "NONCLUSTERED"):
-            self._refuse(
+            self.refuse(
                 f"{verb} {kind} is not supported here: tables, indexes, views and procedures are. "
                 "Use the database's own client"
             )
@@ -111,169 +109,117 @@ class _Reader:
 
     def _view(self, start: int, replace: bool) -> Statement:
         usage = "a view is CREATE VIEW name AS SELECT …"
-        name, columns = parts.view_head(self._up_to_as(usage), self._text)
-        begin = self._at
-        tokens = self._to_next(begin) if begin < len(self._tokens) else []
-        query = grammar.parse(tokens, self._text) if tokens else None
+        name, columns = parts.view_head(self.up_to_as(usage), self.text)
+        begin = self.at
+        tokens = self.to_next(begin) if begin < len(self.tokens) else []
+        query = grammar.parse(tokens, self.text) if tokens else None
         if not isinstance(query, exp.Query):
-            self._refuse(usage, begin)
+            self.refuse(usage, begin)
         return CreateView(
-            **self._place(start), name=name, columns=columns, query=query,
-            body=self._slice(tokens), replace=replace,
+            **self.place(start), name=name, columns=columns, query=query,
+            body=self.slice(tokens), replace=replace,
         )  # fmt: skip
 
     def _procedure(self, start: int, replace: bool) -> Statement:
         usage = "a procedure is CREATE PROCEDURE name @parameter type, … AS …"
-        name, parameters = parts.procedure_head(self._up_to_as(usage), self._text)
-        tokens = self._tokens[self._at :]
-        statements = _Reader(tokens, self._text).all()
+        name, parameters = parts.procedure_head(self.up_to_as(usage), self.text)
+        tokens = self.tokens[self.at :]
+        statements = _Reader(tokens, self.text).all()
         if not statements:
-            self._refuse("the procedure has no body", start)
-        self._at = len(self._tokens)
+            self.refuse("the procedure has no body", start)
+        self.at = len(self.tokens)
         return CreateProcedure(
-            **self._place(start), name=name, parameters=parameters, body=self._slice(tokens),
+            **self.place(start), name=name, parameters=parameters, body=self.slice(tokens),
             statements=statements, replace=replace,
         )  # fmt: skip
 
     def _declare(self) -> Statement:
-        start = self._at
-        tokens = self._to_next(start)
+        start = self.at
+        tokens = self.to_next(start)
         if any(boundaries.word(token) == "CURSOR" for token in tokens):
-            self._refuse(REFUSED["FETCH"], start)
-        variables = parts.declared(tokens[1:], self._text, tokens[0])
-        return Declare(**self._place(start), variables=variables)
+            self.refuse(REFUSED["FETCH"], start)
+        variables = parts.declared(tokens[1:], self.text, tokens[0])
+        return Declare(**self.place(start), variables=variables)
 
     def _set(self) -> Statement:
-        start = self._at
-        tokens = self._to_next(start)
+        start = self.at
+        tokens = self.to_next(start)
         if len(tokens) > 1 and tokens[1].token_type is not TokenType.PARAMETER:
-            parts.check_options(tokens, self._text)
-            return Option(**self._place(start))
-        tree = parts.selected(tokens[1:], self._text, tokens[0])
+            parts.check_options(tokens, self.text)
+            return Option(**self.place(start))
+        tree = parts.selected(tokens[1:], self.text, tokens[0])
         if tree is None or not parts.assigns(tree):
-            self._refuse("SET gives a variable a value: SET @x = …", start)
-        names, select = parts.assigned(tree, self._text, tokens[0])
-        return Assign(**self._place(start), names=names, tree=select)
+            self.refuse("SET gives a variable a value: SET @x = …", start)
+        names, select = parts.assigned(tree, self.text, tokens[0])
+        return Assign(**self.place(start), names=names, tree=select)
 
     def _if(self) -> Statement:
-        start = self._at
-        self._advance()
-        condition = self._expression("IF has no condition")
+        start = self.at
+        self.advance()
+        condition = self.expression("IF has no condition")
         then = self._branch(start)
-        back = self._at
-        self._skip_semicolons()
+        back = self.at
+        self.skip_semicolons()
         otherwise = None
-        if self._word() == "ELSE":
-            self._advance()
+        if self.word() == "ELSE":
+            self.advance()
             otherwise = self._branch(start)
         else:
-            self._at = back
-        return If(**self._place(start), condition=condition, then=then, otherwise=otherwise)
+            self.at = back
+        return If(**self.place(start), condition=condition, then=then, otherwise=otherwise)
 
     def _branch(self, start: int) -> Statement:
-        if self._at == len(self._tokens) or self._word() in _CLOSERS:
-            self._refuse("IF has no statement to run", start)
+        if self.at == len(self.tokens) or self.word() in _CLOSERS:
+            self.refuse("IF has no statement to run", start)
         return self._statement()
 
     def _begin(self) -> Statement:
-        start = self._at
-        self._advance()
-        refused = _BEGINS_NOT.get(self._word())
+        start = self.at
+        self.advance()
+        refused = _BEGINS_NOT.get(self.word())
         if refused:
-            self._refuse(f"BEGIN {self._word()} is not supported here: {refused}", start)
+            self.refuse(f"BEGIN {self.word()} is not supported here: {refused}", start)
         statements = self._until_end()
-        if self._word() != "END":
-            self._refuse("this BEGIN has no END", start)
-        self._advance()
-        return Block(**self._place(start), statements=statements)
+        if self.word() != "END":
+            self.refuse("this BEGIN has no END", start)
+        self.advance()
+        return Block(**self.place(start), statements=statements)
 
     def _print(self) -> Statement:
-        start = self._at
-        self._advance()
-        value = self._expression("PRINT has nothing to say")
-        return Print(**self._place(start), value=value)
+        start = self.at
+        self.advance()
+        value = self.expression("PRINT has nothing to say")
+        return Print(**self.place(start), value=value)
 
     def _use(self) -> Statement:
-        start = self._at
-        tokens = self._to_next(start)
+        start = self.at
+        tokens = self.to_next(start)
         if len(tokens) != 2:
-            self._refuse("USE names one database", start)
-        return Use(**self._place(start), database=tokens[1].text)
+            self.refuse("USE names one database", start)
+        return Use(**self.place(start), database=tokens[1].text)
 
     def _return(self) -> Statement:
-        start = self._at
-        self._to_next(start)
-        return Return(**self._place(start))
+        start = self.at
+        self.to_next(start)
+        return Return(**self.place(start))
 
     def _execute(self) -> Statement:
-        start = self._at
-        return self._executed(start, self._to_next(start))
+        start = self.at
+        return self._executed(start, self.to_next(start))
 
     def _executed(
         self, start: int, tokens: Sequence[Token], into: exp.Expression | None = None
     ) -> Execute:
         kind = tokens[1].token_type if len(tokens) > 1 else None
         if kind is TokenType.PARAMETER:
-            self._refuse("EXEC @x = … is not supported: a procedure gives rows, no status", start)
-        tree = None if kind in (None, TokenType.L_PAREN) else grammar.parse(tokens, self._text)
+            self.refuse("EXEC @x = … is not supported: a procedure gives rows, no status", start)
+        tree = None if kind in (None, TokenType.L_PAREN) else grammar.parse(tokens, self.text)
         if isinstance(tree, exp.ExecuteSql) or not isinstance(tree, exp.Execute):
-            self._refuse(_NO_TEXT, start)
+            self.refuse(_NO_TEXT, start)
         return Execute(
-            **self._place(start), procedure=tree.this, into=into,
+            **self.place(start), procedure=tree.this, into=into,
             arguments=tuple(parts.argument(given) for given in tree.expressions),
         )  # fmt: skip
-
-    def _expression(self, missing: str) -> exp.Expression:
-        start = self._at
-        self._at = boundaries.end_of(self._tokens, start, expression=True)
-        if self._at == start:
-            self._refuse(missing, start - 1)
-        tokens = self._tokens[start : self._at]
-        tree = parts.selected(tokens, self._text, tokens[0])
-        if tree is None or len(tree.expressions) != 1:
-            self._refuse("one value or condition is expected here", start)
-        found: exp.Expression = tree.expressions[0]
-        return found
-
-    def _up_to_as(self, usage: str) -> Sequence[Token]:
-        start = self._at
-        while self._at < len(self._tokens) and self._word() != "AS":
-            self._advance()
-        if self._at in (start, len(self._tokens)):
-            self._refuse(usage, start - 1)
-        self._advance()
-        return self._tokens[start : self._at - 1]
-
-    def _to_next(self, start: int) -> Sequence[Token]:
-        """The tokens from `start` to where the next statement begins; the reader stands there."""
-        self._at = boundaries.end_of(self._tokens, start)
-        return self._tokens[start : self._at]
-
-    def _place(self, start: int) -> dict[str, Any]:
-        line, column = grammar.position(self._text, self._tokens[start].start)
-        text = self._slice(self._tokens[start : self._at])
-        return {"line": line, "column": column, "text": text}
-
-    def _slice(self, tokens: Sequence[Token]) -> str:
-        return self._text[tokens[0].start : tokens[-1].end + 1] if tokens else ""
-
-    def _skip_semicolons(self) -> None:
-        while (
-            self._at < len(self._tokens)
-            and self._tokens[self._at].token_type is TokenType.SEMICOLON
-        ):
-            self._advance()
-
-    def _word(self, ahead: int = 0) -> str:
-        at = self._at + ahead
-        return boundaries.word(self._tokens[at]) if at < len(self._tokens) else ""
-
-    def _advance(self, by: int = 1) -> None:
-        self._at += by
-
-    def _refuse(self, message: str, at: int | None = None) -> NoReturn:
-        where = min(self._at if at is None else at, len(self._tokens) - 1)
-        raise grammar.error_at(message, self._text, self._tokens[where].start)
 
 
 _OPENERS = {"END": "BEGIN", "ELSE": "IF"}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlglot import exp
 
 from sqlscore.errors import StatementError
-from sqlscore.predict.grammar import Predict
 from sqlscore.predict.scope import data_alias, table_name
+from sqlscore.predict.tree import Predict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from sqlscore.predict.scope import data_alias, qualifier
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set
 
-    from sqlscore.predict.grammar import Predict
+    from sqlscore.predict.tree import Predict
 
 #: what reads more than the row, or may be another value the next time
 _NOT_OF_THE_ROW = (exp.Query, exp.Rand, exp.Uuid, exp.Anonymous, exp.Window, exp.AggFunc)

@@ -15,8 +15,9 @@ from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from sqlscore.errors import DatabaseError, StatementError, nearest
 from sqlscore.predict.grammar import PredictTSQL
+from sqlscore.predict.rules.translation import Facts
 from sqlscore.predict.scope import Key, Relation, key_of, table_name, tables
-from sqlscore.predict.translate import Facts, translate
+from sqlscore.predict.translate import translate
 from sqlscore.relations.catalogue import find_table, no_table
 from sqlscore.relations.selects import textual
 from sqlscore.statements.names import Names

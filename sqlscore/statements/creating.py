@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlscore.predict.grammar import predicts
+from sqlscore.predict.tree import predicts
 from sqlscore.statements.routines import PROCEDURE, VIEW, check_names
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sqlscore.predict.grammar import Predict, predicts
 from sqlscore.predict.scope import cte_of, data_alias, qualifier
+from sqlscore.predict.tree import Predict, predicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

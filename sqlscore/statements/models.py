@@ -14,7 +14,7 @@ from sqlscore.statements.places import place_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlscore.predict.grammar import Predict
+    from sqlscore.predict.tree import Predict
     from sqlscore.registry import Registry
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.variables import Variables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlscore.predict.grammar import position
+from sqlscore.predict.places import position
 
 if TYPE_CHECKING:
     from sqlglot import exp

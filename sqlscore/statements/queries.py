@@ -15,7 +15,7 @@ from sqlglot import exp
 from sqlscore.errors import StatementError
 from sqlscore.plan import Passing, Route, projection
 from sqlscore.predict import writes
-from sqlscore.predict.grammar import Predict, predicts
+from sqlscore.predict.tree import Predict, predicts
 from sqlscore.statements import data, plain, pushed, reading, staging, writing
 from sqlscore.statements.calls import create_view
 from sqlscore.statements.ready import Ready, make_ready

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from sqlscore.model import Model
-    from sqlscore.predict.grammar import Predict
+    from sqlscore.predict.tree import Predict
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
     from sqlscore.statements.variables import Variables

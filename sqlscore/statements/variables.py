@@ -9,8 +9,8 @@ import pyarrow as pa
 from sqlglot import exp
 
 from sqlscore.errors import StatementError, nearest
-from sqlscore.predict.grammar import Predict
 from sqlscore.predict.kinds import Kind, of_type
+from sqlscore.predict.tree import Predict
 from sqlscore.predict.types import arrow_type, cast_type
 from sqlscore.statements.places import place_of
 from sqlscore.types import Column

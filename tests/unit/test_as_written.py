@@ -7,8 +7,9 @@ import pytest
 
 from sqlscore.errors import StatementError
 from sqlscore.predict import grammar
+from sqlscore.predict.rules.translation import Facts
 from sqlscore.predict.scope import Relation
-from sqlscore.predict.translate import Facts, translate
+from sqlscore.predict.translate import translate
 from sqlscore.products.mssql import MSSQL
 from sqlscore.types import Column
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sqlscore.errors import StatementError
 from sqlscore.predict import grammar
-from sqlscore.predict.grammar import Predict
+from sqlscore.predict.tree import Predict, predicts
 
 
 def parsed(text: str):
@@ -115,7 +115,7 @@ def test_what_is_written_is_read_again_as_the_same(text: str):
 
 def test_the_arguments_of_a_predict():
     text = "SELECT * FROM PREDICT(DATA = a.b.c AS d, MODEL = @m) WITH (s real NOT NULL) AS p"
-    (found,) = grammar.predicts(parsed(text))
+    (found,) = predicts(parsed(text))
     assert (found.model.name, found.data.alias, found.alias) == ("m", "d", "p")
     assert [column.name for column in found.columns] == ["s"]
     assert found.args["runtime"] is None

@@ -1,0 +1,176 @@
+"""The parser's part of PREDICT: its arguments, its WITH list, and what is wrong with them.
+
+Errors are `StatementError`s with the line and the column in the whole text, however small the part
+of it that is parsed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sqlglot import TokenType, exp
+from sqlglot.errors import ParseError
+from sqlglot.parsers.tsql import TSQLParser
+
+from sqlscore.errors import nearest
+from sqlscore.predict import places
+from sqlscore.predict.tree import Predict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlglot import Token
+
+
+class PredictParser(TSQLParser):
+    """T-SQL's parser, with PREDICT where a table may stand."""
+
+    def _parse_table(self, *args: Any, **options: Any) -> exp.Expr | None:
+        if not self._at_predict():
+            return super()._parse_table(*args, **options)
+        table = self._parse_predict()
+        if options.get("joins"):
+            for join in self._parse_joins():
+                table.append("joins", join)
+        return table
+
+    def _parse_lateral(self) -> exp.Lateral | None:
+        index = self._index
+        for side in (TokenType.CROSS, TokenType.OUTER):
+            if self._match_pair(side, TokenType.APPLY) and self._at_predict():
+                cross = side is TokenType.CROSS
+                return self.expression(exp.Lateral(this=self._parse_predict(), cross_apply=cross))
+            self._retreat(index)
+        return super()._parse_lateral()
+
+    def _parse_parameter(self) -> exp.Parameter:
+        start = self._prev.start
+        parameter = super()._parse_parameter()
+        parameter.meta["start"] = start
+        return parameter
+
+    def _at_predict(self) -> bool:
+        return (
+            bool(self._curr)
+            and self._curr.token_type is TokenType.VAR
+            and self._curr.text.upper() == "PREDICT"
+            and bool(self._next)
+            and self._next.token_type is TokenType.L_PAREN
+        )
+
+    def _parse_predict(self) -> Predict:
+        start = self._curr
+        self._advance(2)
+        given: dict[str, Any] = {}
+        self._parse_argument(start, given)
+        while self._match(TokenType.COMMA):
+            self._parse_argument(start, given)
+        if not self._match(TokenType.R_PAREN):
+            self._refuse(
+                f"PREDICT is not closed: a ')' or another argument is expected here, not "
+                f"{self._shown()}. {_EXAMPLE}",
+                self._curr or start,
+            )
+        for name in ("MODEL", "DATA"):
+            if name not in given:
+                self._refuse(f"PREDICT has no {name} = …. {_EXAMPLE}", start)
+        predict = Predict(
+            model=given["MODEL"], data=given["DATA"], runtime=given.get("RUNTIME"),
+            columns=self._parse_with_list(),
+        )  # fmt: skip
+        predict.set("alias", self._parse_table_alias(alias_tokens=self.TABLE_ALIAS_TOKENS))
+        predict.meta["start"] = start.start
+        return predict
+
+    def _parse_argument(self, start: Token, given: dict[str, Any]) -> None:
+        at = self._curr
+        name = at.text.upper() if at else ""
+        if name not in _ARGUMENTS or not (self._next and self._next.token_type is TokenType.EQ):
+            self._refuse_argument(start, at)
+        if name in given:
+            self._refuse(f"PREDICT has {name} twice: take one away", at)
+        self._advance(2)
+        given[name] = _ARGUMENTS[name](self)
+        if given[name] is None:
+            self._refuse(f"{name} = has no value. {_EXAMPLE}", at)
+
+    def _refuse_argument(self, start: Token, at: Token) -> NoReturn:
+        if not at:
+            self._refuse(f"PREDICT is not closed: the text ends in it. {_EXAMPLE}", start)
+        near = nearest(at.text.upper(), _ARGUMENTS)
+        self._refuse(
+            f"PREDICT takes MODEL =, DATA = and RUNTIME =, not {at.text!r}.{near} {_EXAMPLE}", at
+        )
+
+    def _parse_model(self) -> exp.Expr | None:
+        if self._match(TokenType.PARAMETER):
+            return self._parse_parameter()
+        if self._curr and self._curr.token_type is TokenType.L_PAREN:
+            found = self._parse_wrapped(self._parse_select)
+            return exp.Subquery(this=found) if isinstance(found, exp.Query) else None
+        if self._match_set((TokenType.STRING, TokenType.NATIONAL_STRING)):
+            return exp.Literal.string(self._prev.text)
+        if self._match(TokenType.HEX_STRING):
+            return exp.HexString(this=self._prev.text)
+        return self._parse_id_var(any_token=False)
+
+    def _parse_data(self) -> exp.Expr | None:
+        at = self._curr
+        data = self._parse_table()
+        fits = isinstance(data, exp.Table | exp.Subquery | Predict | exp.Parameter)
+        if not fits or (isinstance(data, exp.Table) and isinstance(data.this, exp.Func)):
+            self._refuse(
+                "DATA is a table, a CTE's name, a table variable, or a SELECT in parentheses", at
+            )
+        return data
+
+    def _parse_runtime(self) -> exp.Expr | None:
+        at = self._curr
+        if not at or at.text.upper() != "ONNX":
+            self._refuse(
+                f"RUNTIME = {self._shown()} is not known here: models are ONNX. Write RUNTIME = "
+                "ONNX, or leave it out",
+                at,
+            )
+        self._advance()
+        return exp.var("ONNX")
+
+    def _parse_with_list(self) -> list[exp.Expr]:
+        if not (self._curr and self._curr.token_type is TokenType.WITH):
+            return []
+        if not self._next or self._next.token_type is not TokenType.L_PAREN:
+            return []
+        at = self._curr
+        self._advance()
+        schema = self._parse_schema()
+        columns = schema.expressions if isinstance(schema, exp.Schema) else []
+        for column in columns:
+            if not isinstance(column, exp.ColumnDef) or column.kind is None:
+                name = column.name if isinstance(column, exp.Expression) else ""
+                self._refuse(f"the WITH list gives {name!r} no type, as in WITH (score float)", at)
+        if not columns:
+            self._refuse("the WITH list is empty: name the predictions, or leave WITH out", at)
+        return columns
+
+    def _shown(self) -> str:
+        return repr(self._curr.text) if self._curr else "the end of the text"
+
+    def _refuse(self, message: str, token: Token) -> NoReturn:
+        raise places.error_at(message, self.sql, token.start if token else len(self.sql))
+
+    def raise_error(self, message: str, token: Any = None) -> None:
+        """An error of sqlglot's own parser, placed where the token begins."""
+        at = token or self._curr or self._prev
+        line, column = places.position(self.sql, at.start if at else len(self.sql))
+        wanted = message.partition(" but got <Token")[0].rstrip(".")
+        said = f"{wanted}, near {at.text!r}" if at and at.text else wanted
+        raise ParseError.new(said, description=said, line=line, col=column)
+
+
+_EXAMPLE = "As in PREDICT(MODEL = @model, DATA = dbo.customers AS d, RUNTIME = ONNX)"
+
+_ARGUMENTS: dict[str, Callable[[PredictParser], exp.Expr | None]] = {
+    "MODEL": PredictParser._parse_model,
+    "DATA": PredictParser._parse_data,
+    "RUNTIME": PredictParser._parse_runtime,
+}

@@ -1,0 +1,47 @@
+"""What becomes of each kind of node where a T-SQL statement is written for a database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from sqlscore.predict.rules import as_written, casts, clauses, names, operators
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: node -> what becomes of it; None: it was changed in place, or stays
+RULES: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
+    exp.Table: names.table,
+    exp.TableAlias: names.table_alias,
+    exp.Column: names.column,
+    exp.Alias: names.quoted_alias,
+    exp.Cast: casts.cast,
+    exp.TryCast: casts.cast,
+    exp.Convert: casts.convert,
+    exp.ColumnDef: casts.column_def,
+    exp.Div: operators.div,
+    exp.Add: operators.add,
+    exp.Length: operators.length,
+    exp.Avg: operators.average,
+    exp.National: operators.national,
+    exp.EQ: operators.equal,
+    exp.NEQ: operators.equal,
+    exp.DateDiff: operators.days,
+    exp.Limit: clauses.limit,
+    exp.Fetch: clauses.limit,
+    exp.Lateral: clauses.lateral,
+    exp.Schema: names.schema,
+    exp.Insert: clauses.insert,
+    exp.Update: clauses.update,
+    exp.Select: clauses.select,
+    exp.Returning: clauses.refuse_output,
+}
+
+#: the same where statements pass as they are written
+AS_WRITTEN: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
+    exp.Table: as_written.made_here,
+    exp.Select: as_written.named_select,
+    exp.Returning: clauses.refuse_output,
+}

@@ -1,0 +1,83 @@
+"""Clauses that T-SQL has and other databases write in another way, or have not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from sqlscore.errors import StatementError
+
+if TYPE_CHECKING:
+    from sqlscore.predict.rules.translation import Translation
+    from sqlscore.predict.scope import Scope
+
+
+def limit(node: exp.Limit | exp.Fetch, about: Translation) -> exp.Expr | None:
+    """TOP and FETCH as the database's own limit."""
+    options = node.args.get("limit_options")
+    if options is not None and (options.args.get("percent") or options.args.get("with_ties")):
+        raise StatementError(
+            "TOP … PERCENT and WITH TIES are not supported here: number the rows, as in "
+            "ROW_NUMBER() OVER (ORDER BY …), and filter by that"
+        )
+    count = node.args.get("expression") or node.args.get("count")
+    if count is None:
+        return None
+    return exp.Limit(expression=count.this if isinstance(count, exp.Paren) else count)
+
+
+def lateral(node: exp.Lateral, about: Translation) -> exp.Expr | None:
+    """CROSS APPLY is a join with each row's own rows, OUTER APPLY a left one."""
+    cross, join = node.args.get("cross_apply"), node.parent
+    if cross is None or not isinstance(join, exp.Join):
+        return None
+    if not about.facts.lateral and _correlated(node, about.scope):
+        raise StatementError(
+            "this database has no APPLY whose rows depend on the row before it. Write it as a "
+            "JOIN with ON, or as a subquery that gives one value"
+        )
+    join.set("kind", "INNER" if cross else None)
+    join.set("side", None if cross else "LEFT")
+    join.set("on", exp.Boolean(this=True))
+    node.set("cross_apply", None)
+    if about.facts.lateral or not isinstance(node.this, exp.Subquery):
+        return None
+    node.this.set("alias", node.args.get("alias"))
+    inner: exp.Expr = node.this
+    return inner
+
+
+def _correlated(node: exp.Lateral, scope: Scope) -> bool:
+    """Whether the rows of an APPLY name a relation from outside."""
+    selects = list(node.this.find_all(exp.Select))
+    inside = {o.alias.casefold() for select in selects for o in scope.origins(select)}
+    columns = node.this.find_all(exp.Column)
+    return any(column.table and column.table.casefold() not in inside for column in columns)
+
+
+def insert(node: exp.Insert, about: Translation) -> None:
+    """CTEs behind INSERT, where every database takes them."""
+    clause, select = node.args.get("with_"), node.expression
+    if clause is not None and isinstance(select, exp.Select):
+        node.set("with_", None)
+        select.set("with_", clause)
+
+
+def update(node: exp.Update, about: Translation) -> None:
+    """The columns that UPDATE sets, without their table."""
+    for change in node.expressions:
+        if isinstance(change, exp.EQ) and isinstance(change.this, exp.Column):
+            change.this.set("table", None)
+
+
+def select(node: exp.Select, about: Translation) -> None:
+    """Query hints go; FOR XML and FOR JSON are refused."""
+    node.set("options", None)
+    if node.args.get("for_"):
+        raise StatementError("FOR XML and FOR JSON are not supported here: select columns")
+
+
+def refuse_output(node: exp.Returning, about: Translation) -> None:
+    """OUTPUT is refused."""
+    raise StatementError("OUTPUT is not supported here: SELECT the rows in another statement")

@@ -1,0 +1,95 @@
+"""Names in the catalogue's spelling: of tables, columns and what a statement names itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from sqlscore.predict.scope import cte_of, key_of, qualifier, table_name
+
+if TYPE_CHECKING:
+    from sqlscore.predict.rules.translation import Translation
+
+
+def table(node: exp.Table, about: Translation) -> exp.Expr | None:
+    """The table under the catalogue's name, and under an alias that the columns name."""
+    name = table_name(node)
+    if not name or cte_of(node) is not None:
+        if name:
+            _fold(node)
+        return None
+    found = about.relations.get(key_of(node))
+    if not node.alias and is_read(node):
+        node.set("alias", exp.TableAlias(this=_alias(name)))
+    made = about.name(name) if found is None else exp.to_identifier(found.name, quoted=True)
+    schema = found.schema if found is not None else node.db
+    if found is None and node.db.casefold() == "dbo":
+        schema = None
+    node.set("this", made)
+    node.set("db", exp.to_identifier(schema, quoted=True) if schema else None)
+    node.set("catalog", None)
+    node.set("hints", None)
+    return None
+
+
+def is_read(node: exp.Table) -> bool:
+    """Whether rows are read of a table under its name, which columns may stand behind."""
+    return isinstance(node.parent, exp.From | exp.Join | exp.Merge | exp.Subquery)
+
+
+def _fold(node: exp.Table) -> None:
+    if not node.alias:
+        node.set("alias", exp.TableAlias(this=_alias(node.name)))
+    node.set("this", _alias(node.name))
+
+
+def _alias(name: str) -> exp.Identifier:
+    return exp.to_identifier(name.lower(), quoted=True)
+
+
+def table_alias(node: exp.TableAlias, about: Translation) -> None:
+    """An alias as every database takes it: lower case and quoted."""
+    if node.this is not None:
+        node.set("this", _alias(node.name))
+    node.set("columns", [exp.to_identifier(c.name, quoted=True) for c in node.columns])
+
+
+def column(node: exp.Column, about: Translation) -> None:
+    """The column in the catalogue's spelling, of the relation that it names."""
+    found = about.scope.find(node)
+    name = found.name if found is not None else _output(node)
+    if name is not None and not isinstance(node.this, exp.Star):
+        node.set("this", exp.to_identifier(name, quoted=True))
+    if node.table:
+        node.set("table", _alias(qualifier(node)))
+    node.set("db", None)
+    node.set("catalog", None)
+
+
+def _output(node: exp.Column) -> str | None:
+    """The alias in the same SELECT that ORDER BY names; None where there is none."""
+    select = node.find_ancestor(exp.Select)
+    if node.table or select is None or node.find_ancestor(exp.Ordered) is None:
+        return None
+    names = [one.alias for one in select.selects if one.alias]
+    return next((name for name in names if name.casefold() == node.name.casefold()), None)
+
+
+def quoted_alias(node: exp.Alias, about: Translation) -> None:
+    """The name of an output, as it is written."""
+    node.set("alias", exp.to_identifier(node.alias, quoted=True))
+
+
+def schema(node: exp.Schema, about: Translation) -> None:
+    """The columns that INSERT names, in the catalogue's spelling."""
+    if not isinstance(node.parent, exp.Insert) or not isinstance(node.this, exp.Table):
+        return
+    wanted = table_name(node.this).casefold()
+    for (_, name), relation in about.relations.items():
+        if name in (wanted, wanted.lstrip("#")) or relation.name.casefold() == wanted:
+            spelled = {column.name.casefold(): column.name for column in relation.columns}
+            for one in node.expressions:
+                named = spelled.get(one.name.casefold(), one.name)
+                one.replace(exp.to_identifier(named, quoted=True))
+            return
