@@ -7,11 +7,11 @@ INSTALLED := .venv/installed
 
 # In CI a database that cannot run is a failure; at home its tests are skipped, with the reason.
 ifeq ($(CI),true)
-export SQLSCORE_REQUIRE ?= postgres,mariadb
+export SQLSCORE_REQUIRE ?= postgres,mariadb,mssql
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-gpu soak servers openvino clean
+.PHONY: help demo test test-mssql check bench bench-gpu soak servers openvino clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -22,12 +22,15 @@ demo: $(INSTALLED) ## the whole story on an embedded database, in under a minute
 test: $(INSTALLED) servers openvino check ## check, then all tests; ARGS="--database sqlite -k upsert" chooses
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
+test-mssql: $(INSTALLED) ## the tests on a real SQL Server: SQLSCORE_MSSQL_URL, else one in Docker
+	@tests/mssql.sh $(ARGS)
+
 check: $(INSTALLED) ## ruff, mypy, the layers of imports and compose files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec examples/container/compose.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec examples/container/compose.yml docker/*.yml
 
 bench: $(INSTALLED) servers ## rows a second and memory, beside what people write today
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import hypothesis
 import pytest
 
-from tests.fixtures import servers
+from tests.fixtures import elsewhere, servers
 from tests.fixtures.databases import (
     NAMES,
     Database,
@@ -85,9 +85,11 @@ def private_server(tmp_path: Path) -> Iterator[Callable[[str], Database]]:
             server = None
             if name in servers.KINDS:
                 try:
-                    server = servers.create(servers.KINDS[name])
+                    server = elsewhere.given(name) or servers.create(servers.KINDS[name])
                 except servers.Unavailable as reason:
                     _leave_out(name, reason)
+                if not server.can_end:
+                    pytest.skip(f"{name} is a server that the tests cannot stop and start")
                 stack.callback(server.remove)
             return stack.enter_context(fresh_database(name, server, tmp_path))
 
@@ -152,7 +154,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 #: for all: the endpoint takes rows one by one
 ON_THE_ENDPOINT = {
     "test_product", "test_product_catalogue", "test_product_reading", "test_modes", "test_registry",
-    "test_statements",
+    "test_statements", "test_bad_input",
 }  # fmt: skip
 
 
@@ -184,7 +186,7 @@ _EMBEDDED_VERSIONS: dict[str, Callable[[], str]] = {
 
 def _version(name: str) -> str:
     if name in servers.KINDS:
-        return servers.version(servers.KINDS[name])
+        return elsewhere.where(name) or servers.version(servers.KINDS[name])
     try:
         return _EMBEDDED_VERSIONS[name]()
     except PackageNotFoundError:

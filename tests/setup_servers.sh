@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install PostgreSQL's and MariaDB's servers, and PgBouncer, from Debian's packages, where they are missing and
-# this may be done; else say which databases the tests will leave out. The tests start servers of
+# Install PostgreSQL's and MariaDB's servers, PgBouncer and unixODBC from Debian's packages, where they are
+# missing and this may be done; else say which databases the tests will leave out. The tests start servers of
 # their own: the distribution's own are neither made nor started here.
 set -eu
 
@@ -10,6 +10,7 @@ ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/n
 command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null || missing="$missing mariadb-server"
 ls /usr/lib/postgresql/*/lib/plpython3.so >/dev/null 2>&1 || missing="$missing postgresql-plpython3"
 command -v pgbouncer >/dev/null || missing="$missing pgbouncer"
+ldconfig -p | grep -q 'libodbc\.so\.2' || missing="$missing unixodbc"
 [ -n "$missing" ] || exit 0
 
 left_out() {

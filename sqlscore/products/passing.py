@@ -103,5 +103,27 @@ MYSQL = Passing(
         "0": "the connection was lost",  # PyMySQL's own, for one that it has closed
     },
 )
+MSSQL = Passing(
+    codes={
+        "596": "the server, or its administrator, ended the connection",
+        "1204": "the server has no lock left",
+        "1205": "deadlock",
+        "1222": "a lock was not to be had in time",
+        "3960": "a row changed since the snapshot was taken",
+        "3961": "a table changed since the snapshot was taken",
+        "6005": "the server is stopping",
+        "10928": "the server has no worker left",  # from here on Azure's
+        "10929": "the server has no worker left",
+        "40197": "the database moves to another node",
+        "40501": "the server is busy",
+        "40613": "the database is not available at the moment",
+        "49918": "the server is busy",
+        "49919": "the server is busy",
+        "49920": "the server is busy",
+        "08001": "the server is not there",
+        "08S01": "the connection was lost",
+        "HYT00": "the server did not answer in time",
+    },
+)
 SQLITE = Passing(codes={"SQLITE_BUSY_SNAPSHOT": "the file was written since it was read"})
 DUCKDB = Passing(words={"[Tt]ransaction conflict|[Cc]onflict on ": "another transaction was first"})

@@ -23,6 +23,7 @@ BEFORE = {
     "current_setting('application_name')",
     "mariadb": "SELECT @@innodb_lock_wait_timeout, @@lock_wait_timeout, @@max_statement_time",
     "sqlite": "PRAGMA busy_timeout",
+    "mssql": "SELECT @@LOCK_TIMEOUT",
 }
 
 
@@ -40,7 +41,7 @@ def test_a_lock_timeout(database: Database):
             other.exec_driver_sql("BEGIN IMMEDIATE")
         other.exec_driver_sql("UPDATE predictions SET score = 0 WHERE id = 30")
         began = time.monotonic()
-        with pytest.raises(DatabaseError, match=r"55P03|1205|SQLITE_BUSY"):
+        with pytest.raises(DatabaseError, match=r"55P03|1205|1222|SQLITE_BUSY"):
             shop.score(limits=limits)
         assert 0.9 < time.monotonic() - began < 8
         other.rollback()

@@ -66,7 +66,7 @@ def at(rows: int, act: Callable[[], object]) -> Callable[[runs.Progress], None]:
     return told
 
 
-@pytest.mark.parametrize("name", ["postgres", "mariadb"])
+@pytest.mark.parametrize("name", ["postgres", "mariadb", "mssql"])
 def test_the_server_goes_in_the_middle(
     private_server: Callable[[str], Database], name: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -90,7 +90,22 @@ CUT = {
     "WHERE datname = current_database() AND pid <> pg_backend_pid()",
     "mariadb": "SELECT id FROM information_schema.processlist WHERE db = DATABASE() "
     "AND id <> CONNECTION_ID()",
+    "mssql": "SELECT session_id FROM sys.dm_exec_sessions WHERE database_id = DB_ID() "
+    "AND session_id <> @@SPID",
 }
+KILL = {"mariadb": "KILL CONNECTION {}", "mssql": "KILL {}"}  #: where the query cuts nothing
+
+
+def cut(database: Database) -> None:
+    """Cut all connections to the database but our own."""
+    engine = sa.create_engine(
+        database.engine.url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as other:
+        found = other.exec_driver_sql(CUT[database.name]).all()
+        for (number,) in found if database.name in KILL else ():
+            with suppress(sa.exc.DBAPIError):  # one that ended by itself
+                other.exec_driver_sql(KILL[database.name].format(int(number)))
 
 
 @pytest.mark.parametrize("moment", ["before the mark", "after the mark"])
@@ -99,21 +114,13 @@ def test_connections_are_cut_in_a_unit(shop: Shop, moment: str, monkeypatch: pyt
         pytest.skip("there is no connection to cut")
     mark, left = Records.mark, [3]
 
-    def cut() -> None:
-        engine = sa.create_engine(shop.database.engine.url, poolclass=sa.NullPool)
-        with engine.connect() as other:
-            found = other.exec_driver_sql(CUT[shop.database.name]).all()
-            for (number,) in found if shop.database.name == "mariadb" else ():
-                with suppress(sa.exc.OperationalError):  # one that ended by itself
-                    other.exec_driver_sql(f"KILL CONNECTION {int(number)}")
-
     def cutting(*given: Any) -> None:
         left[0] -= 1
         if not left[0] and moment == "before the mark":
-            cut()
+            cut(shop.database)
         mark(*given)
         if not left[0] and moment == "after the mark":
-            cut()
+            cut(shop.database)
 
     monkeypatch.setattr(Records, "mark", cutting)
     with pytest.raises(DatabaseError):

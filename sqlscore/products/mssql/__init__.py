@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products import generic
+from sqlscore.products import generic, passing
 from sqlscore.products.mssql import types as mssql_types
 from sqlscore.products.mssql.catalogue import dependents, keys, swap, unfit
 from sqlscore.products.mssql.rewrite import rewrite
@@ -18,8 +18,9 @@ from sqlscore.transports.dbapi import read_rows
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Engine, FromClause
+    from sqlalchemy import URL, Connection, Engine, Executable, FromClause
 
+    from sqlscore.products.product import Asked
     from sqlscore.types import Column
 
 _NEWEST = "ODBC Driver 18 for SQL Server"
@@ -97,6 +98,13 @@ def readers_block_commit(engine: Engine) -> bool:
     return not _by_versions(engine)
 
 
+def settings(_connection: Connection, asked: Asked) -> list[Executable]:
+    """How long a statement waits for a lock, in milliseconds, for the session."""
+    if asked.lock_timeout is None:
+        return []
+    return [sa.text(f"SET LOCK_TIMEOUT {max(1, round(asked.lock_timeout * 1000))}")]
+
+
 #: what bears a name
 _NAMED = """
 SELECT OBJECT_DEFINITION(object_id) FROM sys.objects
@@ -137,5 +145,9 @@ MSSQL = Product(
     unfit=unfit,
     dependents=dependents,
     swap=swap,
+    passing=passing.MSSQL,
+    timeouts=frozenset({"lock_timeout"}),
+    settings_stay=True,
+    settings=settings,
     named=_NAMED,
 )
