@@ -59,11 +59,12 @@ class Binding:
     features: tuple[BoundFeature, ...]
     predictions: tuple[BoundPrediction, ...]
     by_position: bool  #: the features' names were made up, and columns bound in their order
+    idle: tuple[BoundFeature, ...] = ()  #: features that are not read, since they change nothing
 
     @property
     def columns(self) -> dict[str, str]:
-        """Feature -> column."""
-        return {bound.feature.name: bound.column.name for bound in self.features}
+        """Feature -> column, of all features."""
+        return {b.feature.name: b.column.name for b in (*self.features, *self.idle)}
 
 
 def match_features(

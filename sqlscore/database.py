@@ -30,6 +30,8 @@ from sqlscore.model.compiling import statements
 from sqlscore.model.forms import Form
 from sqlscore.model.installing import install
 from sqlscore.model.models import Models
+from sqlscore.optimisations import optimisations
+from sqlscore.plan import Wishes
 from sqlscore.predictor.constants import plain
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.predictor.type_rules import named_rules
@@ -120,6 +122,7 @@ class Database:
         abandon: bool = False,
         provider: str = "cpu",
         provider_options: Mapping[str, str] | None = None,
+        without: str | Sequence[str] = (),
         limits: Limits | None = None,
         source_db: str | sa.URL | sa.Engine | None = None,
         target_db: str | sa.URL | sa.Engine | None = None,
@@ -161,6 +164,8 @@ class Database:
         provider: ``cpu``, ``cuda``, ``openvino``, … of ONNX Runtime, or ``auto``: the fastest that
             is here, takes the model and agrees with the CPU. What ran is told in the run.
         provider_options: the provider's own options, in ONNX Runtime's words.
+        without: optimisations to leave out, by name: ``projection`` reads every feature, also one
+            that nothing in the model looks at.
         limits: `Limits` of time, memory and speed, and how often it is tried again.
         source_db, target_db: where the source and the target are, if not here.
 
@@ -177,7 +182,7 @@ class Database:
             incremental=incremental, lag_seconds=_seconds(lag), only_new=only_new,
             rescore=rescore, sync=sync, finite=finite, quarantine=quarantine,
             max_bad=allowed(max_bad), provider=provider,
-            provider_options=dict(provider_options or {}), name=name,
+            provider_options=dict(provider_options or {}), name=name, without=_left_out(without),
         )  # fmt: skip
         with _engines(self, source_db, target_db) as engines:
             return runs.start(
@@ -262,7 +267,7 @@ class Database:
         with _engines(self, source_db, target_db) as engines:
             return Bound.of(prepare(job, engines))
 
-    def sql(self, text: str, *, route: str = "bridge") -> Result:
+    def sql(self, text: str, *, route: str = "bridge", without: str | Sequence[str] = ()) -> Result:
         """Run a T-SQL script, with PREDICT in it or without; the rows of its last SELECT.
 
         What writes has run when this returns, each statement as a transaction of its own. A SELECT
@@ -272,18 +277,26 @@ class Database:
 
         route: where models run: ``bridge``, here, as ONNX Runtime has it; or ``push-down``, in the
             database, as SQL, where each model has such a form: else a `StatementError` says why.
+        without: optimisations to leave out, by name: ``projection`` (see the docs' performance).
 
         Raises `StatementError` with line and column for what cannot be understood, bound or run.
         """
-        return self._statements.run(text, route=route)
+        return self._statements.run(text, Wishes.of(route, without))
 
-    def explain(self, text: str, *, analyze: bool = False, route: str = "bridge") -> Explanation:
+    def explain(
+        self,
+        text: str,
+        *,
+        analyze: bool = False,
+        route: str = "bridge",
+        without: str | Sequence[str] = (),
+    ) -> Explanation:
         """The plan of a statement, which prints as a tree; DECLARE and SET may stand before it.
 
         Says for each PREDICT which route its rows go and why, what is read, and the rewritten SQL.
         No row is scored and nothing is written, unless `analyze` runs it, to tell rows and times.
         """
-        return self._statements.explain(text, analyze=analyze, route=route)
+        return self._statements.explain(text, Wishes.of(route, without), analyze=analyze)
 
     def begin(self) -> AbstractContextManager[sa.Connection]:
         """One transaction for the statements inside: they see each other's rows before the commit.
@@ -465,7 +478,7 @@ class BoundColumn:
     feature: str
     column: str
     cast: str  #: ``numeric(10,2) -> double -> float``
-    nulls: str  #: the policy as it works: ``nan``, ``null``, ``error`` or ``=value``
+    nulls: str  #: the policy as it works: ``nan``, ``null``, ``error``, ``=value``; or ``not read``
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -509,6 +522,11 @@ def _features(prepared: Prepared) -> Iterator[BoundColumn]:
                 model=model.spec, feature=bound.feature.name, column=bound.column.name,
                 cast=bound.cast, nulls=str(policy.resolved(bound.feature)),
             )  # fmt: skip
+        for bound in model.binding.idle:
+            yield BoundColumn(
+                model=model.spec, feature=bound.feature.name, column=bound.column.name,
+                cast=bound.cast, nulls="not read",
+            )  # fmt: skip
 
 
 def _predictions(prepared: Prepared) -> Iterator[tuple[str, str, str]]:
@@ -530,6 +548,12 @@ def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:
     if given is None:
         return ()
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _left_out(without: str | Sequence[str]) -> tuple[str, ...]:
+    """The names of optimisations that are left out, checked."""
+    optimisations(without)
+    return (without,) if isinstance(without, str) else tuple(without)
 
 
 def _policies(nulls: Mapping[str, Any] | None) -> dict[str, str]:

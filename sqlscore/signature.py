@@ -30,6 +30,14 @@ class InputKind(StrEnum):
     CONSTANT = "constant"  #: no batch dimension: the caller gives it
 
 
+class Use(StrEnum):
+    """What the graph does with a feature."""
+
+    ALWAYS = "always"  #: its value may change a prediction
+    NOT_FINITE = "not finite"  #: only NaN and infinities do: all its weights are zero
+    NEVER = "never"  #: nothing looks at it
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Input:
     """One input of the graph."""
@@ -51,6 +59,7 @@ class Feature:
     missing: bool = False  #: the graph itself handles NaN for this feature, so NULL may become NaN
     categories: frozenset[Category] | None = None  #: those that the graph knows; None: it has none
     range: Span | None = None  #: of its values in training, by the model's metadata
+    use: Use = Use.ALWAYS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

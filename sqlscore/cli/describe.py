@@ -135,7 +135,10 @@ def _null(policy: str) -> str:
     return _NULLS.get(policy) or policy.removeprefix("=")
 
 
-_NULLS = {"nan": "NaN to the model", "null": "no prediction", "error": "an error"}
+_NULLS = {
+    "nan": "NaN to the model", "null": "no prediction", "error": "an error",
+    "not read": "not read: it changes nothing",
+}  # fmt: skip
 
 
 def run_record(run: Run) -> dict[str, Any]:

@@ -78,6 +78,10 @@ Null = Annotated[
     ),
 ]
 
+Without = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAMES", help="Optimisations to leave out: projection."),
+]
 Types = Annotated[
     list[str] | None,
     typer.Option(

@@ -121,6 +121,7 @@ def score(
     abandon: Abandon = False,
     provider: options.Provider = "cpu",
     provider_option: options.ProviderOptions = None,
+    without: options.Without = None,
     source_db: SourceDb = None,
     target_db: TargetDb = None,
     deadline: limiting.Deadline = None,
@@ -179,6 +180,7 @@ def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
         "max_bad": allowed_bad(given["max_bad"]),
         "limits": limiting.limits(given),
         "provider_options": options.pairs(given["provider_option"], "--provider-option"),
+        "without": options.names(given["without"]),
     }
 
 

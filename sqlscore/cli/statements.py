@@ -34,6 +34,7 @@ def sql(
     text: Text = None,
     file: Script = None,
     route: Route = "bridge",
+    without: options.Without = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--out", help="The .parquet or .csv file for the last rows."),
@@ -46,7 +47,11 @@ def sql(
 
     Example: sqlscore sql "SELECT d.id, p.s FROM PREDICT(MODEL = churn, DATA = customers AS d) AS p"
     """
-    with options.opened(db) as database, database.sql(script(text, file), route=route) as result:
+    left_out = options.names(without)
+    with (
+        options.opened(db) as database,
+        database.sql(script(text, file), route=route, without=left_out) as result,
+    ):
         if as_json:
             present.document(_document(result))
             return
@@ -66,6 +71,7 @@ def explain(
     text: Text = None,
     file: Script = None,
     route: Route = "bridge",
+    without: options.Without = None,
     analyze: Annotated[
         bool, typer.Option("--analyze", help="Run it too, and tell each step's rows and time.")
     ] = False,
@@ -80,7 +86,9 @@ def explain(
     Example: sqlscore explain "SELECT p.* FROM PREDICT(MODEL = churn, DATA = customers AS d) AS p"
     """
     with options.opened(db) as database:
-        explained = database.explain(script(text, file), analyze=analyze, route=route)
+        explained = database.explain(
+            script(text, file), analyze=analyze, route=route, without=options.names(without)
+        )
     present.document(explained) if as_json else present.say(str(explained))
 
 

@@ -12,7 +12,8 @@ from sqlscore.graph.elements import element_of
 from sqlscore.graph.known import known_categories, known_ranges
 from sqlscore.graph.missing import handled_columns
 from sqlscore.graph.nodes import dimensions, fixed_batch, used_inputs
-from sqlscore.signature import Feature, Input, InputKind
+from sqlscore.graph.use import uses_of
+from sqlscore.signature import Feature, Input, InputKind, Use
 from sqlscore.types import ARROW_TYPES
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ def features_of(
     names, named = _names(inputs, given, _metadata_names(model))
     widths = {i.name: _width(i) for i in inputs}
     handled = handled_columns(model.graph, widths)
+    uses = uses_of(model, widths)
+    # NaN in what nothing looks at changes nothing
+    handled |= {source for source, use in uses.items() if use is Use.NEVER}
     categories, ranges = known_categories(model.graph, widths), known_ranges(model)
     features = tuple(
         Feature(
@@ -65,14 +69,23 @@ def features_of(
             type=ARROW_TYPES[one.element],
             input=one.name,
             position=position,
-            missing=one.kind is not InputKind.TENSOR and (one.name, position) in handled,
+            missing=_is_plain(one) and (one.name, position) in handled,
             categories=_of_its_kind(categories.get((one.name, position)), one),
             range=ranges.get(name),
+            use=Use.ALWAYS
+            if one.kind is InputKind.TENSOR
+            else uses.get((one.name, position), Use.ALWAYS),
         )
         for one in inputs
         for position, name in enumerate(names[one.name])
     )
     return inputs, features, named
+
+
+def _is_plain(one: Input) -> bool:
+    """Whether its features are single numbers that can be NaN."""
+    floating = one.element not in {"string", "bool"} and "int" not in one.element
+    return one.kind is not InputKind.TENSOR and floating
 
 
 def _of_its_kind(categories: set[Category] | None, one: Input) -> frozenset[Category] | None:

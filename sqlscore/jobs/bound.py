@@ -12,9 +12,11 @@ from sqlscore.binding import Binding, bind
 from sqlscore.bridge import workers
 from sqlscore.errors import ProviderError, SignatureError, nearest
 from sqlscore.graph import signature_of
+from sqlscore.optimisations import Optimisation, optimisations
 from sqlscore.predictor.constants import constant_inputs
 from sqlscore.predictor.type_rules import EVERY, TypeRule
 from sqlscore.products import product_for
+from sqlscore.projection import projected
 from sqlscore.prove import runnable
 from sqlscore.prove.providers import automatic
 from sqlscore.registry import Registry
@@ -94,6 +96,8 @@ def bound_models(
         )
         provider, told = _provider(job, registry, version)
         binding = _as_it_is(binding, job)
+        if Optimisation.PROJECTION in optimisations(job.without):
+            binding = projected(binding, _watched(binding, job))
         names += [prediction.column for prediction in binding.predictions]
         bound.append(
             BoundModel(
@@ -133,6 +137,14 @@ def _provider(job: Job, registry: Registry, version: Version) -> tuple[str, str 
     return job.provider, str(found)
 
 
+def _watched(binding: Binding, job: Job) -> set[str]:
+    """The features of which the job wants something to be seen: NULLs, or rounded numbers."""
+    features = [bound.feature.name for bound in binding.features]
+    usual = job.types.get(EVERY, TypeRule.SAFE)
+    judged = {f for f in features if job.types.get(f, usual) != TypeRule.SAFE}
+    return judged | set(job.nulls)
+
+
 def _as_it_is(binding: Binding, job: Job) -> Binding:
     """Integers are read as such where they must arrive exactly, to be looked at on the way."""
     usual = job.types.get(EVERY)
@@ -162,7 +174,7 @@ def _exactly(bound: BoundFeature) -> pa.DataType:
 
 def _check_named(job: Job, models: Sequence[BoundModel]) -> None:
     """Every name in `map`, `nulls` and `constants` belongs to one of the models."""
-    features = [f.name for model in models for f in model.binding.signature.features]
+    features = [name for model in models for name in model.binding.columns]
     typed = [name for name in job.types if name != EVERY]
     for option, names in (("map", job.map), ("nulls", job.nulls), ("types", typed)):
         for name in names:

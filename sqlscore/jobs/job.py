@@ -88,6 +88,7 @@ class Job:
     max_bad: str | None = None  #: how many: a number of rows, or ``1%``; None: any number
     provider: str = "cpu"
     provider_options: Mapping[str, str] = field(default_factory=dict)  #: in ONNX Runtime's words
+    without: tuple[str, ...] = ()  #: optimisations that are left out
     name: str | None = None
 
     @property
@@ -122,7 +123,7 @@ class Job:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Job:
         """The job that `to_json` wrote."""
-        names = ("models", "key", "columns", "lineage")
+        names = ("models", "key", "columns", "lineage", "without")
         tuples = {name: tuple(values.get(name, ())) for name in names}
         return cls(**{**values, **tuples, "mode": Mode(values["mode"])})
 
@@ -146,4 +147,4 @@ class Job:
 
 
 #: what a resumed run may change: how fast it runs and whether bad rows stop it, not what it writes
-_FREE = {"provider", "provider_options", "lag_seconds", "quarantine", "max_bad"}
+_FREE = {"provider", "provider_options", "lag_seconds", "quarantine", "max_bad", "without"}

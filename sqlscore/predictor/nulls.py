@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import pyarrow as pa
 
 from sqlscore.errors import SignatureError
+from sqlscore.signature import Use
+from sqlscore.types import is_text
 
 if TYPE_CHECKING:
     from typing import Self
@@ -73,6 +75,8 @@ class NullPolicy:
             raise SignatureError(
                 f"the feature {feature.name!r} is a tensor a row, and NULL has no default there"
             )
+        if self.rule is NullRule.AUTO and feature.use is Use.NEVER and not floating:
+            return NullPolicy.default(_nothing(feature))
         if self.rule is NullRule.AUTO:
             return NullPolicy.NAN if feature.missing and floating else NullPolicy.NULL
         if self.rule is NullRule.NAN and not floating:
@@ -102,6 +106,13 @@ def filled(column: pa.Array, policy: NullPolicy) -> pa.Array:
     if isinstance(column.type, pa.DictionaryType):
         column = column.dictionary_decode()
     return column.fill_null(pa.scalar(value, column.type))
+
+
+def _nothing(feature: Feature) -> int | bool | str:
+    """A value for a feature that nothing looks at."""
+    if is_text(feature.type):
+        return ""
+    return False if pa.types.is_boolean(feature.type) else 0
 
 
 def _fitting(value: object, feature: Feature) -> float | int | bool | str:

@@ -39,9 +39,9 @@ def sliced(
     arrays: Sequence[np.ndarray], signature: Signature, start: int, stop: int
 ) -> dict[str, np.ndarray]:
     """The tensors of the rows from `start` to `stop`, from what `values` made of each column."""
-    by_input: dict[str, list[np.ndarray]] = {}
+    by_input: dict[str, dict[int, np.ndarray]] = {}
     for feature, array in zip(signature.features, arrays, strict=True):
-        by_input.setdefault(feature.input, []).append(array[start:stop])
+        by_input.setdefault(feature.input, {})[feature.position] = array[start:stop]
     return {
         one.name: _tensor(one, by_input[one.name])
         for one in signature.inputs
@@ -49,8 +49,11 @@ def sliced(
     }
 
 
-def _tensor(one: Input, parts: list[np.ndarray]) -> np.ndarray:
+def _tensor(one: Input, by_position: Mapping[int, np.ndarray]) -> np.ndarray:
     dtype = DTYPES[one.element]
+    parts = list(by_position.values())
+    if one.kind is InputKind.BLOCK and len(parts) < (one.shape[1] or 0):
+        return _with_gaps(one, by_position)
     if one.kind is InputKind.BLOCK:
         block = np.empty((len(parts[0]), len(parts)), dtype)
         fours = dtype == np.float32 and len(parts) >= 16 and len(parts) % 4 == 0
@@ -58,6 +61,16 @@ def _tensor(one: Input, parts: list[np.ndarray]) -> np.ndarray:
         return block
     tensor = np.ascontiguousarray(parts[0], dtype)
     return tensor.reshape(-1, 1) if len(one.shape) == 2 and tensor.ndim == 1 else tensor
+
+
+def _with_gaps(one: Input, by_position: Mapping[int, np.ndarray]) -> np.ndarray:
+    """A block of which some features are not there, since nothing looks at them."""
+    rows = len(next(iter(by_position.values())))
+    nothing = "" if one.element == "string" else 0
+    block = np.full((rows, one.shape[1] or 0), nothing, DTYPES[one.element])
+    for position, column in by_position.items():
+        block[:, position] = column
+    return block
 
 
 def _fill(block: np.ndarray, parts: list[np.ndarray]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,8 @@ from onnx import ModelProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from sqlglot import exp
 
+from sqlscore.graph.elements import element_of
+from sqlscore.graph.nodes import dimensions, used_inputs
 from sqlscore.pushdown.cells import DTYPES, Line, Tensor, Term
 from sqlscore.pushdown.comparisons import truth_column
 from sqlscore.pushdown.node import Node
@@ -36,6 +39,7 @@ def walk(
     """
     walker = _Walker(model, facts)
     walker.known = _inputs(signature, columns, facts, walker.refusals)
+    walker.known |= _unread(model, signature)
     wanted = {one.output for one in signature.predictions}
     for node in _needed(model, wanted):
         walker.visit(node)
@@ -118,11 +122,39 @@ def _inputs(
             )
             refusals.append(Refusal(operator="", node=f"input {one.name!r}", why=why))
             continue
-        features = [feature for feature in signature.features if feature.input == one.name]
-        cells = [_cell(f, columns[f.name], one.element, facts) for f in features]
+        given = {f.position: f for f in signature.features if f.input == one.name}
+        width = (one.shape[1] or 1) if one.kind is InputKind.BLOCK else 1
+        cells = [
+            _cell(given[j], columns[given[j].name], one.element, facts)
+            if j in given
+            else _nothing(one.element)
+            for j in range(width)
+        ]
         shape = (1,) if len(one.shape) == 1 else (1, len(cells))
         found[one.name] = Tensor.of(cells, one.element, shape)
     return found
+
+
+def _unread(model: ModelProto, signature: Signature) -> dict[str, Tensor]:
+    """Inputs that the signature leaves out, since nothing looks at their values."""
+    fed = {one.name for one in signature.inputs}
+    found = {}
+    for value in used_inputs(model.graph):
+        if value.name not in fed:
+            element = element_of(value.type) or "float"
+            shape = tuple(d or 1 for d in dimensions(value) or (1, 1))
+            found[value.name] = Tensor.of([_nothing(element)] * math.prod(shape), element, shape)
+    return found
+
+
+def _nothing(element: str) -> Cell:
+    """What stands for a value that nothing looks at."""
+    if element in _NOTHING:
+        return _NOTHING[element]
+    return 0 if "int" in element else 0.0
+
+
+_NOTHING: dict[str, Cell] = {"string": "", "bool": False}
 
 
 def _cell(feature: Feature, column: str, element: str, facts: Expressions) -> Cell:

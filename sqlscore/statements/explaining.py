@@ -15,6 +15,7 @@ from sqlscore.statements.pushed import refusals
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlscore.plan import Wishes
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
     from sqlscore.statements.ready import Ready
@@ -113,9 +114,9 @@ def explain(
     text: str,
     models: Models,
     open_: Callable[[], Conversation],
+    wishes: Wishes,
     *,
     analyze: bool,
-    route: Route,
 ) -> Explanation:
     """The plan of the statement that ends a script; DECLARE and SET may stand before it.
 
@@ -128,7 +129,7 @@ def explain(
         )
     conversation = open_()
     try:
-        interpreter = Interpreter(conversation, models, text, route)
+        interpreter = Interpreter(conversation, models, text, wishes)
         for statement in before:
             if not isinstance(statement, Declare | Assign | Option | Use):
                 raise StatementError(

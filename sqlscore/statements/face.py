@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from sqlscore.errors import DatabaseError
-from sqlscore.plan import route_named
 from sqlscore.registry import Registry
 from sqlscore.statements import explaining, run
 from sqlscore.statements.conversation import Conversation
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from sqlscore.plan import Wishes
     from sqlscore.products.product import Product
     from sqlscore.statements.explaining import Explanation
     from sqlscore.statements.results import Result
@@ -33,14 +33,13 @@ class Statements:
         self._models = Models(Registry(engine, product))
         self._begun: Conversation | None = None
 
-    def run(self, text: str, *, route: str) -> Result:
+    def run(self, text: str, wishes: Wishes) -> Result:
         """Run a script; the rows of its last SELECT."""
-        return run.run(text, self._models, self._open, route_named(route))
+        return run.run(text, self._models, self._open, wishes)
 
-    def explain(self, text: str, *, analyze: bool, route: str) -> Explanation:
+    def explain(self, text: str, wishes: Wishes, *, analyze: bool) -> Explanation:
         """The plan of the statement that ends a script."""
-        chosen = route_named(route)
-        return explaining.explain(text, self._models, self._open, analyze=analyze, route=chosen)
+        return explaining.explain(text, self._models, self._open, wishes, analyze=analyze)
 
     def _open(self) -> Conversation:
         if self._begun is not None:

@@ -34,7 +34,7 @@ from sqlscore.statements.variables import Variables
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from sqlscore.plan import Route
+    from sqlscore.plan import Wishes
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
     from sqlscore.statements.queries import Choice
@@ -51,10 +51,12 @@ class _Returned(Exception):
 class Interpreter:
     """Runs one script in one conversation."""
 
-    def __init__(self, conversation: Conversation, models: Models, text: str, route: Route) -> None:
+    def __init__(
+        self, conversation: Conversation, models: Models, text: str, wishes: Wishes
+    ) -> None:
         self._on, self._text = conversation, text
         self._routines = Routines(conversation)
-        self._queries = Queries(conversation, models, self._routines, route)
+        self._queries = Queries(conversation, models, self._routines, wishes)
         self._depth = 0  #: of procedures that run
         self._frame = self._new_frame(text)
         self.results: list[Result] = []  #: the last one runs when it is read, if it ends the script

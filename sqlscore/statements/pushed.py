@@ -10,6 +10,7 @@ from sqlglot import exp
 from sqlscore import pushdown
 from sqlscore.errors import DatabaseError
 from sqlscore.products.expressions import Expressions, expressions_for
+from sqlscore.signature import InputKind
 from sqlscore.types import is_text
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def refusals(ready: Ready, product: Product) -> tuple[str, ...]:
     except DatabaseError:
         return (f"no SQL is known to be right on {product.name}",)
     binding = ready.plan.binding
-    if binding.signature != ready.model.signature:
+    if any(one.kind is InputKind.TENSOR for one in binding.signature.inputs):
         return ("a column that holds an array has no SQL form",)
     found = [str(one) for one in pushdown.missing(ready.model.graph, binding.signature, facts)]
     found += [_unfed(bound) for bound in binding.features if _fed(bound) is None]

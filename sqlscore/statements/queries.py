@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlscore.errors import StatementError
-from sqlscore.plan import Passing, Route, projection
+from sqlscore.plan import Route, Wishes
+from sqlscore.plan.passing import Passing, projection
 from sqlscore.predict import writes
 from sqlscore.predict.tree import Predict, predicts
 from sqlscore.statements import data, plain, pushed, reading, staging, writing
@@ -53,10 +54,10 @@ class Queries:
     """Runs statements in one conversation."""
 
     def __init__(
-        self, conversation: Conversation, models: Models, routines: Routines, route: Route
+        self, conversation: Conversation, models: Models, routines: Routines, wishes: Wishes
     ) -> None:
         self._on, self._models, self._routines = conversation, models, routines
-        self._route = route
+        self._wishes = wishes
 
     def run(self, tree: exp.Expression, text: str, variables: Variables) -> Result | int:
         """A result for a query, which runs when it is read; for all else the rows written."""
@@ -64,7 +65,7 @@ class Queries:
             return -1
         tree = self._prepared(tree, text, variables)
         found = predicts(tree)
-        if self._route is Route.PUSH_DOWN:
+        if self._wishes.route is Route.PUSH_DOWN:
             for predict in found:
                 self._push_down(self._ready(predict, tree, text, variables))
         elif len(found) == 1:
@@ -87,7 +88,7 @@ class Queries:
         ready = []
         for predict in found:
             ready.append(self._ready(predict, tree, text, variables))
-            if self._route is Route.PUSH_DOWN:
+            if self._wishes.route is Route.PUSH_DOWN:
                 self._push_down(ready[-1])
                 continue
             passing = _passing(tree, ready[0]) if len(found) == 1 else None
@@ -96,8 +97,10 @@ class Queries:
             if passing is not None and writing.can_stream(self._on, ready[0], passing, tree, text):
                 return Choice(how="rows stream through the model into the target", ready=ready)
             self._stage(ready[-1], fill=False)
-        how = _HOW[self._route] if found else _HOW[None]
-        return Choice(how=how, ready=ready, route=self._route, sql=plain.sql(self._on, tree, text))
+        how = _HOW[self._wishes.route] if found else _HOW[None]
+        return Choice(
+            how=how, ready=ready, route=self._wishes.route, sql=plain.sql(self._on, tree, text)
+        )
 
     def make_view(self, view: CreateView, text: str, variables: Variables) -> tuple[str, ...]:
         """Make a view in the database itself; or why it cannot be there: nothing is made then.
@@ -151,7 +154,7 @@ class Queries:
     def _ready(
         self, predict: Predict, tree: exp.Expression, text: str, variables: Variables
     ) -> Ready:
-        return make_ready(self._on, self._models, predict, tree, text, variables)
+        return make_ready(self._on, self._models, predict, tree, text, variables, self._wishes)
 
     def _stage(self, ready: Ready, *, fill: bool = True) -> None:
         """Score a PREDICT's rows into temporary tables that take its place in the statement."""

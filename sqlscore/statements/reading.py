@@ -20,7 +20,7 @@ from sqlscore.statements.scored import Scorer
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
-    from sqlscore.plan import Passing
+    from sqlscore.plan.passing import Passing
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.ready import Ready
     from sqlscore.types import Column

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from sqlscore.model import Model
+    from sqlscore.plan import Wishes
     from sqlscore.predict.tree import Predict
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
@@ -45,6 +46,7 @@ def make_ready(
     tree: exp.Expression,
     text: str,
     variables: Variables,
+    wishes: Wishes,
 ) -> Ready:
     """Find the model of a PREDICT in a statement's tree, and bind it."""
     place = place_of(predict, text)
@@ -59,7 +61,7 @@ def make_ready(
     product = on.product
     planned = plan(
         predict, model.signature, columns,
-        statement=tree, chosen=data.is_chosen(predict), place=place,
+        statement=tree, chosen=data.is_chosen(predict), place=place, wishes=wishes,
         limits=Limits(
             identifier_limit=product.identifier_limit, column_limit=product.column_limit,
             arrays=product.arrays, nested=product.nested,

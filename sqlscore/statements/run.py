@@ -14,12 +14,12 @@ from sqlscore.statements.results import Result, held
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlscore.plan import Route
+    from sqlscore.plan import Wishes
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
 
 
-def run(text: str, models: Models, open_: Callable[[], Conversation], route: Route) -> Result:
+def run(text: str, models: Models, open_: Callable[[], Conversation], wishes: Wishes) -> Result:
     """Run a script. What writes has run when this returns; a SELECT at its end runs when read.
 
     The whole text is read before `open_` opens the conversation that it runs in.
@@ -28,7 +28,7 @@ def run(text: str, models: Models, open_: Callable[[], Conversation], route: Rou
     if not batches:
         raise StatementError("there is no statement in the text")
     conversation = open_()
-    interpreter = Interpreter(conversation, models, text, route)
+    interpreter = Interpreter(conversation, models, text, wishes)
     try:
         interpreter.run(batches)
     except BaseException:

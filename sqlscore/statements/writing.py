@@ -32,7 +32,7 @@ from sqlscore.types import Column, is_number, is_text
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-    from sqlscore.plan import Passing
+    from sqlscore.plan.passing import Passing
     from sqlscore.products.product import Unit
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.ready import Ready

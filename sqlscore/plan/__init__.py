@@ -14,13 +14,15 @@ from sqlglot import exp
 
 from sqlscore.binding import Binding, bind
 from sqlscore.errors import SignatureError, StatementError, nearest
+from sqlscore.optimisations import Optimisation, optimisations
 from sqlscore.predict.asked import Output, outputs
 from sqlscore.predict.scope import data_alias, qualifier
-from sqlscore.predict.tree import Predict, predicts
+from sqlscore.projection import projected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
+    from sqlscore.predict.tree import Predict
     from sqlscore.signature import Signature
     from sqlscore.types import Column
 
@@ -48,6 +50,19 @@ def route_named(name: str) -> Route:
         raise StatementError(
             f"there is no route {name!r}.{near} Routes are: {', '.join(Route)}"
         ) from None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wishes:
+    """What a caller says of how a statement is to run."""
+
+    route: Route = Route.BRIDGE
+    optimisations: Collection[Optimisation] = frozenset(Optimisation)
+
+    @classmethod
+    def of(cls, route: str, without: str | Iterable[str] = ()) -> Wishes:
+        """By the words that callers use; `StatementError`, `SqlscoreError` for unknown ones."""
+        return cls(route=route_named(route), optimisations=optimisations(without))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +100,7 @@ def plan(
     chosen: bool,
     limits: Limits,
     place: dict[str, int],
+    wishes: Wishes,
 ) -> Plan:
     """Bind a PREDICT. `chosen` says that DATA names its columns one by one.
 
@@ -99,6 +115,8 @@ def plan(
     except SignatureError as error:
         hint = " (in a statement: DATA = (SELECT column AS feature, … FROM …) AS d)"
         raise StatementError(f"DATA does not fit the model: {error}{hint}", **place) from error
+    if Optimisation.PROJECTION in wishes.optimisations:
+        binding = projected(binding)
     given = outputs(predict, signature, place) if predict.columns else _all(binding)
     kept = kept_columns(predict, columns, statement)
     return Plan(binding=binding, outputs=given, kept=kept, reasons=_reasons(binding, kept, columns))
@@ -169,74 +187,10 @@ def _reasons(
     read = {bound.column.name for bound in binding.features} | {column.name for column in kept}
     if len(read) < len(columns):
         reasons.append(f"{len(read)} of DATA's {len(columns)} columns are read")
+    if binding.idle:
+        names = ", ".join(bound.feature.name for bound in binding.idle)
+        reasons.append(f"projection: nothing in the model looks at {names}")
     return tuple(reasons)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Passing:
-    """One column of a statement that only passes PREDICT's columns on."""
-
-    name: str  #: of the answer's column
-    data: Column | None  #: DATA's column; None where it is a prediction
-    output: Output | None
-
-
-def projection(select: exp.Expression, predict: Predict, made: Plan) -> tuple[Passing, ...] | None:
-    """The columns of a SELECT that only passes on what PREDICT gives; None where it does more."""
-    if not is_bare(select, predict):
-        return None
-    by_data = {column.name.casefold(): column for column in made.kept}
-    by_output = {output.name.casefold(): output for output in made.outputs}
-    passed: list[Passing] = []
-    for one in select.expressions:
-        if one.is_star:
-            passed += _starred(one, predict, made)
-            continue
-        column = one.this if isinstance(one, exp.Alias) else one
-        if not isinstance(column, exp.Column):
-            return None
-        data, output = _meant(column, predict, by_data, by_output)
-        if (data is None) == (output is None):
-            return None
-        own = data.name if data is not None else output.name if output is not None else ""
-        passed.append(Passing(name=one.alias or own, data=data, output=output))
-    return tuple(passed)
-
-
-def _meant(
-    column: exp.Column,
-    predict: Predict,
-    by_data: dict[str, Column],
-    by_output: dict[str, Output],
-) -> tuple[Column | None, Output | None]:
-    name, table = column.name.casefold(), qualifier(column)
-    data = by_data.get(name) if table in ("", data_alias(predict).casefold()) else None
-    output = by_output.get(name) if table in ("", predict.alias.casefold()) else None
-    return data, output
-
-
-def _starred(star: exp.Expression, predict: Predict, made: Plan) -> list[Passing]:
-    table = qualifier(star) if isinstance(star, exp.Column) else ""
-    passed: list[Passing] = []
-    if table in ("", data_alias(predict).casefold()):
-        passed += [Passing(name=c.name, data=c, output=None) for c in made.kept]
-    if table in ("", predict.alias.casefold()):
-        passed += [Passing(name=o.name, data=None, output=o) for o in made.outputs]
-    return passed
-
-
-#: what a SELECT may have and still only pass rows on
-_BARE = {"expressions", "from_", "into", "with_", "options", "operation_modifiers", "kind"}
-
-
-def is_bare(select: exp.Expression, predict: Predict) -> bool:
-    """Whether a SELECT reads one PREDICT and does nothing to its rows."""
-    if not isinstance(select, exp.Select) or len(predicts(select)) != 1:
-        return False
-    start = select.args.get("from_")
-    if start is None or start.this is not predict or predict.args.get("joins"):
-        return False
-    return all(name in _BARE or not value for name, value in select.args.items())
 
 
 def storage(type_: pa.DataType) -> pa.DataType:

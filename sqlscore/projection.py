@@ -1,0 +1,64 @@
+"""Which features are not read, since no value of theirs can change a prediction: pure.
+
+In their place the graph is fed zeros, so the bits of what is left are the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from sqlscore.signature import InputKind, Use
+from sqlscore.types import is_text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlscore.binding import Binding, BoundFeature
+
+
+def projected(binding: Binding, watched: Collection[str] = ()) -> Binding:
+    """The binding without the features that change no prediction, whatever their columns hold.
+
+    Those are features that nothing in the graph looks at, and features whose weights are all zero,
+    where the column holds neither NULL nor NaN nor an infinity. `watched` are features that the
+    caller asked something of. One feature an input stays: rows are counted by it.
+    """
+    idle = [b for b in binding.features if b.feature.name not in watched and _is_idle(b)]
+    inputs = {one.name: one for one in binding.signature.inputs}
+    left = {b.feature.input for b in binding.features if b not in idle}
+    spare: dict[str, BoundFeature] = {}
+    for bound in idle:
+        if bound.feature.input not in left:
+            spare.setdefault(bound.feature.input, bound)
+    if left:  # an input of which nothing is read is fed with zeros as a whole
+        spare = {name: b for name, b in spare.items() if inputs[name].kind is InputKind.BLOCK}
+    gone = tuple(b for b in idle if b not in spare.values())
+    if not gone:
+        return binding
+    kept = tuple(b for b in binding.features if b not in gone)
+    fed = {b.feature.input for b in kept}
+    signature = dataclasses.replace(
+        binding.signature,
+        features=tuple(b.feature for b in kept),
+        inputs=tuple(
+            one for one in binding.signature.inputs
+            if one.name in fed or one.kind is InputKind.CONSTANT
+        ),
+    )  # fmt: skip
+    return dataclasses.replace(binding, signature=signature, features=kept, idle=gone)
+
+
+def _is_idle(bound: BoundFeature) -> bool:
+    if bound.feature.use is not Use.NOT_FINITE:
+        return bound.feature.use is Use.NEVER
+    return not bound.column.nullable and is_finite(bound.column.type)
+
+
+def is_finite(type_: pa.DataType) -> bool:
+    """Whether every value of a column of this type is text, or finite in float32."""
+    if pa.types.is_decimal(type_):
+        return bool(type_.precision - type_.scale <= 38)
+    return bool(is_text(type_) or pa.types.is_integer(type_) or pa.types.is_boolean(type_))
