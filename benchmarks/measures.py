@@ -14,13 +14,14 @@ import sqlalchemy as sa
 import sqlscore
 from benchmarks.processes import processor_seconds
 from sqlscore import bridge
+from sqlscore.jobs.engines import Engines
 from sqlscore.jobs.job import Job
 from sqlscore.jobs.plan import Plan
 from sqlscore.jobs.planning import RANGE_ROWS
-from sqlscore.jobs.prepare import Engines, Prepared, prepare
-from sqlscore.jobs.records import new_id
+from sqlscore.jobs.prepare import prepare
 from sqlscore.jobs.scorer import Layout, Scorer
 from sqlscore.jobs.scoring import batch_rows
+from sqlscore.jobs.status import new_id
 from sqlscore.jobs.work import Work
 from sqlscore.products.product import Write
 from sqlscore.relations import sink
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from benchmarks.models import Model
+    from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.scorer import Scored
 
 TARGET = "predictions"

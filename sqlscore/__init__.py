@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         TooManyBadRows,
     )
     from sqlscore.jobs.limits import Limits
-    from sqlscore.jobs.records import Run
+    from sqlscore.jobs.status import Run
     from sqlscore.model import Model, load
     from sqlscore.model.compiling import compile
     from sqlscore.runtime.attach import attach
@@ -68,7 +68,7 @@ _HOMES = {
     "PushdownUnsupported": "sqlscore.errors",
     "RegistryError": "sqlscore.errors",
     "Result": "sqlscore.statements.results",
-    "Run": "sqlscore.jobs.records",
+    "Run": "sqlscore.jobs.status",
     "RunStopped": "sqlscore.errors",
     "SignatureError": "sqlscore.errors",
     "SqlscoreError": "sqlscore.errors",

@@ -18,13 +18,15 @@ from sqlscore.forking import after_fork
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.brake import cancel_here
 from sqlscore.jobs.cleaning import Cleaned, clean
+from sqlscore.jobs.engines import Engines
+from sqlscore.jobs.gate import allowed
 from sqlscore.jobs.holders import as_they_are
 from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.planning import range_rows
-from sqlscore.jobs.prepare import Engines, Prepared, prepare
-from sqlscore.jobs.quarantine import Quarantined, allowed
-from sqlscore.jobs.records import STOPPABLE, Records, Run
+from sqlscore.jobs.prepare import prepare
+from sqlscore.jobs.records import Records
 from sqlscore.jobs.scorer import preview
+from sqlscore.jobs.status import STOPPABLE, Run
 from sqlscore.jobs.work import Work
 from sqlscore.model.compiling import statements
 from sqlscore.model.forms import Form
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from sqlscore.jobs.limits import Limits
+    from sqlscore.jobs.prepared import Prepared
+    from sqlscore.jobs.quarantine import Quarantined
     from sqlscore.products.product import Routines, Unit
     from sqlscore.statements.explaining import Explanation
     from sqlscore.statements.results import Result

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from sqlscore.database import Bound
     from sqlscore.jobs.quarantine import Quarantined
-    from sqlscore.jobs.records import Run
+    from sqlscore.jobs.status import Run
     from sqlscore.prove.examples import Examples
     from sqlscore.prove.providers import Measured
     from sqlscore.registry.versions import Version

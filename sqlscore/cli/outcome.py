@@ -20,7 +20,7 @@ from sqlscore.errors import SqlscoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sqlscore.jobs.records import Run
+    from sqlscore.jobs.status import Run
 
 
 class Log(StrEnum):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlscore.database import Database
-    from sqlscore.jobs.records import Run
+    from sqlscore.jobs.status import Run
 
 Name = Annotated[
     list[str],
@@ -186,7 +186,7 @@ def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def allowed_bad(given: str | None) -> str | None:
     """The limit of bad rows as `Database.score` takes it, checked."""
-    from sqlscore.jobs.quarantine import allowed
+    from sqlscore.jobs.gate import allowed
 
     return allowed(given)
 

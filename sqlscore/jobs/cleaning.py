@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from sqlscore.jobs import staging
 from sqlscore.jobs.plan import Plan
-from sqlscore.jobs.records import ENDED
+from sqlscore.jobs.status import ENDED
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
 from sqlscore.jobs import staging, target_rows
-from sqlscore.jobs.records import Run, Status
+from sqlscore.jobs.status import Run, Status
 from sqlscore.relations import sink
 from sqlscore.transports.failures import translated
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from sqlscore.jobs.lease import EXPIRY, alive
-from sqlscore.jobs.records import Run, Status
+from sqlscore.jobs.status import Run, Status
 from sqlscore.tables import now
 
 if TYPE_CHECKING:

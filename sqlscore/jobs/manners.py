@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
-from sqlscore.jobs.prepare import Engines
+from sqlscore.jobs.engines import Engines
 from sqlscore.products import product_for
 from sqlscore.products.product import Asked
 

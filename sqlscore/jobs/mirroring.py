@@ -9,14 +9,14 @@ import sqlalchemy as sa
 
 from sqlscore.jobs import staging, target_rows
 from sqlscore.jobs.prepare import written
-from sqlscore.jobs.records import Status
+from sqlscore.jobs.status import Status
 from sqlscore.relations import sink
 from sqlscore.relations.ranges import of
 
 if TYPE_CHECKING:
     from sqlscore.jobs.lease import Lease
     from sqlscore.jobs.plan import Plan
-    from sqlscore.jobs.prepare import Prepared
+    from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.work import Work
     from sqlscore.products.product import Unit
 

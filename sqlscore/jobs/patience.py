@@ -30,7 +30,8 @@ class Patience:
     """How often a run has failed since it last got on, and what it bears."""
 
     def __init__(self, limits: Limits, brake: Brake, products: Sequence[Product]) -> None:
-        self._retries, self._brake, self._products = limits.retries, brake, products
+        self._retries, self._brake = limits.retries, brake
+        self._passing = [product.passing for product in products]
         self._failed, self._reached = 0, -1
         self.run = ""  #: named in what is logged
 
@@ -49,7 +50,7 @@ class Patience:
 
     def bear(self, error: DatabaseError) -> None:
         """Wait until it is time to try again, or raise the error where that is no use."""
-        reason = passing(error, self._products)
+        reason = passing(error, self._passing)
         if reason is None or self._failed >= self._retries:
             raise error
         longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2**self._failed)

@@ -14,13 +14,14 @@ from sqlscore.jobs import slices, staging
 from sqlscore.jobs.job import Job, Mode
 from sqlscore.jobs.limits import Limits, Share
 from sqlscore.jobs.plan import Plan
-from sqlscore.jobs.prepare import Prepared, prepare, written
+from sqlscore.jobs.prepare import prepare, written
 from sqlscore.jobs.scorer import Layout, Scorer
 from sqlscore.relations import sink
 from sqlscore.relations import source as sources
 
 if TYPE_CHECKING:
     from sqlscore.jobs.lease import Lease
+    from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.work import Work
 
 RANGE_ROWS = 131_072  #: of a range, about

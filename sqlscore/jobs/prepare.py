@@ -6,7 +6,6 @@ Nothing is written here, so a dry run ends here too.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from sqlscore.errors import DatabaseError, SqlscoreError
 from sqlscore.jobs import lineage, slices, target_rows
 from sqlscore.jobs.bound import BoundModel, bound_models, prefix
 from sqlscore.jobs.job import Job, Lineage, Mode
+from sqlscore.jobs.prepared import Prepared
 from sqlscore.products import product_for
 from sqlscore.relations import sink
 from sqlscore.relations import source as sources
@@ -23,48 +23,9 @@ from sqlscore.types import Column
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import sqlalchemy as sa
-
+    from sqlscore.jobs.engines import Engines
     from sqlscore.products.product import Product, Target
     from sqlscore.relations.source import Source
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Engines:
-    """The three databases of a run, usually one."""
-
-    registry: sa.Engine
-    source: sa.Engine
-    target: sa.Engine  #: holds the run's marks, lease and staging too
-
-    @classmethod
-    def one(cls, engine: sa.Engine) -> Engines:
-        """All three in one."""
-        return cls(registry=engine, source=engine, target=engine)
-
-    def placed(self, job: Job) -> Job:
-        """The job with the databases of its source and models, where they are not the target's."""
-        return dataclasses.replace(
-            job, source_db=self._other(self.source), registry_db=self._other(self.registry)
-        )
-
-    def _other(self, engine: sa.Engine) -> str | None:
-        return None if engine is self.target else engine.url.render_as_string(hide_password=True)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prepared:
-    """All that a run needs to know before the first row is read."""
-
-    job: Job
-    source: Source
-    key: tuple[Column, ...]
-    passed: tuple[Column, ...]
-    models: tuple[BoundModel, ...]
-    wanted: sink.Wanted
-    target: Target
-    where: sources.Condition  #: the job's own condition on the source's rows
-    exists: bool  #: the target is there already
 
 
 def prepare(

@@ -19,8 +19,8 @@ from sqlscore.jobs.finish import finish
 from sqlscore.jobs.limits import Limits
 from sqlscore.jobs.manners import Manners
 from sqlscore.jobs.patience import Patience
-from sqlscore.jobs.records import Run, Status, new_id
 from sqlscore.jobs.scoring import Progress, score_ranges
+from sqlscore.jobs.status import Run, Status, new_id
 from sqlscore.jobs.work import Work
 from sqlscore.products import product_for
 from sqlscore.relations import sink
@@ -30,10 +30,11 @@ from sqlscore.tables import now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sqlscore.jobs.engines import Engines
     from sqlscore.jobs.job import Job
     from sqlscore.jobs.lease import Lease
     from sqlscore.jobs.plan import Plan
-    from sqlscore.jobs.prepare import Engines, Prepared
+    from sqlscore.jobs.prepared import Prepared
 
 __all__ = ["Progress", "Run", "resume", "start"]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlscore.jobs.bound import BoundModel
     from sqlscore.jobs.job import Job
-    from sqlscore.jobs.prepare import Prepared
+    from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.quarantine import Quarantined
     from sqlscore.predictor.badrows import BadRow
     from sqlscore.products.product import Product

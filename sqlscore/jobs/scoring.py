@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from sqlscore import bridge
 from sqlscore.errors import DatabaseError
 from sqlscore.jobs import planning
+from sqlscore.jobs.gate import Gate
 from sqlscore.jobs.job import Lineage, Mode
 from sqlscore.jobs.limits import Share
 from sqlscore.jobs.lineage import stamp
-from sqlscore.jobs.quarantine import Gate, Quarantine
+from sqlscore.jobs.quarantine import Quarantine
 from sqlscore.jobs.scorer import Scored, Scorer
 from sqlscore.predictor import Counts
 from sqlscore.products.product import Write
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from sqlscore.jobs.brake import Brake
     from sqlscore.jobs.lease import Lease
     from sqlscore.jobs.plan import Plan
-    from sqlscore.jobs.prepare import Prepared
+    from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.work import Work
     from sqlscore.products.product import Product, Target, Unit
     from sqlscore.relations.ranges import KeyRange
@@ -116,7 +117,8 @@ def _aside(work: Work, run: str, plan: Plan, prepared: Prepared) -> tuple[Quaran
     if not prepared.job.quarantine:
         return None
     before = work.ask(lambda unit: work.records.one(unit, run)).counts.bad
-    return Quarantine(work, run), Gate(prepared.job.max_bad, plan.total or 0, before)
+    kept = Quarantine(work.engines.target, work.product, work.tables, run)
+    return kept, Gate(prepared.job.max_bad, plan.total or 0, before)
 
 
 def _telling(

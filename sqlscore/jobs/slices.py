@@ -22,7 +22,7 @@ from sqlscore.transports.failures import translated
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlscore.jobs.prepare import Prepared
+    from sqlscore.jobs.prepared import Prepared
     from sqlscore.relations.source import Condition, Source
 
 

@@ -19,7 +19,7 @@ from sqlscore.relations.ranges import of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlscore.jobs.prepare import Prepared
+    from sqlscore.jobs.prepared import Prepared
     from sqlscore.products.product import Product, Target
     from sqlscore.types import Column
 

@@ -15,8 +15,8 @@ from sqlscore.transact import transact
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlscore.jobs.engines import Engines
     from sqlscore.jobs.lease import Lease
-    from sqlscore.jobs.prepare import Engines
     from sqlscore.products.product import Product, Unit
     from sqlscore.tables import Tables
 

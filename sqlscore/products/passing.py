@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sqlscore.errors import DatabaseError
-    from sqlscore.products.product import Product
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,12 +37,12 @@ _LOST = re.compile(
 )
 
 
-def passing(error: DatabaseError, products: Iterable[Product]) -> str | None:
+def passing(error: DatabaseError, facts: Iterable[Passing]) -> str | None:
     """What passes by itself in an error of one of the products; None: trying again is no use."""
-    for product in products:
-        if error.code in product.passing.codes:
-            return product.passing.codes[error.code or ""]
-        for words, reason in product.passing.words.items():
+    for fact in facts:
+        if error.code in fact.codes:
+            return fact.codes[error.code or ""]
+        for words, reason in fact.words.items():
             if re.search(words, str(error)):
                 return reason
     lost = any(_invalidated(cause) for cause in _causes(error)) or (

@@ -152,7 +152,7 @@ def owned(*, schemas: bool, schema: str = "sqlscore") -> Tables:
             "runs",
             key("id", _name(32)),
             column("job", _name()),
-            column("status", _name(16)),  # as jobs.records.Status has it
+            column("status", _name(16)),  # as jobs.status.Status has it
             column("source", _text()),
             column("target", _text()),
             column("plan", _text()),  # JSON: what a resume needs to go on as it began

@@ -13,7 +13,7 @@ import sqlscore
 from sqlscore import tables
 from sqlscore.cli import main
 from sqlscore.jobs import planning, staging
-from sqlscore.jobs.records import Status
+from sqlscore.jobs.status import Status
 from tests.fixtures.scoring import COLUMNS, Shop, customers, expected
 
 if TYPE_CHECKING:

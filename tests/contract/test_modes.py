@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError, SqlscoreError
 from sqlscore.jobs import finish
-from sqlscore.jobs.records import Status
+from sqlscore.jobs.status import Status
 from sqlscore.relations import sink
 from tests.fixtures.scoring import FEATURES, NEWER, Shop, customers, expected, small_ranges
 

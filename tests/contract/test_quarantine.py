@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from sqlscore.errors import ModelError, SignatureError, SqlscoreError, TooManyBadRows
-from sqlscore.jobs.quarantine import allowed, most
-from sqlscore.jobs.records import Status
+from sqlscore.jobs.gate import allowed, most
+from sqlscore.jobs.status import Status
 from tests.faults.test_faults import PICKY
 from tests.fixtures import models
 from tests.fixtures.scoring import COLUMNS, Shop, expected, features, small_ranges

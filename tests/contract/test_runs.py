@@ -18,8 +18,8 @@ from sqlscore import tables
 from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError
 from sqlscore.jobs import lease, scoring
 from sqlscore.jobs import run as runs
-from sqlscore.jobs.prepare import Engines
-from sqlscore.jobs.records import Status
+from sqlscore.jobs.engines import Engines
+from sqlscore.jobs.status import Status
 from sqlscore.jobs.work import Work
 from sqlscore.relations import source as sources
 from tests.fixtures import models

@@ -9,7 +9,7 @@ import pytest
 
 from sqlscore.errors import DatabaseError, SqlscoreError
 from sqlscore.jobs import mirroring
-from sqlscore.jobs.records import Status
+from sqlscore.jobs.status import Status
 from tests.fixtures.databases import fresh_database
 from tests.fixtures.models import CITIES
 from tests.fixtures.scoring import (

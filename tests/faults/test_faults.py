@@ -16,7 +16,8 @@ import sqlalchemy as sa
 import sqlscore
 from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError
 from sqlscore.jobs.limits import Limits
-from sqlscore.jobs.records import Records, Status
+from sqlscore.jobs.records import Records
+from sqlscore.jobs.status import Status
 from tests.faults import killed
 from tests.fixtures import models
 from tests.fixtures.scoring import (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from sqlscore.jobs.records import Status
+from sqlscore.jobs.status import Status
 from tests.faults import killed
 from tests.fixtures.scoring import FEATURES, NEWER, Shop, expected
 

@@ -12,14 +12,15 @@ from sqlscore.errors import DatabaseError
 from sqlscore.jobs import patience
 from sqlscore.jobs.lease import Lease
 from sqlscore.jobs.limits import Limits
-from sqlscore.jobs.records import Records, Status
+from sqlscore.jobs.records import Records
+from sqlscore.jobs.status import Status
 from tests.faults.test_faults import CUT, at, cut
 from tests.fixtures.scoring import Shop, expected, small_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlscore.jobs.records import Run
+    from sqlscore.jobs.status import Run
     from tests.fixtures.databases import Database
 
 IDS = range(0, 900, 3)

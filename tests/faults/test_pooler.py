@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from sqlscore.jobs.records import Status
+from sqlscore.jobs.status import Status
 from sqlscore.products import engine_for
 from sqlscore.transports.dbapi import fall_back
 from tests.faults import killed

@@ -15,7 +15,7 @@ import sqlscore
 from sqlscore.cli import main
 from sqlscore.errors import JobConflict, RunStopped
 from sqlscore.jobs.limits import Limits
-from sqlscore.jobs.records import Status
+from sqlscore.jobs.status import Status
 from tests.faults import killed
 from tests.fixtures.scoring import Shop, expected, small_ranges
 

@@ -1,0 +1,35 @@
+"""The databases of a run: its models, its rows and its predictions may lie in three."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from sqlscore.jobs.job import Job
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engines:
+    """The three databases of a run, usually one."""
+
+    registry: sa.Engine
+    source: sa.Engine
+    target: sa.Engine  #: holds the run's marks, lease and staging too
+
+    @classmethod
+    def one(cls, engine: sa.Engine) -> Engines:
+        """All three in one."""
+        return cls(registry=engine, source=engine, target=engine)
+
+    def placed(self, job: Job) -> Job:
+        """The job with the databases of its source and models, where they are not the target's."""
+        return dataclasses.replace(
+            job, source_db=self._other(self.source), registry_db=self._other(self.registry)
+        )
+
+    def _other(self, engine: sa.Engine) -> str | None:
+        return None if engine is self.target else engine.url.render_as_string(hide_password=True)
