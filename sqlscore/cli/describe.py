@@ -10,7 +10,7 @@ from sqlscore.cli import present
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlscore.database import Bound
+    from sqlscore.database.bound import Bound
     from sqlscore.jobs.quarantine import Quarantined
     from sqlscore.jobs.status import Run
     from sqlscore.prove.examples import Examples

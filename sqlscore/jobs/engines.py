@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
+from sqlscore.products import engine_for
+from sqlscore.tables import placed_like
+
 if TYPE_CHECKING:
-    import sqlalchemy as sa
+    from collections.abc import Iterator
 
     from sqlscore.jobs.job import Job
 
@@ -24,6 +30,28 @@ class Engines:
     def one(cls, engine: sa.Engine) -> Engines:
         """All three in one."""
         return cls(registry=engine, source=engine, target=engine)
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls,
+        here: sa.Engine,
+        source: str | sa.URL | sa.Engine | None,
+        target: str | sa.URL | sa.Engine | None,
+    ) -> Iterator[Engines]:
+        """The engines of a job whose models are here; those made for a URL are disposed of."""
+        with ExitStack() as stack:
+
+            def engine(given: str | sa.URL | sa.Engine | None) -> sa.Engine:
+                if given is None or isinstance(given, sa.Engine):
+                    return here if given is None else given
+                made = placed_like(engine_for(given), here)
+                if made.url == here.url and made.url.database not in (None, "", ":memory:"):
+                    return here
+                stack.callback(made.dispose)
+                return made
+
+            yield cls(registry=here, source=engine(source), target=engine(target))
 
     def placed(self, job: Job) -> Job:
         """The job with the databases of its source and models, where they are not the target's."""

@@ -1,0 +1,101 @@
+"""What sqlscore keeps inside a database: its own tables, functions, and compiled models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import sqlscore
+from sqlscore import layout
+from sqlscore.database.connected import Connected
+from sqlscore.errors import DatabaseError
+from sqlscore.model.compiling import statements
+from sqlscore.model.forms import Form
+from sqlscore.model.installing import install
+from sqlscore.prove import runtime_version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlscore.products.product import Routines
+
+
+class Upkeep(Connected):
+    """Makes, upgrades and takes away what is ours."""
+
+    def init(self, *, grants: bool | Mapping[str, str] = False, dry_run: bool = False) -> list[str]:
+        """Make or upgrade sqlscore's own tables, and grant rights on them; the SQL that was run.
+
+        They are made when they are first needed, too; this is for who wants to see it.
+        grants: ``{"job": "etl", "models": "analysts", "reader": "dashboards"}``, roles that exist;
+            True for sqlscore_job, sqlscore_models and sqlscore_reader.
+        dry_run: only say what would be run.
+        """
+        roles = grants if isinstance(grants, Mapping) else (layout.ROLES if grants else {})
+        act = layout.script if dry_run else layout.make
+        return act(self.engine, self.product, roles)
+
+    def upgrade(self, *, dry_run: bool = False) -> list[str]:
+        """Bring sqlscore's own tables to the layout of this version; the SQL that was run.
+
+        `DatabaseError` where there are none, or of a newer layout.
+        """
+        layout.refuse_absent(self.engine, self.product)
+        return self.init(dry_run=dry_run)
+
+    def install(self, *, python_path: Sequence[str] = ()) -> dict[str, Any]:
+        """Put the functions into the database, or upgrade them; what runs them there.
+
+        python_path: folders on the server's machine that have the package sqlscore, for the Python
+            of PL/Python; by default those of this process.
+
+        The owned tables are made first. `DatabaseError` where the product takes no functions, and
+        for what is missing on the server, with what to do.
+        """
+        routines = self._routines()
+        self.init()
+        versions = {"sqlscore": sqlscore.__version__, "onnxruntime": runtime_version()}
+        return routines.install(self.engine, python_path, versions)
+
+    def install_model(
+        self,
+        model: str,
+        *,
+        form: str = "view",
+        table: str | None = None,
+        key: str | Sequence[str] = (),
+        map: Mapping[str, str] | None = None,
+        name: str | None = None,
+    ) -> tuple[str, ...]:
+        """Compile a model and put it into the database; the names of what is there now.
+
+        form: ``view`` (the key and the predictions of a table), ``function`` or ``procedure``; see
+            `sqlscore.compile`.
+
+        It keeps the version that it was made of, wherever an alias points later. What sqlscore
+        compiled before under the same name is replaced, anything else is a `DatabaseError`; so is a
+        form that the product does not take. PushdownUnsupported where the model has no SQL form.
+        """
+        compiled = statements(
+            self.models[model], dialect=self.product.dialect, table=table or "data", key=key,
+            map=map, form=form, name=name,
+        )  # fmt: skip
+        chosen = Form.of(form)
+        if table is None and chosen is not Form.FUNCTION:
+            raise DatabaseError(f"a {chosen} needs a table: the rows that it scores")
+        return install(self.engine, self.product, compiled, chosen)
+
+    def uninstall(self, *, purge: bool = False) -> None:
+        """Take the functions away. Models and runs stay, unless `purge`.
+
+        `DatabaseError` that names what depends on them.
+        """
+        self._routines().uninstall(self.engine, purge=purge)
+
+    def _routines(self) -> Routines:
+        if self.product.routines is None:
+            raise DatabaseError(
+                f"nothing can be installed inside {self.product.name}. SQLite and DuckDB take "
+                "functions on an open connection: sqlscore.attach(connection)"
+            )
+        return self.product.routines()
