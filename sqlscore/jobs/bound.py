@@ -11,7 +11,6 @@ import pyarrow as pa
 from sqlscore.binding import Binding, bind
 from sqlscore.bridge import workers
 from sqlscore.errors import ProviderError, SignatureError, nearest
-from sqlscore.graph import signature_of
 from sqlscore.optimisations import Optimisation, optimisations
 from sqlscore.predictor.constants import constant_inputs
 from sqlscore.predictor.type_rules import EVERY, TypeRule
@@ -72,13 +71,7 @@ def bound_models(
     for spec, exact in zip(job.models, versions or job.models, strict=True):
         version = registry.get(exact)
         graph = registry.graph(version)
-        signature = signature_of(
-            graph,
-            features=version.features,
-            outputs=version.outputs,
-            drop=version.drop,
-            shapes=version.shapes,
-        )
+        signature = version.signature_of(graph)
         mine = {feature.name for feature in signature.features}
         mine |= {one.name for one in signature.inputs}
         binding = bind(

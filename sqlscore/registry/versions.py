@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import RegistryError
+from sqlscore.graph import signature_of
 from sqlscore.prove import Proof
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from sqlscore.graph import Graph
     from sqlscore.signature import Signature
 
 NAME_LENGTH = 190  #: what the owned tables hold in a key
@@ -41,6 +43,20 @@ class Version:
 
     def __str__(self) -> str:
         return f"{self.name}:{self.version}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What was given to `add` beside the name and the bytes."""
+        return {
+            "features": self.features, "outputs": self.outputs, "drop": self.drop,
+            "shapes": self.shapes, "constants": self.constants,
+        }  # fmt: skip
+
+    def signature_of(self, graph: Graph) -> Signature:
+        """The columns that this version of a graph takes and gives."""
+        return signature_of(
+            graph, features=self.features, outputs=self.outputs, drop=self.drop, shapes=self.shapes
+        )
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Version:
