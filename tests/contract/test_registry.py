@@ -14,11 +14,10 @@ import onnx
 import pytest
 import sqlalchemy as sa
 
-from sqlscore import registry as registries
 from sqlscore import tables
 from sqlscore.errors import DatabaseError, ModelError, RegistryError
 from sqlscore.model import stored
-from sqlscore.registry import Registry, model_rows
+from sqlscore.registry import Registry, candidate, model_rows
 from tests.fixtures import models
 
 if TYPE_CHECKING:
@@ -390,7 +389,7 @@ def test_a_copy_in_another_database_is_the_same(
     if database.name == "sqlite":
         there = here
     first = here.add("churn", models.one_hot(), outputs={"score": "output_probability[1]"})
-    monkeypatch.setattr(registries, "prove", None)  # the proof comes along
+    monkeypatch.setattr(candidate, "prove", None)  # the proof comes along
     copied = here.copy("churn:1", there, name="copy", alias="production")
     assert str(there.get("copy@production")) == "copy:1"
     assert (copied.sha256, copied.outputs, copied.proof) == (
@@ -400,13 +399,13 @@ def test_a_copy_in_another_database_is_the_same(
     assert here.copy("churn", there, name="copy") == copied  # it is there
     monkeypatch.undo()
     here.add("old", small(1))
-    monkeypatch.setattr(registries, "runtime_version", lambda: "another")
+    monkeypatch.setattr(candidate, "runtime_version", lambda: "another")
     proved: list[object] = []
 
     def prove(graph: object, _signature: object, **_: object) -> object:
         proved.append(graph)
         return first.proof
 
-    monkeypatch.setattr(registries, "prove", prove)
+    monkeypatch.setattr(candidate, "prove", prove)
     here.copy("old", there, name="proved")
     assert len(proved) == 1
