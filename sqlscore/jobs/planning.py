@@ -15,12 +15,13 @@ from sqlscore.jobs.job import Job, Mode
 from sqlscore.jobs.limits import Limits, Share
 from sqlscore.jobs.plan import Plan
 from sqlscore.jobs.prepare import prepare, written
-from sqlscore.jobs.scorer import Layout, Scorer
+from sqlscore.jobs.scorer import Layout
 from sqlscore.relations import sink
 from sqlscore.relations import source as sources
 
 if TYPE_CHECKING:
     from sqlscore.jobs.lease import Lease
+    from sqlscore.jobs.loaded import Loaded
     from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.work import Work
 
@@ -29,11 +30,14 @@ _RANGE_BYTES = 2**27  #: of a range as it is read, about: rows wider than usual 
 _LOOK_BACK = 5  #: runs whose plans tell whether sqlscore made a target
 
 
-def begin(work: Work, held: Lease, job: Job, run: str, place: str) -> tuple[Plan, Prepared]:
+def begin(
+    work: Work, held: Lease, job: Job, run: str, place: str, loaded: Loaded
+) -> tuple[Plan, Prepared]:
     """Find and check all that the job names, and store the new run; nothing else is written."""
     made = _made(work, place)
     prepared = prepare(job, work.engines, made=bool(made))
-    Scorer(prepared, work.product)  # what the provider or a NULL policy refuses, it refuses now
+    for model in prepared.models:  # what its provider or a policy refuses, it refuses now
+        loaded.predictor(model, job)
     columns = tuple(column.name for column in prepared.wanted.columns)
     whole = job.mode is Mode.REPLACE and job.where is None
     new = not prepared.exists or (whole and bool(made))

@@ -17,6 +17,7 @@ from sqlscore.jobs import lease, mirroring, planning, slices, staging
 from sqlscore.jobs.brake import Brake, applied
 from sqlscore.jobs.finish import finish
 from sqlscore.jobs.limits import Limits
+from sqlscore.jobs.loaded import Loaded
 from sqlscore.jobs.manners import Manners
 from sqlscore.jobs.patience import Patience
 from sqlscore.jobs.scoring import Progress, score_ranges
@@ -162,7 +163,7 @@ class _Task:
     ) -> None:
         self.work, self._manners, self._on_progress = work, manners, on_progress
         products = (work.product, product_for(work.engines.source))
-        self._brake = Brake(work.limits)
+        self._brake, self._loaded = Brake(work.limits), Loaded()
         self.patience = Patience(work.limits, self._brake, products)
 
     def called(self, run: str) -> None:
@@ -171,7 +172,7 @@ class _Task:
 
     def new(self, held: Lease, job: Job, run: str, place: str) -> Run:
         """Plan a run, store the plan and the ranges, and do it."""
-        plan, prepared = planning.begin(self.work, held, job, run, place)
+        plan, prepared = planning.begin(self.work, held, job, run, place, self._loaded)
         with self._held(held, run):
             self._brake.check()
             return self._do(held, run, *planning.complete(self.work, held, run, plan, prepared))
@@ -197,9 +198,9 @@ class _Task:
 
     def _do(self, held: Lease, run: str, plan: Plan, prepared: Prepared) -> Run:
         """The ranges that are left, then the end."""
-        work, brake = self.work, self._brake
+        work, loaded, brake = self.work, self._loaded, self._brake
         self.patience.through(
-            lambda: score_ranges(work, held, run, plan, prepared, brake, self._told)
+            lambda: score_ranges(work, held, run, plan, prepared, loaded, brake, self._told)
         )
         if plan.job.sync:
             self.patience.through(lambda: mirroring.remove(work, held, run, plan, prepared))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,26 +10,22 @@ import pyarrow as pa
 
 from sqlscore.errors import ModelError, SignatureError
 from sqlscore.jobs import quarantine
-from sqlscore.predictor import Counts, NullPolicy, Predictor
+from sqlscore.jobs.loaded import Loaded
+from sqlscore.predictor import Counts
 from sqlscore.predictor.badrows import bad_rows, refuse_not_finite
-from sqlscore.predictor.type_rules import EVERY, TypeRule
 from sqlscore.products import product_for
-from sqlscore.prove import runtime_version
-from sqlscore.prove.examples import hold
 from sqlscore.relations import sink
 from sqlscore.relations import source as sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlscore.jobs.bound import BoundModel
-    from sqlscore.jobs.job import Job
     from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.quarantine import Quarantined
+    from sqlscore.predictor import Predictor
     from sqlscore.predictor.badrows import BadRow
     from sqlscore.products.product import Product
     from sqlscore.relations.source import Projection
-    from sqlscore.signature import Signature
     from sqlscore.types import Column
 
 
@@ -89,9 +84,16 @@ class Scorer:
     """
 
     def __init__(
-        self, prepared: Prepared, product: Product, stamp: Sequence[pa.Scalar] = ()
+        self,
+        prepared: Prepared,
+        product: Product,
+        stamp: Sequence[pa.Scalar] = (),
+        loaded: Loaded | None = None,
     ) -> None:
-        """`stamp` are the values of the lineage columns, which are left out without it."""
+        """`stamp` are the values of the lineage columns, which are left out without it.
+
+        `loaded` has the models that the run has loaded by now.
+        """
         self._layout = Layout.of(prepared)
         self._product = product
         self._key = list(zip((c.name for c in prepared.key), self._layout.kept, strict=False))
@@ -99,11 +101,8 @@ class Scorer:
         self._job = prepared.job
         self._versions = [str(model.version) for model in prepared.models]
         self._names = [column.name for column in prepared.wanted.columns]
-        for model in prepared.models:
-            _hold(model, prepared.job)
-        self._predictors = [
-            _predictor(model, prepared.job, model.binding.signature) for model in prepared.models
-        ]
+        loaded = loaded or Loaded()
+        self._predictors = [loaded.predictor(model, prepared.job) for model in prepared.models]
 
     @property
     def projection(self) -> Projection:
@@ -182,30 +181,6 @@ class Scorer:
         told = SignatureError(f"{error} (at {'; '.join(keys)}{f'; {more} more' if more else ''})")
         told.rows = error.rows
         return told
-
-
-def _hold(model: BoundModel, job: Job) -> None:
-    """Raise ModelError where a model does not give its author's predictions here."""
-    if model.examples is not None:
-        plain = dataclasses.replace(job, nulls={}, types={})
-        hold(
-            model.examples, str(model.version), model.version.sha256, provider=model.provider,
-            runtime=runtime_version(), load=lambda: _predictor(model, plain, model.signature),
-        )  # fmt: skip
-
-
-def _predictor(model: BoundModel, job: Job, signature: Signature) -> Predictor:
-    names = {feature.name for feature in signature.features}
-    return Predictor(
-        model.graph,
-        signature,
-        provider=model.provider,
-        options=job.provider_options,
-        rowwise=model.rowwise,
-        nulls={name: NullPolicy.of(p) for name, p in job.nulls.items() if name in names},
-        constants=model.constants,
-        types={n: TypeRule.of(p) for n, p in job.types.items() if n == EVERY or n in names},
-    )
 
 
 def preview(prepared: Prepared, limit: int) -> pa.Table:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from sqlscore.jobs.brake import Brake
     from sqlscore.jobs.lease import Lease
+    from sqlscore.jobs.loaded import Loaded
     from sqlscore.jobs.plan import Plan
     from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.work import Work
@@ -62,6 +63,7 @@ def score_ranges(
     run: str,
     plan: Plan,
     prepared: Prepared,
+    loaded: Loaded,
     brake: Brake,
     on_progress: Callable[[Progress], None],
 ) -> None:
@@ -72,7 +74,7 @@ def score_ranges(
     committed = _telling(work, run, plan, on_progress)
     where = planning.where(work, plan, prepared)
     aside = _aside(work, run, plan, prepared)
-    scorer = Scorer(prepared, work.product, _stamp(work, run, prepared))
+    scorer = Scorer(prepared, work.product, _stamp(work, run, prepared), loaded)
     projection = scorer.projection
     share, width = Share.of(work.limits), scorer.width
     on_their_way = bridge.AHEAD + 2 * bridge.workers()

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from sqlscore import tables
+from sqlscore import predictor, tables
 from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError
 from sqlscore.jobs import lease, scoring
 from sqlscore.jobs import run as runs
@@ -22,6 +22,7 @@ from sqlscore.jobs.engines import Engines
 from sqlscore.jobs.status import Status
 from sqlscore.jobs.work import Work
 from sqlscore.relations import source as sources
+from sqlscore.session import Session
 from tests.fixtures import models
 from tests.fixtures.scoring import (
     FEATURES,
@@ -144,6 +145,30 @@ def test_several_models_score_in_one_run(shop: Shop):
     )
     assert np.array_equal(np.array(list(shop.found("predictions", *names[1:]).values())), want)
     assert run.models == ("churn:1", "spend:1", "churn:2")
+
+
+def test_a_model_is_loaded_once(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """However often the job is prepared: for its plan, on the staged rows, and by a second try."""
+    shop.scoring.models.add("spend", OTHER, features=FEATURES)
+    sessions: list[Session] = []
+
+    def counted(*given: Any, **chosen: Any) -> Session:
+        sessions.append(Session(*given, **chosen))
+        return sessions[-1]
+
+    write, calls = scoring.Writer.__call__, []
+
+    def failing_once(*given: Any) -> None:
+        calls.append(given)
+        if len(calls) == 1:
+            raise DatabaseError("lost connection")
+        write(*given)
+
+    monkeypatch.setattr(predictor, "Session", counted)
+    monkeypatch.setattr(scoring.Writer, "__call__", failing_once)
+    source = "SELECT DISTINCT id, age, spend FROM customers"
+    run = shop.score(["churn", "spend"], source=source, key="id")
+    assert (run.rows, len(calls), len(sessions)) == (300, 1 + 8, 2)
 
 
 def test_columns_pass_through(shop: Shop):
