@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import hypothesis
 import pytest
 
+from tests.faults.killed import KILLS
 from tests.fixtures import elsewhere, servers
 from tests.fixtures.databases import (
     NAMES,
@@ -172,6 +174,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         long = [item for item in items if item.get_closest_marker("soak")]
         items[:] = [item for item in items if item not in long]
         config.hook.pytest_deselected(items=long)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Add to a test's report how many runs it killed; reports come from all workers."""
+    if call.when == "call":
+        item.user_properties.append(("kills", dict(KILLS)))
+        KILLS.clear()
+    return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    kills: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed"):
+        kills.update(dict(report.user_properties).get("kills") or {})
+    if kills:
+        each = ", ".join(f"{name} {number}" for name, number in sorted(kills.items()))
+        terminalreporter.write_line(
+            f"killed {kills.total()} runs ({each}) in tests that passed: each target was whole"
+        )
 
 
 def pytest_report_header(config: pytest.Config) -> str:

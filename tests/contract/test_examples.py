@@ -13,7 +13,7 @@ import pytest
 
 import sqlscore
 from sqlscore.errors import ModelError, RegistryError, SignatureError, SqlscoreError
-from sqlscore.jobs import scorer
+from sqlscore.jobs import loaded
 from sqlscore.prove import examples as proofs
 from sqlscore.prove.examples import Examples, compared, sample
 from tests.fixtures.scoring import FEATURES, WEIGHED, Shop, asked, expected, features
@@ -130,7 +130,7 @@ def test_another_runtime_is_held_to_the_examples_before_a_run(
     monkeypatch.setattr(proofs, "_held", set())
     shop.score()
     assert checked == []  # it is the runtime that they were compared with
-    monkeypatch.setattr(scorer, "runtime_version", lambda: "another")
+    monkeypatch.setattr(loaded, "runtime_version", lambda: "another")
     shop.score()
     shop.score()
     assert checked == ["churn:1"]

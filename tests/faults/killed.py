@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
 
 if TYPE_CHECKING:
     import random
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 CHILD = Path(__file__).parent / "child.py"
 ROOT = Path(__file__).parents[2]
 RANGE_ROWS = 50
+KILLS: Counter[str] = Counter()  #: runs that were killed and not counted yet, by database
 
 
 def started(shop: Shop, moment: dict[str, Any] | None = None, **job: Any) -> Any:
@@ -35,8 +40,11 @@ def started(shop: Shop, moment: dict[str, Any] | None = None, **job: Any) -> Any
 
 
 def ended(child: subprocess.Popen[bytes]) -> tuple[int, str, str]:
-    """How a process ended, and what it said."""
+    """How a process ended, and what it said; one that was killed is counted."""
     out, err = child.communicate(timeout=120)
+    if child.returncode == -signal.SIGKILL:
+        order = json.loads(str(child.args[-1]))  # type: ignore[index]
+        KILLS[sa.make_url(order["url"]).get_backend_name()] += 1
     return child.returncode, out.decode(), err.decode()
 
 

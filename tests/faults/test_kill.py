@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,6 +60,14 @@ MIRRORING = {
     "removed": ("sqlscore.jobs.mirroring:remove", "leave", 0),
     "synchronised": ("sqlscore.jobs.run:finish", "enter", 0),
 }
+QUARANTINING = {
+    "found": ("sqlscore.jobs.scorer:Scorer._bad", "leave", 2),
+    "let": ("sqlscore.jobs.quarantine:Gate.let", "leave", 4),
+    "keeping": ("sqlscore.jobs.quarantine:Quarantine.keep", "enter", 4),
+    "kept": ("sqlscore.jobs.quarantine:Quarantine.keep", "leave", 1),
+    "marked": ("sqlscore.jobs.records:Records.mark", "leave", 2),
+    "committed": ("sqlscore.jobs.scoring:Writer.__call__", "leave", 1),
+}
 SWAPS = {
     "postgres": "sqlscore.products.postgres.swap:_run",
     "mariadb": "sqlscore.products.mysql.swap:_run",
@@ -117,17 +124,10 @@ def test_a_replace_is_killed_and_started_again(database: Database):
     whole(shop, NEWER)
 
 
-QUARANTINING = {
-    "kept": ("sqlscore.jobs.quarantine:Quarantine.keep", "leave", 1),
-    "marked": ("sqlscore.jobs.records:Records.mark", "leave", 2),
-    "committed": ("sqlscore.jobs.scoring:Writer.__call__", "leave", 1),
-}
-
-
 def test_a_run_with_quarantine_is_killed_and_started_again(database: Database):
     """Each bad row is kept once, and counted once."""
     shop = Shop.on(database, rows=500)
-    shop.run(f"UPDATE customers SET age = NULL WHERE id IN {BAD}")
+    begun(shop, "quarantine")
     chosen = {**KINDS["quarantine"], "max_bad": len(BAD)}
     for name in some(list(QUARANTINING), database, 2):
         killed_at(shop, QUARANTINING[name], **chosen)
@@ -137,15 +137,13 @@ def test_a_run_with_quarantine_is_killed_and_started_again(database: Database):
 
 def test_a_slice_is_killed_and_started_again(database: Database):
     shop = Shop.on(database, rows=500)
-    shop.score(mode="replace")
-    shop.scoring.models.add("churn", NEWER, features=FEATURES)
-    before, after = expected(IDS), {**expected(IDS), **expected(range(900, 1500, 3), NEWER)}
-    part = {"mode": "replace", "where": "id >= 900"}
+    begun(shop, "slice")
+    part = KINDS["slice"]
     for chosen in (MOMENTS["marked"], SLICING[some(list(SLICING), database, 1)[0]]):
         killed_at(shop, chosen, **part)
-        assert shop.found() in (before, after)
-    assert killed.done(shop, **part)["rows"] == 200
-    assert shop.found() == after
+        assert shop.found() in (expected(IDS), REFILLED)
+    killed.done(shop, **part)
+    ended(shop, "slice")
 
 
 def test_a_sync_is_killed_and_started_again(database: Database):
@@ -186,7 +184,7 @@ def swapped_when_killed(database: Database, statement: int) -> None:
 
 def test_a_staged_select_is_killed_and_started_again(database: Database):
     shop = Shop.on(database, rows=500)
-    job = {"source": "SELECT DISTINCT id, age, spend FROM customers", "key": "id"}
+    job = KINDS["staged"]
     for name in ("filling", "indexed"):
         killed_at(shop, STAGING[name], **job)
     for name in ("marking", "cleaning"):
@@ -205,23 +203,46 @@ def test_an_append_is_killed_and_started_again(database: Database):
 
 #: ids that can never be scored, and ids of predictions whose customer is gone
 BAD, GONE = (0, 3, 150, 600, 603, 1497), (1, 2, 301, 1498)
-SOAK_KILLS = 32  #: of each kind on each database: over 500 on four
+SOAK_KILLS = 32  #: of each kind on each database, at random moments: 512 on four
 KINDS: dict[str, dict[str, Any]] = {
     "upsert": {},
     "replace": {"mode": "replace"},
     "quarantine": {"nulls": {"age": "error"}, "quarantine": True},
     "sync": {"sync": True},
+    "staged": {"source": "SELECT DISTINCT id, age, spend FROM customers", "key": "id"},
+    "slice": {"mode": "replace", "where": "id >= 900"},
 }
+#: the target after the slice, which another model scores, was refilled
+REFILLED = {**expected(IDS), **expected(range(900, 1500, 3), NEWER)}
+
+
+def begun(shop: Shop, kind: str) -> None:
+    """What a job of a kind finds."""
+    if kind == "quarantine":
+        shop.run(f"UPDATE customers SET age = NULL WHERE id IN {BAD}")
+    if kind == "slice":
+        shop.score(mode="replace")
+        shop.scoring.models.add("churn", NEWER, features=FEATURES)
+
+
+def ended(shop: Shop, kind: str) -> None:
+    """What a job of a kind leaves, however often it was killed."""
+    if kind == "quarantine":
+        set_aside(shop)
+    elif kind == "slice":
+        assert shop.found() == REFILLED
+        assert shop.scoring.runs()[0].rows == 200
+    else:
+        whole(shop)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("kind", KINDS)
-def test_killed_at_random_moments(database: Database, kind: str, capsys: Any):
+@pytest.mark.parametrize("kind", ["upsert", "replace", "quarantine", "sync"])
+def test_killed_at_random_moments(database: Database, kind: str):
     """Runs that are killed at moments spread over all of their work, and then finished."""
     draw, job = random.Random(f"{database.name} {kind}"), KINDS[kind]
     shop = Shop.on(database, rows=500)
-    if kind == "quarantine":
-        shop.run(f"UPDATE customers SET age = NULL WHERE id IN {BAD}")
+    begun(shop, kind)
     start, end = killed.time_of(shop, **job)
     kills = 0
     while kills < SOAK_KILLS:
@@ -231,12 +252,7 @@ def test_killed_at_random_moments(database: Database, kind: str, capsys: Any):
         for seconds in killed.moments(draw, start * 0.8, end, 4):
             kills += killed.killed_after(shop, seconds, **job)
         killed.done(shop, **job)
-        if kind == "quarantine":
-            set_aside(shop)
-        else:
-            whole(shop)
-    with capsys.disabled():
-        sys.stdout.write(f"\n{database.name}, {kind}: killed {kills} times, whole each time\n")
+        ended(shop, kind)
 
 
 def set_aside(shop: Shop) -> None:
@@ -248,21 +264,26 @@ def set_aside(shop: Shop) -> None:
     assert shop.found() == expected([i for i in IDS if i not in BAD])
 
 
+STEPS = {
+    "upsert": MOMENTS,
+    "staged": STAGING,
+    "replace": REPLACING,
+    "sync": MIRRORING,
+    "slice": SLICING,
+    "quarantine": QUARANTINING,
+}
+
+
 @pytest.mark.soak
-@pytest.mark.parametrize("name", [*MOMENTS, *STAGING, *REPLACING, *MIRRORING])
-def test_killed_at_each_step(database: Database, name: str):
+@pytest.mark.parametrize(
+    ("kind", "step"), [(k, step) for k, steps in STEPS.items() for step in steps]
+)
+def test_killed_at_each_step(database: Database, kind: str, step: str):
     shop = Shop.on(database, rows=500)
-    chosen = {**MOMENTS, **STAGING, **REPLACING, **MIRRORING}[name]
-    job: dict[str, Any] = {}
-    if name in STAGING:
-        job = {"source": "SELECT DISTINCT id, age, spend FROM customers", "key": "id"}
-    if name in REPLACING:
-        job = {"mode": "replace"}
-    if name in MIRRORING:
-        job = {"sync": True}
-    if name == "refilling":
+    begun(shop, kind)
+    if step == "refilling":
         shop.score(mode="replace")
         shop.run("CREATE VIEW seen AS SELECT id FROM predictions")
-    killed_at(shop, chosen, **job)
-    killed.done(shop, **job)
-    whole(shop)
+    killed_at(shop, STEPS[kind][step], **KINDS[kind])
+    killed.done(shop, **KINDS[kind])
+    ended(shop, kind)
