@@ -23,7 +23,7 @@ from sqlscore.signature import InputKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlscore.predictor import Predictor
+    from sqlscore.predictor.predictor import Predictor
     from sqlscore.signature import Feature, Input
 
 _NOT_FINITE = "it is NaN or infinite, and predictions are to be finite"

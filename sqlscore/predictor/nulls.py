@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
-from sqlscore.errors import SignatureError
-from sqlscore.signature import Use
+from sqlscore.errors import SignatureError, nearest
+from sqlscore.signature import InputKind, Use
 from sqlscore.types import is_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Self
 
-    from sqlscore.signature import Feature
+    from sqlscore.signature import Feature, Signature
 
 
 class NullRule(StrEnum):
@@ -96,6 +97,22 @@ NullPolicy.AUTO = NullPolicy(rule=NullRule.AUTO)
 NullPolicy.ERROR = NullPolicy(rule=NullRule.ERROR)
 NullPolicy.NAN = NullPolicy(rule=NullRule.NAN)
 NullPolicy.NULL = NullPolicy(rule=NullRule.NULL)
+
+
+def null_policies(signature: Signature, given: Mapping[str, NullPolicy]) -> dict[str, NullPolicy]:
+    """Each feature's policy as it works, AUTO where none is given. Raises SignatureError."""
+    features = {feature.name: feature for feature in signature.features}
+    for name in given:
+        if name not in features:
+            raise SignatureError(
+                f"a NULL policy is given for {name!r}, and the model has no such feature."
+                f"{nearest(name, features)}"
+            )
+    tensors = {one.name for one in signature.inputs if one.kind is InputKind.TENSOR}
+    return {
+        name: given.get(name, NullPolicy.AUTO).resolved(feature, whole=feature.input in tensors)
+        for name, feature in features.items()
+    }
 
 
 def filled(column: pa.Array, policy: NullPolicy) -> pa.Array:

@@ -23,7 +23,7 @@ from sqlscore.signature import InputKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlscore.predictor import Predictor
+    from sqlscore.predictor.predictor import Predictor
     from sqlscore.signature import Feature, Prediction
 
 _NUMBERS = (float, int, Decimal)  # a bool is an int

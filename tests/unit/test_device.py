@@ -65,12 +65,12 @@ def limited() -> None:
     held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (held + 125 * 2**20,) * 2)
     np.testing.assert_array_equal(model.predict(rows, provider="device")["y"], expected)
-    assert predictor._room is not None
-    assert 16 <= predictor._room.rows(16) < ROWS // 2
+    assert predictor._slices._room is not None
+    assert 16 <= predictor._slices._room.rows(16) < ROWS // 2
 
 
 def test_a_row_that_has_no_room_is_an_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(PROVIDERS, "device", DEVICE)
     predictor = sqlscore.load(models.mlp()).predictor("device")
     with pytest.raises(ProviderError, match="A single row needs more than there is"):
-        predictor._fewer(1, DeviceFull("the device's memory is full"))
+        predictor._slices._fewer(1, DeviceFull("the device's memory is full"))
