@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     )
     from sqlscore.jobs.limits import Limits
     from sqlscore.jobs.status import Run
-    from sqlscore.model import Model, load
     from sqlscore.model.compiling import compile
+    from sqlscore.model.model import Model, load
     from sqlscore.runtime.attach import attach
     from sqlscore.statements.results import Result
 
@@ -62,7 +62,7 @@ _HOMES = {
     "JobConflict": "sqlscore.errors",
     "Limits": "sqlscore.jobs.limits",
     "MissingExtra": "sqlscore.errors",
-    "Model": "sqlscore.model",
+    "Model": "sqlscore.model.model",
     "ModelError": "sqlscore.errors",
     "ProviderError": "sqlscore.errors",
     "PushdownUnsupported": "sqlscore.errors",
@@ -77,7 +77,7 @@ _HOMES = {
     "attach": "sqlscore.runtime.attach",
     "compile": "sqlscore.model.compiling",
     "connect": "sqlscore.database",
-    "load": "sqlscore.model",
+    "load": "sqlscore.model.model",
 }
 
 

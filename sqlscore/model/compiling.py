@@ -11,8 +11,9 @@ from sqlglot import exp
 
 from sqlscore.binding import match_features
 from sqlscore.errors import SignatureError
-from sqlscore.model import Model, forms, load
+from sqlscore.model import forms
 from sqlscore.model.forms import Form
+from sqlscore.model.model import Model, load
 from sqlscore.model.writing import Writer, written
 from sqlscore.products.expressions import expressions_for
 

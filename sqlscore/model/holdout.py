@@ -19,8 +19,8 @@ from sqlscore.prove.examples import Examples, compared, expectations, sample
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlscore.model import Model
     from sqlscore.model.frames import Rows
+    from sqlscore.model.model import Model
 
 TOLERANCE = 1e-5
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import RegistryError, SignatureError
 from sqlscore.graph import Graph, read
-from sqlscore.model import Model, stored
 from sqlscore.model.holdout import TOLERANCE, examined
+from sqlscore.model.model import Model, stored
 
 if TYPE_CHECKING:
     import os

@@ -18,7 +18,7 @@ from sqlscore.pushdown import select
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlscore.model import Model
+    from sqlscore.model.model import Model
     from sqlscore.products.expressions import Expressions
     from sqlscore.signature import Signature
 
