@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlscore.products import engine_for, product_for
 from sqlscore.products.product import Write
 from sqlscore.relations import sink
+from sqlscore.relations.fitting import Wanted
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def fill(url: str, name: str, key: str, table: pa.Table, *, create: bool = True)
     engine = engine_for(url)
     product = product_for(engine)
     columns = tuple(_column(product, field, key) for field in table.schema)
-    wanted = sink.Wanted(
+    wanted = Wanted(
         key=tuple(c for c in columns if c.name == key),
         passed=tuple(c for c in columns if c.name != key),
         predictions=(),

@@ -17,6 +17,7 @@ from sqlscore.errors import DatabaseError
 from sqlscore.jobs import staging, target_rows
 from sqlscore.jobs.status import Run, Status
 from sqlscore.relations import sink
+from sqlscore.relations.refilling import refill
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _take_place(work: Work, held: Lease, run: str, plan: Plan, *, swapping: bool
         into = dataclasses.replace(found, key=plan.key)
         work.tell(
             held,
-            lambda unit: sink.refill(unit, staged, into, plan.written, slice_),
+            lambda unit: refill(unit, staged, into, plan.written, slice_),
             lambda unit: work.records.set(unit, run, status=Status.CLEANING),
         )
     else:

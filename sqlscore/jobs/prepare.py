@@ -16,8 +16,9 @@ from sqlscore.jobs.bound import BoundModel, bound_models, prefix
 from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.prepared import Prepared
 from sqlscore.products import product_for
-from sqlscore.relations import sink
+from sqlscore.relations import fitting, sink
 from sqlscore.relations import source as sources
+from sqlscore.relations.fitting import Wanted
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def prepare(
     models = bound_models(job, engines.registry, source, product, [*key, *passed], versions)
     wanted = _wanted(job, source.product, product, key, passed, models)
     if target is not None and not (job.mode is Mode.REPLACE and made):
-        wanted = sink.spelled(wanted, target)
+        wanted = fitting.spelled(wanted, target)
     target_rows.check_target(
         job,
         source.product,
@@ -84,9 +85,9 @@ def _wanted(
     key: Sequence[Column],
     passed: Sequence[Column],
     models: Sequence[BoundModel],
-) -> sink.Wanted:
+) -> Wanted:
     """The columns that the target gets."""
-    wanted = sink.Wanted(
+    wanted = Wanted(
         key=tuple(written(column, source, target, key=True) for column in key),
         passed=tuple(written(column, source, target) for column in passed),
         predictions=tuple(
@@ -142,7 +143,7 @@ def _target(
     engines: Engines,
     product: Product,
     found: Target | None,
-    wanted: sink.Wanted,
+    wanted: Wanted,
     *,
     made: bool,
 ) -> Target:
@@ -151,4 +152,4 @@ def _target(
     if job.mode is Mode.REPLACE and made:
         return sink.beside(found, found.table.name, wanted)
     needs_key = job.mode in (Mode.UPSERT, Mode.APPEND)
-    return sink.check(engines.target, product, found, wanted, needs_key=needs_key)
+    return fitting.check(engines.target, product, found, wanted, needs_key=needs_key)

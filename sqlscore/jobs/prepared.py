@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from sqlscore.jobs.bound import BoundModel
     from sqlscore.jobs.job import Job
     from sqlscore.products.product import Target
-    from sqlscore.relations.sink import Wanted
+    from sqlscore.relations.fitting import Wanted
     from sqlscore.relations.source import Condition, Source
     from sqlscore.types import Column
 

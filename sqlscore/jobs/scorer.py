@@ -14,8 +14,8 @@ from sqlscore.jobs.loaded import Loaded
 from sqlscore.predictor import Counts
 from sqlscore.predictor.badrows import bad_rows, refuse_not_finite
 from sqlscore.products import product_for
-from sqlscore.relations import sink
 from sqlscore.relations import source as sources
+from sqlscore.relations.storable import storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -148,7 +148,7 @@ class Scorer:
                 raise self._with_keys(error, batch) from error
             if self._job.finite:
                 refuse_not_finite(predicted.batch)
-            columns += sink.storable(predicted.batch, self._product).columns
+            columns += storable(predicted.batch, self._product).columns
             counts += predicted.counts
         columns += [pa.repeat(value, batch.num_rows) for value in self._stamp]
         written = pa.RecordBatch.from_arrays(columns, names=self._names[: len(columns)])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlscore.jobs.prepared import Prepared
     from sqlscore.products.product import Product, Target
+    from sqlscore.relations.fitting import Wanted
     from sqlscore.types import Column
 
 STALE = "stale"  #: the one kind of rows that are scored anew by choice
@@ -56,7 +57,7 @@ def on_target(job: Job, product: Product, target: Target) -> Condition | None:
 
 
 def check_target(
-    job: Job, source: Product, target: Product, wanted: sink.Wanted, *, same: bool, exists: bool
+    job: Job, source: Product, target: Product, wanted: Wanted, *, same: bool, exists: bool
 ) -> None:
     """Refuse what asks for more of the target than it has or is.
 

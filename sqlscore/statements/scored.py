@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlscore.errors import DatabaseError, StatementError
-from sqlscore.relations import sink
 from sqlscore.relations.source import Projection
+from sqlscore.relations.storable import storable
 from sqlscore.transports.fit import fitted_column
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Scorer:
 
     def _storable(self, array: pa.Array) -> pa.Array:
         batch = pa.RecordBatch.from_arrays([array], names=["one"])
-        return sink.storable(batch, self._product).column(0)
+        return storable(batch, self._product).column(0)
 
     def _check(self, array: pa.Array, output: Output) -> None:
         if output.required and array.null_count:
