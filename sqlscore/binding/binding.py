@@ -1,11 +1,6 @@
-"""Which column feeds which feature, and which column takes which prediction: a pure decision.
+"""A model's features bound to a source's columns, its predictions to a target's: pure.
 
-    signature x source columns x what the caller chose -> Binding
-
-Nothing binds by chance: a feature takes the column of exactly its name, else the one column whose
-name is equal but for upper and lower case, else it is an error that names what is near. Features
-whose names were made up (an unnamed block) bind by position, and only where the caller chose
-exactly as many columns.
+signature x source columns x what the caller chose -> Binding
 """
 
 from __future__ import annotations
@@ -16,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from sqlscore.errors import SignatureError, nearest
+from sqlscore.binding.legal_names import legal_name
+from sqlscore.binding.matching import match_features
+from sqlscore.errors import SignatureError
 from sqlscore.signature import Feature, Input, InputKind, Prediction, Signature
 from sqlscore.tensor_columns import read_as, width, with_tensor_columns
 from sqlscore.types import Column, is_number, is_text
@@ -65,95 +62,6 @@ class Binding:
     def columns(self) -> dict[str, str]:
         """Feature -> column, of all features."""
         return {b.feature.name: b.column.name for b in (*self.features, *self.idle)}
-
-
-def match_features(
-    signature: Signature,
-    columns: Sequence[str],
-    *,
-    map: Mapping[str, str] | None = None,
-    positional: bool = False,
-) -> tuple[str, ...]:
-    """The column that feeds each feature, in the order of the features.
-
-    `map` binds a feature to another column. `positional` says that the caller chose the columns
-    one by one (a SELECT, a DataFrame), so that an unnamed block may bind by their order. Raises
-    `SignatureError` for what does not bind, or binds to more than one.
-    """
-    renamed = dict(map or {})
-    features = [feature.name for feature in signature.features]
-    for name in renamed:
-        if name not in features:
-            raise SignatureError(
-                f"map= names {name!r}, which is no feature of the model.{nearest(name, features)}"
-                f" The model wants: {_listed(features)}"
-            )
-    if not signature.named and not renamed:
-        return _by_position(features, columns, positional=positional)
-    missing = []
-    matched = []
-    for name in features:
-        column = _match(renamed.get(name, name), columns)
-        matched.append(column or "")
-        if column is None:
-            missing.append((name, renamed.get(name, name)))
-    if missing:
-        raise SignatureError(_missing(missing, features, columns))
-    return tuple(matched)
-
-
-def _match(name: str, columns: Sequence[str]) -> str | None:
-    if name in columns:
-        return name
-    alike = [column for column in columns if column.casefold() == name.casefold()]
-    if len(alike) > 1:
-        raise SignatureError(
-            f"{name!r} could be any of the columns {_listed(alike)}, which differ in case only. "
-            f"Say which one: map={{{name!r}: {alike[0]!r}}}"
-        )
-    return alike[0] if alike else None
-
-
-def _by_position(
-    features: Sequence[str], columns: Sequence[str], *, positional: bool
-) -> tuple[str, ...]:
-    if positional and len(columns) == len(features):
-        return tuple(columns)
-    what = (
-        f"exactly {len(features)} columns beside the key, and there are {len(columns)}"
-        if positional
-        else "a SELECT or a DataFrame that names them; a table or * does not choose an order"
-    )
-    raise SignatureError(
-        f"the model takes a block of {len(features)} features and does not name them. Give their "
-        f"names once, features=[…] at load or add; or bind by position, which needs {what}"
-    )
-
-
-def _missing(
-    missing: Sequence[tuple[str, str]], features: Sequence[str], columns: Sequence[str]
-) -> str:
-    lines = [
-        f"  {name!r}"
-        + (f" (map: {wanted!r})" if wanted != name else "")
-        + ": no such column."
-        + nearest(wanted, columns)
-        for name, wanted in missing
-    ]
-    return "\n".join(
-        [
-            f"{len(missing)} of the model's {len(features)} features have no column:",
-            *lines,
-            f"The model wants: {_listed(features)}",
-            f"The source has: {_listed(columns)}",
-            "Bind a feature to a column of another name by map={feature: column}",
-        ]
-    )
-
-
-def _listed(names: Sequence[str], most: int = 40) -> str:
-    shown = ", ".join(repr(name) for name in names[:most])
-    return f"{shown}, … ({len(names)} in all)" if len(names) > most else shown or "nothing"
 
 
 def bind(
@@ -277,24 +185,3 @@ def _predictions(
             )
         )
     return tuple(bound)
-
-
-def legal_name(name: str, *, limit: int, taken: Iterable[str] = ()) -> str:
-    """A column name that a product takes, as near to `name` as can be.
-
-    At most `limit` bytes of UTF-8, cut at a whole character; without control characters; not
-    equal to one of `taken`, upper and lower case alike: a number is put behind it where it is.
-    """
-    clean = "".join(c for c in name if c.isprintable()).strip() or "prediction"
-    folded = {other.casefold() for other in taken}
-    candidate = _cut(clean, limit)
-    number = 2
-    while candidate.casefold() in folded:
-        suffix = f"_{number}"
-        candidate = _cut(clean, limit - len(suffix)) + suffix
-        number += 1
-    return candidate
-
-
-def _cut(name: str, limit: int) -> str:
-    return name.encode()[:limit].decode(errors="ignore")
