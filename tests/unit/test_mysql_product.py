@@ -284,7 +284,7 @@ def test_an_index_serves_a_bound(mariadb: Database, declared: str, bound: object
 
 
 def test_a_bound_that_is_no_number_is_no_text_of_sql() -> None:
-    from sqlscore.products.mysql.types import literal
+    from sqlscore.products.mysql.literals import literal
 
     column = Column(name="k", type=pa.decimal128(9, 2), declared="decimal(9,2)")
     with pytest.raises(DatabaseError, match="not a number"):

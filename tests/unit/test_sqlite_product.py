@@ -19,8 +19,9 @@ import sqlalchemy as sa
 from sqlscore.errors import DatabaseError
 from sqlscore.products import engine_for
 from sqlscore.products.product import Declared, Target, Write
-from sqlscore.products.sqlite import SQLITE, literal
+from sqlscore.products.sqlite import SQLITE
 from sqlscore.products.sqlite.columns import restored
+from sqlscore.products.sqlite.literals import literal
 from sqlscore.transports import dbapi, process
 from sqlscore.types import Column
 

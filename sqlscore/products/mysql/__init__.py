@@ -12,18 +12,18 @@ import sqlalchemy as sa
 
 from sqlscore.products import generic, passing
 from sqlscore.products.mysql import types as mysql_types
+from sqlscore.products.mysql.catalogue import describe, keys, unfit
+from sqlscore.products.mysql.literals import literal
 from sqlscore.products.mysql.read import SETTINGS, read, statement_timeout
 from sqlscore.products.mysql.rewrite import rewrite
 from sqlscore.products.mysql.swap import dependents, swap
 from sqlscore.products.mysql.unit import LiteralUnit
-from sqlscore.products.product import Keys, Product, RowIndex
-from sqlscore.transports.failures import translated
+from sqlscore.products.product import Product, RowIndex
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Engine, Executable, FromClause, Table
+    from sqlalchemy import URL, Connection, Engine, Executable
 
     from sqlscore.products.product import Asked
-    from sqlscore.types import Column
 
 
 def engine(url: URL) -> Engine:
@@ -65,53 +65,6 @@ def _set_up(driver: Any, _record: object) -> None:
     cursor.close()
 
 
-def describe(connection: Connection, relation: FromClause) -> tuple[Column, ...]:
-    """The columns of a table, view or subquery; `declared` with its collation.
-
-    A subquery is described from its first rows where no temporary table may be made.
-    """
-    with translated(f"describing {relation.description}"):
-        try:
-            return mysql_types.described(connection, relation)
-        except sa.exc.DBAPIError as error:
-            if isinstance(relation, sa.Table) or not _no_right(error):
-                raise
-    return generic.describe(connection, relation)
-
-
-def keys(connection: Connection, table: Table) -> Keys:
-    """The keys as the server shows them; none for a view, or where there is no such table.
-
-    SQLAlchemy reads the text of CREATE TABLE, and finds no key where a name has a backtick.
-    """
-    with translated(f"looking for the keys of {table.fullname}"):
-        statement = f"SHOW INDEX FROM {mysql_types.qualified(table)}"
-        try:
-            shown = connection.exec_driver_sql(
-                statement, execution_options=mysql_types.LITERALLY
-            ).all()
-        except sa.exc.ProgrammingError as error:
-            if error.orig is not None and error.orig.args[:1] == (_NO_TABLE,):
-                return Keys()
-            raise
-    found: dict[str, list[str | None]] = {}
-    for row in sorted(shown, key=lambda row: row.Seq_in_index):
-        if not row.Non_unique:
-            found.setdefault(row.Key_name, []).append(row.Column_name)
-    # an expression in an index has no name
-    unique = {name: tuple(filter(None, columns)) for name, columns in found.items() if all(columns)}
-    primary = unique.pop("PRIMARY", ())
-    return Keys(primary=primary, unique=tuple(unique.values()))
-
-
-_NO_TABLE = 1146
-
-
-def _no_right(error: sa.exc.DBAPIError) -> bool:
-    """Whether no temporary table may be made: by this account, in this database, or in none."""
-    return error.orig is not None and error.orig.args[:1] in ((1142,), (1044,), (1227,), (1046,))
-
-
 def unit(engine: Engine, connection: Connection | None = None) -> LiteralUnit:
     """A unit that writes multi-row literals, over whatever driver."""
     return LiteralUnit(engine, connection)
@@ -122,30 +75,6 @@ def estimate(connection: Connection, query: sa.TextClause) -> int | None:
     rows = connection.execute(sa.text(f"EXPLAIN {query.text}")).mappings().all()
     found = [int(row["rows"]) for row in rows if row["rows"] is not None]
     return math.prod(found) if found else None
-
-
-def unfit(connection: Connection, table: Table) -> str | None:
-    """A table whose engine has no transactions cannot take a range's rows and its mark as one."""
-    found = connection.execute(
-        sa.text("""
-            SELECT t.table_type, t.engine, e.transactions
-              FROM information_schema.tables t
-              LEFT JOIN information_schema.engines e ON e.engine = t.engine
-             WHERE t.table_schema = COALESCE(:schema, DATABASE()) AND t.table_name = :name
-        """),
-        {"schema": table.schema, "name": table.name},
-    ).one_or_none()
-    if found is None:  # a temporary table, which no other connection sees either
-        return None
-    kind, engine_name, transactions = found
-    if "VIEW" in kind:
-        return "it is a view, not a table"
-    if transactions == "YES":
-        return None
-    return (
-        f"its storage engine {engine_name} has no transactions, so a killed run would leave half "
-        "a range. Run: ALTER TABLE … ENGINE = InnoDB"
-    )
 
 
 def settings(connection: Connection, asked: Asked) -> list[Executable]:
@@ -201,7 +130,7 @@ MYSQL = Product(
     carried=mysql_types.carried,
     returned=generic.returned,
     project=mysql_types.project,
-    literal=mysql_types.literal,
+    literal=literal,
     declare=mysql_types.declare,
     declare_key=mysql_types.declare_key,
     read=read,

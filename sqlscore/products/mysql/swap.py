@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from sqlscore.products.mysql.types import qualified
+from sqlscore.products.mysql.catalogue import qualified
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""MySQL's and MariaDB's types: what a column means, how it is carried, and how it is written down.
+"""MySQL's and MariaDB's types: what a column means, how it is carried, and how it is declared.
 
 What Arrow has no exact form for is carried as text: decimals (up to 65 digits), dates (which may
 be zero, or in month 0), times (up to 838 hours, negative ones too).
@@ -7,22 +7,16 @@ be zero, or in month 0), times (up to 838 hours, negative ones too).
 from __future__ import annotations
 
 import re
-import secrets
-from datetime import date, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
-from sqlalchemy.ext.compiler import compiles
-
-from sqlscore.errors import DatabaseError
-from sqlscore.types import Column
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, FromClause
-    from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy import ColumnElement
+
+    from sqlscore.types import Column
 
 #: the first word of a declared type -> what it means
 _MEANING: dict[str, pa.DataType] = {
@@ -71,77 +65,30 @@ _DECLARE: dict[pa.DataType, str] = {
     pa.duration("us"): "time(6)",
 }
 
-#: execution options for a text that has no parameters, so a % in it is itself
-LITERALLY = {"no_parameters": True}
 
-
-def described(connection: Connection, relation: FromClause) -> tuple[Column, ...]:
-    """The columns of a table, view or subquery, with `declared` as the product prints it.
-
-    A subquery becomes an empty temporary table for a moment: only that tells its types with their
-    collations, which decide what keys are equal. Making one commits nothing.
-    """
-    if isinstance(relation, sa.Table):
-        return _shown(connection, qualified(relation))
-    name = f"sqlscore_{secrets.token_hex(8)}"
-    connection.execute(EmptyCopy(name, sa.select(sa.text("*")).select_from(relation)))
-    try:
-        return _shown(connection, name)
-    finally:
-        connection.execute(sa.text(f"DROP TEMPORARY TABLE {name}"))
-
-
-class EmptyCopy(sa.sql.expression.Executable, sa.sql.expression.ClauseElement):
-    """A temporary table with the columns of a query, types and collations too, and no rows."""
-
-    inherit_cache = False
-
-    def __init__(self, name: str, query: sa.Select[Any]) -> None:
-        self.name = name
-        self.query = query
-
-
-@compiles(EmptyCopy)
-def _create(element: EmptyCopy, compiler: SQLCompiler, **kw: Any) -> str:
-    return (
-        f"CREATE TEMPORARY TABLE {element.name} AS {compiler.process(element.query.limit(0), **kw)}"
-    )
-
-
-def _shown(connection: Connection, table: str) -> tuple[Column, ...]:
-    statement = f"SHOW FULL COLUMNS FROM {table}"
-    found = connection.exec_driver_sql(statement, execution_options=LITERALLY)
-    return tuple(
-        Column(
-            name=row.Field,
-            type=_meaning(row.Type.lower()),
-            declared=_declared(row.Type, row.Collation),
-            nullable=row.Null == "YES",
-        )
-        for row in found
-    )
-
-
-def _declared(type_: str, collation: str | None) -> str:
+def spelled(type_: str, collation: str | None) -> str:
+    """A type as the catalogue prints it, with its collation."""
     if collation is None:
         return type_
     # A table made from it must find the same keys equal, whatever its database's own collation.
     return f"{type_} CHARACTER SET {collation.partition('_')[0]} COLLATE {collation}"
 
 
-def _meaning(declared: str) -> pa.DataType:
-    word = _word(declared)
+def meaning(declared: str) -> pa.DataType:
+    """The Arrow type that holds what a column of that type holds."""
+    word = word_of(declared)
     if word == "decimal":
         precision, scale = _numbers(declared)
         made = pa.decimal128 if precision <= 38 else pa.decimal256
         return made(precision, scale)
     if _BINARY.fullmatch(word):
         return pa.binary()
-    meaning = _MEANING.get(word, pa.string())
-    return _UNSIGNED.get(meaning, meaning) if "unsigned" in declared else meaning
+    found = _MEANING.get(word, pa.string())
+    return _UNSIGNED.get(found, found) if "unsigned" in declared else found
 
 
-def _word(declared: str) -> str:
+def word_of(declared: str) -> str:
+    """The first word of a declared type."""
     return re.split(r"\W", declared.lower(), maxsplit=1)[0]
 
 
@@ -164,7 +111,7 @@ def project(
     A 4-byte float is made double: as it is, the text protocol prints six digits of it. So is a
     decimal that feeds a number.
     """
-    word = _word(column.declared or "")
+    word = word_of(column.declared or "")
     if word == "bit":
         return sa.cast(expression, mysql.INTEGER(unsigned=True))
     if pa.types.is_floating(type_) and (
@@ -177,54 +124,6 @@ def project(
     if _SPATIAL.match(word):
         return sa.cast(expression, sa.BINARY())
     return expression
-
-
-def literal(value: Any, column: Column) -> ColumnElement[Any]:
-    """A constant that compares as the column does, safe as text whatever the value holds.
-
-    Text is written in hexadecimal as utf8mb4: no setting of the session changes its meaning, and
-    it takes on the column's own collation, so the column's index serves it. An enum or set is its
-    number, since that is what the column is ordered by.
-    """
-    word = _word(column.declared or "")
-    if word in ("enum", "set") and isinstance(value, str):
-        return sa.literal_column(str(_number_of(value, column.declared or "", word)))
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return sa.literal_column(f"x'{bytes(value).hex()}'")
-    text = _text_of(value)
-    if pa.types.is_decimal(column.type) or isinstance(value, (bool, int, float, Decimal)):
-        return sa.literal_column(_plain_number(text))
-    return sa.literal_column(f"_utf8mb4 x'{text.encode().hex()}'")
-
-
-def _text_of(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, float):
-        return f"{value!r}" if "e" in repr(value) else f"{value!r}e0"
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None).isoformat(sep=" ")
-    return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def _plain_number(text: str) -> str:
-    if not re.fullmatch(r"-?\d+(\.\d+)?(e[+-]?\d+)?", text):
-        raise DatabaseError("a bound of a numeric key is not a number")
-    return text
-
-
-def _number_of(value: str, declared: str, word: str) -> int:
-    listed = re.sub(r" CHARACTER SET \w+ COLLATE \w+$", "", declared)
-    members = [m.replace("''", "'") for m in re.findall(r"'((?:[^']|'')*)'", listed)]
-    places = {member: i for i, member in enumerate(members)}
-    try:
-        if word == "enum":
-            return places[value] + 1 if value else 0
-        return sum(1 << places[member] for member in value.split(",") if member)
-    except KeyError:
-        raise DatabaseError(f"a bound is no member of {word} column type {declared}") from None
 
 
 def declare(type_: pa.DataType) -> str:
@@ -247,17 +146,7 @@ def declare_key(type_: pa.DataType) -> str:
 def fraction(column: Column) -> int | None:
     """How many digits of a second the column keeps; None where it holds no time of day."""
     declared = (column.declared or "").lower()
-    if _word(declared) not in ("datetime", "timestamp", "time"):
-        return 0 if _word(declared) == "date" else None
+    if word_of(declared) not in ("datetime", "timestamp", "time"):
+        return 0 if word_of(declared) == "date" else None
     found = re.match(r"\w+\((\d)\)", declared)
     return int(found[1]) if found else 0
-
-
-def quoted(name: str) -> str:
-    """An identifier in backticks, whatever it holds."""
-    return f"`{name.replace('`', '``')}`"
-
-
-def qualified(table: sa.Table) -> str:
-    """A table's name, with its database's where it has one, in backticks."""
-    return ".".join(quoted(part) for part in (table.schema, table.name) if part)

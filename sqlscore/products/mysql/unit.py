@@ -18,14 +18,8 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products.dbapi_unit import DbapiUnit
-from sqlscore.products.mysql.types import (
-    LITERALLY,
-    EmptyCopy,
-    carried,
-    fraction,
-    qualified,
-    quoted,
-)
+from sqlscore.products.mysql.catalogue import LITERALLY, EmptyCopy, qualified, quoted
+from sqlscore.products.mysql.types import carried, fraction
 from sqlscore.products.product import Write
 from sqlscore.transports.failures import without_contents
 from sqlscore.transports.literals import statements

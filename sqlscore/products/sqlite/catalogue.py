@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products.renaming import take_place
-from sqlscore.products.sqlite import columns as sqlite_columns
+from sqlscore.products.sqlite import types as sqlite_types
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _described(
     kinds = _kinds(connection, relation, bare) if bare else {}
     expressions = not isinstance(relation, sa.Table) or _is_view(connection, relation)
     return tuple(
-        sqlite_columns.column(
+        sqlite_types.column(
             c.name,
             c.type or (None if expressions else ""),
             kinds.get(c.name, frozenset()),

@@ -14,7 +14,8 @@ from sqlalchemy.dialects import sqlite
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products.product import Write
-from sqlscore.products.sqlite.columns import MARK, Affinity, affinity, restored, wire
+from sqlscore.products.sqlite.columns import MARK, restored
+from sqlscore.products.sqlite.types import Affinity, affinity, wire
 from sqlscore.transports.dbapi import Transaction
 from sqlscore.transports.fit import fitted
 
