@@ -26,7 +26,9 @@ Script = Annotated[
 
 Route = Annotated[
     str,
-    typer.Option(metavar="ROUTE", help="Where models run: bridge (here), or push-down (as SQL)."),
+    typer.Option(
+        metavar="ROUTE", help="Where models run: bridge (here), push-down (as SQL), or auto."
+    ),
 ]
 
 

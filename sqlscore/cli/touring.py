@@ -109,17 +109,29 @@ def _go_on(keep: Path | None, db: str | None, seconds: float) -> None:
 
 
 def doctor(
-    db: options.Db = None, as_json: options.AsJson = False, verbose: options.Verbose = False
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="Measure what things cost there, for the planner."),
+    ] = False,
+    db: options.Db = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Say what works here and what to install; with a database, whether it is fit and ready.
 
-    Ends with 4 where something that is needed does not work.
+    Ends with 4 where something that is needed does not work. --calibrate makes a table of 50,000
+    rows in the database, times reading, writing and models on it, and drops it again.
 
     Example: sqlscore doctor --db postgresql://me@host/name
     """
+    from sqlscore.calibration import calibrated
     from sqlscore.doctor import State, examined
 
     checks = list(examined(db))
+    if calibrate:
+        if db is None:
+            raise typer.BadParameter("--calibrate measures a database: give --db URL")
+        checks += calibrated(db)
     usable = all(check.state is not State.BAD for check in checks)
     if as_json:
         present.document({"usable": usable, "checks": checks})

@@ -30,8 +30,9 @@ class Scripts(Connected):
         Rows of SELECTs before it are in its `earlier`, what was printed in its `messages`. On
         databases other than SQL Server the statements around PREDICT are translated.
 
-        route: where models run: ``bridge``, here, as ONNX Runtime has it; or ``push-down``, in the
-            database, as SQL, where each model has such a form: else a `StatementError` says why.
+        route: where models run: ``bridge``, here, as ONNX Runtime has it; ``push-down``, in the
+            database, as SQL, where each model has such a form: else a `StatementError` says why;
+            or ``auto``, the cheaper one of those that a model can take.
         without: optimisations to leave out, by name: ``projection`` (see the docs' performance).
 
         Raises `StatementError` with line and column for what cannot be understood, bound or run.

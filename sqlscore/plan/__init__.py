@@ -39,6 +39,7 @@ class Route(StrEnum):
 
     BRIDGE = "bridge"  #: here: rows come out of the database, predictions go back
     PUSH_DOWN = "push-down"  #: in the database, as SQL
+    AUTO = "auto"  #: the cheaper one of those that the model can take
 
 
 def route_named(name: str) -> Route:

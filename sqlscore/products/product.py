@@ -7,6 +7,7 @@ product replaces the ones where it differs.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -17,6 +18,7 @@ from sqlscore.products.passing import NOTHING, Passing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     import pyarrow as pa
@@ -159,6 +161,15 @@ class Routines:
     uninstall: Callable[..., None]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tuning:
+    """Settings of the product's own planner, for a transaction, as statements."""
+
+    no_jit: tuple[str, ...] = ()  #: no expression is compiled to machine code
+    jit: tuple[str, ...] = ()  #: every one is
+    serial: tuple[str, ...] = ()  #: a query runs on one core
+
+
 @dataclass(frozen=True, kw_only=True)
 class Product:
     """One database product."""
@@ -218,6 +229,9 @@ class Product:
     unit: Callable[[Engine, Connection | None], Unit]
     #: what a transaction begins with to be as it was asked to be
     settings: Callable[[Connection, Asked], Sequence[Executable]] = lambda _connection, _asked: ()
+    tuning: Tuning = Tuning()
+    #: what runs inside is not compiled to machine code, which takes a large expression seconds
+    plainly: Callable[[Connection], AbstractContextManager[object]] = lambda _: nullcontext()
     #: readers must be closed while a unit commits (SQLite with a rollback journal)
     readers_block_commit: Callable[[Engine], bool]
     #: `read` has a connection of its own, so it may be open beside a unit, until that commits

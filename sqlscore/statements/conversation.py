@@ -6,7 +6,7 @@ connection is the caller's and in a transaction already: then the last word is t
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -133,6 +133,10 @@ class Conversation:
         name = self.names.fresh("derived")
         self._derived[name] = Relation(schema=None, name=name, columns=tuple(columns)), query
         return name
+
+    def plainly(self) -> AbstractContextManager[object]:
+        """What runs inside is not compiled to machine code, if there is a model in it."""
+        return self.product.plainly(self.connection) if self._derived else nullcontext()
 
     def execute(self, sql: str) -> int:
         """Run a statement; how many rows it wrote, -1 where the database does not say."""

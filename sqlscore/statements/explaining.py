@@ -10,15 +10,15 @@ from sqlscore.plan import Route
 from sqlscore.predict import script
 from sqlscore.predict.statements import Assign, Declare, Option, Query, Use
 from sqlscore.statements.interpreter import Interpreter
-from sqlscore.statements.pushed import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from sqlscore.plan import Wishes
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
-    from sqlscore.statements.ready import Ready
+    from sqlscore.statements.queries import Routed
     from sqlscore.statements.steps import Step
 
 #: a line, and what hangs on it
@@ -34,6 +34,8 @@ class Explained:
     route: str
     refused: tuple[str, ...]  #: why the model is not pushed down; empty where it could be
     because: tuple[str, ...]
+    seconds: dict[str, float]  #: route -> about how long, by the planner's constants
+    measured: datetime | None  #: when the constants were measured; None: the product's usual ones
     features: tuple[tuple[str, str], ...]  #: feature, and how its column gets there
     kept: tuple[str, ...]  #: columns of DATA that the statement reads beside the predictions
     predictions: tuple[tuple[str, str], ...]  #: column, and the prediction that fills it
@@ -72,7 +74,8 @@ def _branch(one: Explained) -> Tree:
         [
             (f"model {one.model}", []),
             *((f"because {reason}", []) for reason in one.because),
-            *([_push_down(one)] if one.route == Route.BRIDGE else []),
+            *([_refused(one)] if one.refused else []),
+            (_costs(one), []),
             ("features", [(f"{feature} <- {column}", []) for feature, column in one.features]),
             (f"kept: {', '.join(one.kept) or 'nothing'}", []),
             (f"predictions: {', '.join(predictions)}", []),
@@ -81,16 +84,34 @@ def _branch(one: Explained) -> Tree:
     )
 
 
+def _refused(one: Explained) -> Tree:
+    return ("no push-down", [(f"because {reason}", []) for reason in one.refused])
+
+
+def _costs(one: Explained) -> str:
+    costs = ", ".join(f"{route} {_about(seconds)}" for route, seconds in one.seconds.items())
+    if one.measured is None:
+        return f"cost: {costs} (not measured here: sqlscore doctor --calibrate)"
+    return f"cost: {costs} (measured {one.measured:%Y-%m-%d})"
+
+
+def _about(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
 _WHERE = {
     Route.BRIDGE: "the model runs here, beside the database",
-    Route.PUSH_DOWN: "it is asked for: the model is SQL, and the database runs it",
+    Route.PUSH_DOWN: "the model is SQL, and the database runs it",
 }
 
 
-def _push_down(one: Explained) -> Tree:
-    if one.refused:
-        return ("no push-down", [(f"because {reason}", []) for reason in one.refused])
-    return ("push-down: it can, where route='push-down' asks for it", [])
+def _why(one: Routed, asked: Route) -> str:
+    """Where the model runs, and why there."""
+    if asked is not Route.AUTO:
+        return f"{_WHERE[one.route]}: it is asked for"
+    if one.told.refused and one.told.costs.pushes_down:
+        return f"{_WHERE[one.route]}: it cannot be pushed down"
+    return f"{_WHERE[one.route]}: that is cheaper"
 
 
 def _lines(tree: Tree) -> list[str]:
@@ -147,7 +168,7 @@ def explain(
         return Explanation(
             statement=last.text, how=choice.how, sql=choice.sql,
             predicts=tuple(
-                _explained(conversation, ready, choice.route) for ready in choice.ready
+                _explained(conversation, routed, wishes.route) for routed in choice.predicts
             ),
             steps=tuple(conversation.steps) if analyze else (),
         )  # fmt: skip
@@ -155,13 +176,17 @@ def explain(
         conversation.close()
 
 
-def _explained(on: Conversation, ready: Ready, route: Route) -> Explained:
+def _explained(on: Conversation, one: Routed, asked: Route) -> Explained:
+    ready, told = one.ready, one.told
     model, plan = ready.model, ready.plan
     name = f"{model.name}:{model.version}" if model.name else "of bytes"
-    sql = on.write(ready.query)
     return Explained(
-        name=ready.name, route=route, refused=refusals(ready, on.product),
-        because=(_WHERE[route], *plan.reasons),
+        name=ready.name, route=one.route, refused=told.refused,
+        because=(_why(one, asked), *plan.reasons),
+        seconds={
+            str(Route.BRIDGE): told.costs.bridge, str(Route.PUSH_DOWN): told.costs.push_down,
+        },
+        measured=told.measured,
         model=f"{name}, sha256 {model.sha256[:12]}…",
         features=tuple(
             (bound.feature.name, f"{bound.column.name}: {bound.cast}")
@@ -169,5 +194,5 @@ def _explained(on: Conversation, ready: Ready, route: Route) -> Explained:
         ),
         kept=tuple(column.name for column in plan.kept),
         predictions=tuple((output.name, output.prediction) for output in plan.outputs),
-        data=sql, rows=on.estimate(sql),
+        data=on.write(ready.query), rows=told.rows,
     )  # fmt: skip

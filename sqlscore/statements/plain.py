@@ -24,7 +24,7 @@ def run(on: Conversation, tree: exp.Expression, text: str) -> Result | int:
     if _spelled_out(tree, on):
         return _merge(on, tree, text)
     sql = on.write(on.translated(_plainly(on, tree), text))
-    with on.transaction():
+    with on.transaction(), on.plainly():
         count = on.execute(sql)
     _remember(on, tree)
     return count
@@ -66,7 +66,7 @@ def _into(on: Conversation, tree: exp.Select, text: str) -> int:
     tree.set("into", None)
     query = on.translated(tree, text)
     target = made.into(on, into, on.columns(on.write(query)))
-    with on.transaction():
+    with on.transaction(), on.plainly():
         on.make(target)
         count = on.execute(on.write(made.insert(target, query)))
     if table_name(into).startswith("#"):

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from sqlscore.costs import Into
 from sqlscore.errors import StatementError
 from sqlscore.plan import Route, Wishes
 from sqlscore.plan.passing import Passing, projection
 from sqlscore.predict import writes
 from sqlscore.predict.tree import Predict, predicts
-from sqlscore.statements import data, plain, pushed, reading, staging, writing
+from sqlscore.statements import data, plain, pushed, reading, routing, staging, writing
 from sqlscore.statements.calls import create_view
 from sqlscore.statements.ready import Ready, make_ready
 from sqlscore.types import Column
@@ -28,7 +29,17 @@ if TYPE_CHECKING:
     from sqlscore.statements.models import Models
     from sqlscore.statements.results import Result
     from sqlscore.statements.routines import Routines
+    from sqlscore.statements.routing import Told
     from sqlscore.statements.variables import Variables
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Routed:
+    """One PREDICT and the route that it takes."""
+
+    ready: Ready
+    route: Route
+    told: Told  #: what is known of both routes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,18 +47,17 @@ class Choice:
     """How a statement would run."""
 
     how: str
-    ready: list[Ready]
-    route: Route = Route.BRIDGE
+    predicts: list[Routed]
     sql: str | None = None  #: what the database runs at the end
 
 
-_HOW = {
-    Route.BRIDGE: (
-        "rows and predictions become temporary tables, and the database runs the statement"
-    ),
-    Route.PUSH_DOWN: "the database runs the statement, with the model as SQL in it",
-    None: "the database runs the statement; there is no PREDICT in it",
+_STREAMED = {
+    Into.READER: "rows stream through the model to the reader",
+    Into.TARGET: "rows stream through the model into the target",
 }
+_STAGED = "rows and predictions become temporary tables, and the database runs the statement"
+_PUSHED = "the database runs the statement, with the model as SQL in it"
+_PLAIN = "the database runs the statement; there is no PREDICT in it"
 
 
 class Queries:
@@ -65,42 +75,51 @@ class Queries:
             return -1
         tree = self._prepared(tree, text, variables)
         found = predicts(tree)
-        if self._wishes.route is Route.PUSH_DOWN:
-            for predict in found:
-                self._push_down(self._ready(predict, tree, text, variables))
-        elif len(found) == 1:
-            ready = self._ready(found[0], tree, text, variables)
-            passing = _passing(tree, ready)
-            if passing is not None and reading.is_read(tree):
+        for predict in found:
+            ready = self._ready(predict, tree, text, variables)
+            passing = _passing(tree, ready) if len(found) == 1 else None
+            into = self._into(ready, passing, tree, text)
+            if routing.chosen(self._on, ready, into, self._wishes.route) is Route.PUSH_DOWN:
+                self._push_down(ready)
+            elif passing is not None and into is Into.READER:
                 return reading.stream(self._on, ready, passing)
-            if passing is not None and writing.can_stream(self._on, ready, passing, tree, text):
+            elif passing is not None and into is Into.TARGET:
                 return writing.stream(self._on, ready, passing, tree, text)
-            self._stage(ready)
-        else:
-            for predict in found:
-                self._stage(self._ready(predict, tree, text, variables))
+            else:
+                self._stage(ready)
         return plain.run(self._on, tree, text)
 
     def explain(self, tree: exp.Expression, text: str, variables: Variables) -> Choice:
         """What `run` would do; temporary tables are made to see it, and stay empty."""
         tree = self._prepared(tree, text, variables)
         found = predicts(tree)
-        ready = []
+        routed: list[Routed] = []
         for predict in found:
-            ready.append(self._ready(predict, tree, text, variables))
-            if self._wishes.route is Route.PUSH_DOWN:
-                self._push_down(ready[-1])
-                continue
-            passing = _passing(tree, ready[0]) if len(found) == 1 else None
-            if passing is not None and reading.is_read(tree):
-                return Choice(how="rows stream through the model to the reader", ready=ready)
-            if passing is not None and writing.can_stream(self._on, ready[0], passing, tree, text):
-                return Choice(how="rows stream through the model into the target", ready=ready)
-            self._stage(ready[-1], fill=False)
-        how = _HOW[self._wishes.route] if found else _HOW[None]
-        return Choice(
-            how=how, ready=ready, route=self._wishes.route, sql=plain.sql(self._on, tree, text)
-        )
+            ready = self._ready(predict, tree, text, variables)
+            passing = _passing(tree, ready) if len(found) == 1 else None
+            into = self._into(ready, passing, tree, text)
+            told = routing.told(self._on, ready, into)
+            route = told.route if self._wishes.route is Route.AUTO else self._wishes.route
+            routed.append(Routed(ready=ready, route=route, told=told))
+            if route is Route.PUSH_DOWN:
+                self._push_down(ready)
+            elif into in _STREAMED:
+                return Choice(how=_STREAMED[into], predicts=routed)
+            else:
+                self._stage(ready, fill=False)
+        routes = {one.route for one in routed}
+        how = _STAGED if Route.BRIDGE in routes else _PUSHED if routes else _PLAIN
+        return Choice(how=how, predicts=routed, sql=plain.sql(self._on, tree, text))
+
+    def _into(
+        self, ready: Ready, passing: tuple[Passing, ...] | None, tree: exp.Expression, text: str
+    ) -> Into:
+        """Where the rows of a PREDICT go, if the model runs here."""
+        if passing is not None and reading.is_read(tree):
+            return Into.READER
+        if passing is not None and writing.can_stream(self._on, ready, passing, tree, text):
+            return Into.TARGET
+        return Into.INSIDE
 
     def make_view(self, view: CreateView, text: str, variables: Variables) -> tuple[str, ...]:
         """Make a view in the database itself; or why it cannot be there: nothing is made then.

@@ -43,7 +43,7 @@ def query(on: Conversation, tree: exp.Expression) -> Result:
 
     def batches() -> Generator[pa.RecordBatch, None, None]:
         rows = read(on, sql, columns, schema, over=True)
-        with on.steps.timed("the statement") as step, closing(rows):
+        with on.plainly(), on.steps.timed("the statement") as step, closing(rows):
             for batch in rows:
                 step.rows = (step.rows or 0) + batch.num_rows
                 arrays = [

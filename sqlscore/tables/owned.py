@@ -71,6 +71,7 @@ class Tables:
     leases: sa.Table  #: who may write a target now
     quarantine: sa.Table  #: the rows that a run could not score: key and reason
     watermarks: sa.Table  #: how far an incremental job got
+    costs: sa.Table  #: what things cost in this database, as measured: the planner's constants
     routines: sa.Table  #: views and procedures over PREDICT, which no database could keep
 
 
@@ -200,6 +201,13 @@ def owned(*, schemas: bool, schema: str = "sqlscore") -> Tables:
             column("high", _text()),  # JSON: the largest watermark that is scored
             column("run", _name(32)),
             column("updated_at", _time()),
+        ),
+        costs=table(
+            "costs",
+            key("name", _name(32)),
+            column("value", sa.Double()),  # seconds; of `parallel` a ratio
+            column("measured_at", _time()),
+            since=2,
         ),
         routines=table(
             "routines",

@@ -32,6 +32,7 @@ RIGHTS: dict[str, dict[str, tuple[str, ...]]] = {
         "quarantine": ("SELECT", "INSERT"),
         "leases": _ALL,
         "watermarks": _ALL,
+        "costs": _READ,
         "routines": _READ,
     },
     "models": {  # adds and removes models, and moves aliases
@@ -42,6 +43,7 @@ RIGHTS: dict[str, dict[str, tuple[str, ...]]] = {
         "measures": _ALL,
         "aliases": _ALL,
         "alias_changes": ("SELECT", "INSERT"),
+        "costs": _ALL,
         "routines": _ALL,
     },
     "reader": {  # looks at runs, and sees no row that was scored

@@ -6,6 +6,7 @@ kept out by the file's lock.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -141,6 +142,16 @@ def read(
             )
 
 
+def estimate(connection: Connection, query: sa.TextClause) -> int | None:
+    """The optimiser's number, of the operator at the top."""
+    row = connection.execute(sa.text(f"EXPLAIN (FORMAT json) {query.text}")).one()
+    top = json.loads(row[1])[0]
+    while top.get("children") and "Estimated Cardinality" not in top.get("extra_info", {}):
+        top = top["children"][0]
+    found = top.get("extra_info", {}).get("Estimated Cardinality")
+    return None if found is None else int(found)
+
+
 def literal(value: Any, column: Column) -> ColumnElement[Any]:
     """The value as text, cast to the column's type: an index serves a comparison with it."""
     if isinstance(value, bytes | bytearray | memoryview):
@@ -202,6 +213,7 @@ DUCKDB = Product(
     project=duckdb_types.project,
     literal=literal,
     declare=duckdb_types.declare,
+    estimate=estimate,
     read=read,
     unit=unit,
     readers_block_commit=readers_block_commit,

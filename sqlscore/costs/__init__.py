@@ -1,0 +1,134 @@
+"""What a prediction costs by each route: pure, from the model's size and measured constants.
+
+    task x constants -> seconds by the bridge, seconds by push-down
+
+The constants are seconds for one of a thing. `DEFAULTS` has them by dialect, as measured on one
+machine with the server beside it; ``sqlscore doctor --calibrate`` measures those of a database.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlscore.costs.defaults import DEFAULTS, USUAL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlscore.graph.size import Size
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Costs:
+    """Seconds for one of each; `parallel` alone is a ratio."""
+
+    start: float  #: a reader of its own and its first row
+    scan_row: float  #: a row that the database looks at, in its memory
+    scan_value: float  #: and each value of it
+    read_row: float  #: a row on its way here by the fastest reader
+    read_value: float
+    fetch_row: float  #: a row on its way here over a statement's connection
+    fetch_value: float
+    stage_row: float  #: a row into a temporary table, inside the database
+    stage_value: float
+    write_row: float  #: a row on its way back
+    write_value: float
+    sql_visit: float  #: a node of a tree, as CASE
+    sql_term: float  #: a multiply-add
+    sql_lookup: float  #: a category that is compared
+    sql_call: float  #: exp or tanh, and what keeps it from raising
+    plan_leaf: float  #: a leaf of a tree until it runs: compiled here, planned there
+    jit_leaf: float  #: what compiling it to machine code would add
+    parallel: float  #: how many times as fast an aggregate is as a stream of rows
+    ort_row: float  #: a row through tensors and ONNX Runtime, on one thread
+    ort_visit: float
+    ort_term: float
+    ort_lookup: float
+    ort_call: float
+
+    @classmethod
+    def of(cls, dialect: str, measured: Mapping[str, float] | None = None) -> Costs:
+        """The constants of a dialect, those that were measured first."""
+        known = {**USUAL, **DEFAULTS.get(dialect, {}), **(measured or {})}
+        return cls(**{field.name: known[field.name] for field in dataclasses.fields(cls)})
+
+
+class Into(StrEnum):
+    """Where the rows of a PREDICT go."""
+
+    READER = "reader"  #: to the caller
+    TARGET = "target"  #: into a table
+    INSIDE = "inside"  #: into a statement that the database runs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """What is to be done."""
+
+    rows: int
+    features: int  #: columns that are read for the model
+    kept: int  #: columns that go with the predictions
+    predictions: int
+    into: Into
+    size: Size
+    cores: int  #: that the bridge's threads have
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """Seconds by each route."""
+
+    bridge: float
+    push_down: float
+
+    @property
+    def pushes_down(self) -> bool:
+        """Whether push-down is the cheaper one."""
+        return self.push_down < self.bridge
+
+
+def estimate(task: Task, costs: Costs) -> Estimate:
+    """What a task costs by each route."""
+    return Estimate(bridge=_bridge(task, costs), push_down=_push_down(task, costs))
+
+
+def _push_down(task: Task, costs: Costs) -> float:
+    size, out = task.size, task.kept + task.predictions
+    row = costs.scan_row + costs.scan_value * (task.features + task.kept)
+    row += costs.sql_visit * size.copies + costs.sql_term * size.terms
+    row += costs.sql_lookup * size.lookups + costs.sql_call * size.calls
+    if task.into is Into.READER:
+        row += costs.fetch_row + costs.fetch_value * out
+    elif task.into is Into.TARGET:
+        row += costs.stage_row + costs.stage_value * out
+    else:
+        row /= costs.parallel
+    return costs.plan_leaf * (size.leaves + size.terms) + row * task.rows
+
+
+def _bridge(task: Task, costs: Costs) -> float:
+    size, out = task.size, task.kept + task.predictions
+    score = costs.ort_row + costs.ort_visit * size.visits + costs.ort_term * size.terms
+    score += costs.ort_lookup * size.lookups + costs.ort_call * size.calls
+    score /= task.cores
+    read = costs.read_row + costs.read_value * (task.features + task.kept)
+    if task.into is Into.READER:
+        return costs.start + task.rows * _overlapped([read, score], task.cores)
+    if task.into is Into.TARGET:
+        write = costs.write_row + costs.write_value * out
+        return costs.start + task.rows * _overlapped([read, score, write], task.cores)
+    row = costs.stage_row + costs.stage_value * (task.features + task.kept)
+    fetch = costs.fetch_row + costs.fetch_value * task.features
+    row += _overlapped([fetch, score], task.cores)
+    row += costs.write_row + costs.write_value * task.predictions
+    row += 2 * costs.scan_row + costs.scan_value * (task.kept + task.predictions)
+    return costs.start + task.rows * row
+
+
+def _overlapped(stages: list[float], cores: int) -> float:
+    """Stages beside each other: the longest, and of the others what the cores have no room for."""
+    longest = max(stages)
+    return longest + (sum(stages) - longest) * min(1.0, 1.5 / cores)

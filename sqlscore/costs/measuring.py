@@ -1,0 +1,136 @@
+"""Measures what things cost on a database: on a table that is made for it, and dropped again.
+
+Each is the fastest of several tries, as what else the machine does only makes it slower.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlscore.costs import samples
+from sqlscore.costs.bench import (
+    ROWS,
+    Bench,
+    fastest,
+    features_of,
+    per,
+    row_and_value,
+    rows_of,
+    seconds,
+    staged,
+    table,
+)
+from sqlscore.errors import DatabaseError
+from sqlscore.model import load
+from sqlscore.products.expressions import expressions_for
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import sqlalchemy as sa
+    from onnx import ModelProto
+    from sqlglot import exp
+
+    from sqlscore.products.product import Product
+
+_TREES = 20  #: of the forest whose visits are timed
+_MANY = 60  #: trees of the one whose planning is
+_DEPTH = 5
+_TERM = 0.5e-9  #: seconds of a multiply-add there: a linear model is too small to show it
+_NUMBERS = len(samples.NUMBERS)
+
+
+def measured(engine: sa.Engine, product: Product, count: int = ROWS) -> dict[str, float]:
+    """The constants of `costs.Costs`, by name; those of SQL only where a model compiles to it.
+
+    Raises `DatabaseError` where no table can be made.
+    """
+    rows = samples.rows(count)
+    with table(engine, product, rows) as made:
+        bench = Bench(engine, product, made.target, count)
+        found = {**_written(bench, rows, made.seconds), **_read(bench), **_scored(rows)}
+        try:
+            expressions_for(product.dialect)
+        except DatabaseError:
+            return found
+        scans = bench.scans()
+        return {**found, **scans, **_in_sql(bench, scans)}
+
+
+def _written(bench: Bench, rows: pa.RecordBatch, wide: float) -> dict[str, float]:
+    """A row and a value on their way back, and into a temporary table inside."""
+    two = rows.select([samples.KEY, samples.NUMBERS[0]])
+    with table(bench.engine, bench.product, two) as made:
+        narrow = made.seconds
+    row, value = row_and_value(narrow, wide, rows.num_columns - 1, bench.rows)
+    inside = row_and_value(staged(bench, 1), staged(bench, _NUMBERS), _NUMBERS, bench.rows)
+    return {
+        "write_row": row, "write_value": value, "stage_row": inside[0], "stage_value": inside[1],
+    }  # fmt: skip
+
+
+def _read(bench: Bench) -> dict[str, float]:
+    """A row and a value on their way here, by the fastest reader and over a connection."""
+    rows_of(bench, 1, None, most=1)  # a reading process starts once
+    start = fastest(lambda: rows_of(bench, 1, None, most=1))
+    one, many = (fastest(lambda n=n: rows_of(bench, n, None)) for n in (1, _NUMBERS))  # type: ignore[misc]
+    read = row_and_value(one - start, many - start, _NUMBERS, bench.rows)
+    with bench.engine.connect() as connection:
+        one, many = (fastest(lambda n=n: rows_of(bench, n, connection)) for n in (1, _NUMBERS))  # type: ignore[misc]
+    fetch = row_and_value(one, many, _NUMBERS, bench.rows)
+    return {
+        "start": start, "read_row": read[0], "read_value": read[1], "fetch_row": fetch[0],
+        "fetch_value": fetch[1],
+    }  # fmt: skip
+
+
+def _in_sql(bench: Bench, scans: dict[str, float]) -> dict[str, float]:
+    """What a model costs as SQL."""
+    tuning = bench.product.tuning
+    row, value = scans["scan_row"], scans["scan_value"]
+    forest = bench.compiled(samples.forest(_TREES, _DEPTH))
+    trees = bench.query(forest, *bench.alone)
+    terms = bench.query(bench.compiled(samples.linear()), *bench.alone)
+    curves = bench.query(bench.compiled(samples.curved()), *bench.alone)
+    words = bench.query(bench.compiled(samples.encoded()), *bench.alone)
+    spread = bench.query(forest, *tuning.no_jit)
+    look = bench.rows * (row + _NUMBERS * value)
+    found = {
+        "plan_leaf": per(_planned(bench), _MANY * 2**_DEPTH),
+        "sql_visit": per(
+            trees - bench.rows * (row + _NUMBERS * value), bench.rows * _TREES * _DEPTH
+        ),
+        "sql_term": per(terms - look, bench.rows * _NUMBERS),
+        "sql_call": per(curves - terms, bench.rows * _NUMBERS),
+        "sql_lookup": per(words - bench.rows * (row + value), bench.rows * samples.CATEGORIES),
+        "parallel": max(trees / spread, 1.0),
+    }
+    if tuning.jit:
+        jitted = bench.query(forest, *tuning.serial, *tuning.jit)
+        found["jit_leaf"] = per(jitted - trees, _TREES * 2**_DEPTH)
+    return found
+
+
+def _planned(bench: Bench) -> float:
+    """From a model of many leaves to its first row: compiled here, planned there."""
+    compiled: list[exp.Expression] = []
+    here = seconds(lambda: compiled.append(bench.compiled(samples.forest(_MANY), none=True)))
+    return here + bench.query(compiled[0], *bench.alone)
+
+
+def _scored(rows: pa.RecordBatch) -> dict[str, float]:
+    """What ONNX Runtime takes, with the tensors around it, on one thread."""
+    models = (samples.forest(_TREES, _DEPTH), samples.linear(), samples.curved(), samples.encoded())
+    trees, terms, curves, words = (_predicted(model, rows) for model in models)
+    row = per(terms - rows.num_rows * _NUMBERS * _TERM, rows.num_rows)
+    return {
+        "ort_row": row, "ort_term": _TERM,
+        "ort_visit": per(trees - terms, rows.num_rows * _TREES * _DEPTH),
+        "ort_call": per(curves - terms, rows.num_rows * _NUMBERS),
+        "ort_lookup": per(words - rows.num_rows * row, rows.num_rows * samples.CATEGORIES),
+    }  # fmt: skip
+
+
+def _predicted(proto: ModelProto, rows: pa.RecordBatch) -> float:
+    predictor = load(proto, features=features_of(proto)).predictor()
+    given = rows.select(predictor.feature_names)
+    return fastest(lambda: predictor(given))

@@ -1,0 +1,102 @@
+"""How much work a graph is for a row: what the cost of a prediction is estimated by."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sqlscore.graph.nodes import attributes, constants
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnx import ModelProto, NodeProto
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Size:
+    """Counts of a graph's work for one row, about."""
+
+    visits: float = 0.0  #: nodes of trees that a row passes on its way to the leaves
+    copies: float = 0.0  #: the same where each output has trees of its own, as in SQL
+    leaves: int = 0  #: of all those trees
+    terms: int = 0  #: multiply-adds
+    lookups: int = 0  #: categories that a value is compared with
+    calls: int = 0  #: of exp, tanh and their like
+
+
+def size_of(model: ModelProto) -> Size:
+    """Count the work of a graph."""
+    fixed = constants(model.graph)
+    visits = copies = 0.0
+    leaves = terms = lookups = calls = 0
+    width = 1  # of the last layer
+    for node in model.graph.node:
+        given = attributes(node)
+        if node.op_type in _TREES:
+            passed, ends, outputs = _forest(given)
+            visits, copies = visits + passed, copies + passed * outputs
+            leaves, width = leaves + ends * outputs, outputs
+        elif node.op_type in _LINEAR:
+            weights = np.array(given.get("coefficients") or [])
+            width = max(len(given.get("intercepts") or []), 1)
+            terms += _mirrored(weights.reshape(width, -1)) if weights.size % width == 0 else 0
+        elif node.op_type in _PRODUCTS and len(node.input) > 1:
+            weights, width = _weights(node, fixed, width)
+            terms += int(np.count_nonzero(weights))
+        elif node.op_type in _ENCODERS:
+            lookups += max((len(given.get(name) or []) for name in _KEYS), default=0)
+        calls += width if node.op_type in _CALLS or given.get("post_transform") in _CURVES else 0
+        terms += width if node.op_type in _STEPS else 0
+    return Size(
+        visits=visits, copies=copies, leaves=leaves, terms=terms, lookups=lookups, calls=calls
+    )
+
+
+def _forest(given: Mapping[str, object]) -> tuple[float, int, int]:
+    """Nodes that a row passes, leaves, and outputs that a tree has."""
+    modes, roots = given.get("nodes_modes"), given.get("tree_roots")
+    if isinstance(modes, list):
+        leaves = sum(mode == b"LEAF" for mode in modes)
+        trees = len(set(given.get("nodes_treeids") or []))  # type: ignore[call-overload]
+        kind = "class" if given.get("class_ids") else "target"
+        outputs = _outputs(*(given.get(f"{kind}_{part}") or [] for part in ("treeids", "ids")))
+    else:  # opset 5
+        leaves = len(given.get("leaf_targetids") or [])  # type: ignore[arg-type]
+        trees, outputs = len(roots or []), 1  # type: ignore[arg-type]
+    trees = max(trees, 1)
+    return trees * math.log2(max(leaves / trees, 1)), leaves, outputs
+
+
+def _outputs(trees: object, ids: object) -> int:
+    pairs = set(zip(trees, ids, strict=False))  # type: ignore[call-overload]
+    return max(round(len(pairs) / max(len({tree for tree, _ in pairs}), 1)), 1)
+
+
+def _mirrored(weights: np.ndarray) -> int:
+    """The weights of a linear model; of two classes one line is the other's opposite."""
+    if len(weights) == 2 and np.array_equal(weights[0], -weights[1]):
+        weights = weights[:1]
+    return int(np.count_nonzero(weights))
+
+
+def _weights(
+    node: NodeProto, fixed: Mapping[str, np.ndarray], width: int
+) -> tuple[np.ndarray, int]:
+    weights = fixed.get(node.input[1])
+    if weights is None or weights.ndim != 2:
+        return np.zeros(0), width
+    return weights, weights.shape[0 if attributes(node).get("transB") else 1]
+
+
+_TREES = {"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"}
+_LINEAR = {"LinearClassifier", "LinearRegressor"}
+_PRODUCTS = {"Gemm", "MatMul"}
+_ENCODERS = {"LabelEncoder", "OneHotEncoder"}
+_KEYS = ("cats_strings", "cats_int64s", "keys_strings", "keys_int64s", "keys_floats")
+_CALLS = {"Erf", "Exp", "Log", "Pow", "Sigmoid", "Softmax", "Softplus", "Sqrt", "Tanh"}
+_STEPS = {"Abs", "Clip", "LeakyRelu", "Max", "Min", "Relu"}
+_CURVES = {b"LOGISTIC", b"PROBIT", b"SOFTMAX", b"SOFTMAX_ZERO"}

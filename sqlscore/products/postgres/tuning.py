@@ -1,0 +1,38 @@
+"""PostgreSQL's own planner, for expressions that are large: JIT takes seconds for them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from sqlscore.products.product import Tuning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+TUNING = Tuning(
+    no_jit=("SET LOCAL jit = off",),
+    jit=(
+        "SET LOCAL jit = on",
+        "SET LOCAL jit_above_cost = 0",
+        "SET LOCAL jit_optimize_above_cost = 0",
+    ),
+    serial=("SET LOCAL max_parallel_workers_per_gather = 0",),
+)
+
+
+@contextmanager
+def plainly(connection: Connection) -> Iterator[None]:
+    """JIT is off inside, and afterwards as it was, for what the caller's transaction does then."""
+    before = connection.scalar(sa.func.current_setting("jit"))
+    if before == "off":
+        yield
+        return
+    autocommit = connection.get_isolation_level() == "AUTOCOMMIT"
+    connection.execute(sa.select(sa.func.set_config("jit", "off", not autocommit))).close()
+    yield  # after an error the transaction takes the setting back with it
+    connection.execute(sa.select(sa.func.set_config("jit", before, not autocommit))).close()
