@@ -15,18 +15,19 @@ import numpy as np
 from sqlglot import exp
 
 from sqlscore.pushdown import labels, literals
-from sqlscore.pushdown.arithmetic import added, case, divided, operand
+from sqlscore.pushdown.arithmetic import added, case, divided, either, operand
 from sqlscore.pushdown.cells import LARGEST, Tensor, Term
-from sqlscore.pushdown.forests import forest_of
+from sqlscore.pushdown.forests import forest_of, numbered_forest_of
 from sqlscore.pushdown.functions import TRANSFORMS, logistic, probit
 from sqlscore.pushdown.refusals import Refused
 from sqlscore.pushdown.sums import negative
-from sqlscore.pushdown.trees import Forest, Grower, Leaf
+from sqlscore.pushdown.trees import Grower
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlscore.products.expressions import Expressions
+    from sqlscore.pushdown.branches import Forest, Leaf
     from sqlscore.pushdown.cells import Cell
     from sqlscore.pushdown.node import Node
 
@@ -41,10 +42,9 @@ class Ensemble:
     single: bool  #: computed in float32
 
     @classmethod
-    def of(cls, node: Node, facts: Expressions, x: Tensor, weights: str) -> Ensemble:
-        """The ensemble of a node; refused where it is too large or cannot be exact."""
-        forest = forest_of(node, weights)
-        leaves = sum(isinstance(one, Leaf) for one in forest.nodes)
+    def of(cls, forest: Forest, facts: Expressions, x: Tensor) -> Ensemble:
+        """The ensemble of a forest; refused where it is too large or cannot be exact."""
+        leaves = len(forest.leaves())
         if leaves > facts.most_leaves:
             raise Refused(
                 f"{leaves:,} leaves: {facts.dialect} would plan it for minutes "
@@ -67,21 +67,34 @@ class Ensemble:
         real = self.single and self.facts.real
         return Term(sql=sql, exact=real or not self.single, real=real, bounded=True, finite=True)
 
-    def trees(self, output: int) -> list[exp.Expression]:
-        """What each tree gives for an output, in their order."""
+    def trees(self, output: int, *, extreme: bool = False) -> list[exp.Expression]:
+        """What each tree gives for an output, in their order.
+
+        A leaf without a weight for it gives zero, and NULL where an extreme is looked for.
+        """
+
+        def weight(leaf: Leaf) -> exp.Expression:
+            if extreme and output not in leaf.weights:
+                real = self.single and self.facts.real
+                return (literals.as_real if real else literals.as_double)(exp.Null())
+            return self.number(leaf.weights.get(output, 0.0))
+
         return [
-            self.grower.grow(root, lambda leaf: self.number(leaf.weights.get(output, 0.0)))
+            self.grower.grow(root, weight)
             for root in self.forest.roots
             if output in self.forest.outputs_of(root)
         ]
 
     def aggregate(self, output: int, how: str) -> exp.Expression:
         """The trees' values as one."""
-        trees = self.trees(output)
+        extreme = how in {"MIN", "MAX"}
+        trees = self.trees(output, extreme=extreme)
         if not trees:
             return self.number(0.0)
-        if how in {"MIN", "MAX"}:
-            return reduce(_EXTREMES[how], trees)
+        if extreme:
+            whole = reduce(_EXTREMES[how], trees)
+            partial = any(output not in leaf.weights for leaf in self.forest.leaves())
+            return exp.Coalesce(this=whole, expressions=[self.number(0.0)]) if partial else whole
         total = added(trees)
         if how == "AVERAGE":
             count = self.number(float(len(self.forest.roots)))
@@ -94,9 +107,12 @@ class Ensemble:
 
 
 def _extreme(test: type[exp.GT] | type[exp.LT]) -> Any:
+    """The better one of two values, each of which may be NULL, which is none."""
+
     def pick(best: exp.Expression, value: exp.Expression) -> exp.Expression:
         better: exp.Expression = test(this=operand(value), expression=operand(best))
-        return case((better, value), otherwise=best)
+        none = exp.Is(this=operand(best), expression=exp.Null())
+        return case((either([better, none]), value), otherwise=best)
 
     return pick
 
@@ -105,13 +121,13 @@ _EXTREMES = {"MIN": _extreme(exp.LT), "MAX": _extreme(exp.GT)}
 
 
 def _most(forest: Forest) -> float:
-    weights = [abs(w) for n in forest.nodes if isinstance(n, Leaf) for w in n.weights.values()]
+    weights = [abs(w) for leaf in forest.leaves() for w in leaf.weights.values()]
     return max(weights, default=0.0) * len(forest.roots)
 
 
 def regressor(node: Node, facts: Expressions, x: Tensor) -> Tensor:
     """TreeEnsembleRegressor: one score a target."""
-    ensemble = Ensemble.of(node, facts, x, "target")
+    ensemble = Ensemble.of(forest_of(node, "target"), facts, x)
     base = node.floats("base_values") or node.floats("base_values_as_tensor")
     how = node.text("aggregate_function", "SUM")
     return Tensor.of(
@@ -133,9 +149,25 @@ def _regression(
     return [probit(scores[0], ensemble.facts) if transform == "PROBIT" else scores[0]]
 
 
+#: by the numbers that opset 5 has for them
+_AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
+#: by ONNX Runtime 1.32's numbers: where the specification says SOFTMAX it takes LOGISTIC, and the
+#: other way round
+_TRANSFORMS = ("NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT")
+
+
+def ensemble(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """TreeEnsemble of opset 5: one score a target, of the type of its input."""
+    how = _AGGREGATES[node.integer("aggregate_function", 1)]
+    transform = _TRANSFORMS[node.integer("post_transform", 0)]
+    forest = Ensemble.of(numbered_forest_of(node), facts, x)
+    scores = _regression(forest, node.integer("n_targets", 1), how, [], transform)
+    return Tensor.of(scores, x.element)
+
+
 def classifier(node: Node, facts: Expressions, x: Tensor) -> tuple[Tensor, Tensor]:
     """TreeEnsembleClassifier: the label, and a score for each class."""
-    ensemble = Ensemble.of(node, facts, x, "class")
+    ensemble = Ensemble.of(forest_of(node, "class"), facts, x)
     classes = node.labels("classlabels_int64s")
     base = node.floats("base_values") or node.floats("base_values_as_tensor")
     transform = node.text("post_transform", "NONE")
@@ -186,7 +218,7 @@ def _binary(
 
 
 def _positive(forest: Forest) -> bool:
-    return all(w >= 0 for n in forest.nodes if isinstance(n, Leaf) for w in n.weights.values())
+    return all(w >= 0 for leaf in forest.leaves() for w in leaf.weights.values())
 
 
 def _from_one(ensemble: Ensemble, score: Term, transform: str, *, positive: bool) -> list[Cell]:

@@ -87,6 +87,7 @@ OPERATORS: dict[tuple[str, str], Callable[..., Any]] = {
     (ML, "Normalizer"): reductions.normalizer,
     (ML, "OneHotEncoder"): lookups.one_hot,
     (ML, "Scaler"): features.scaler,
+    (ML, "TreeEnsemble"): ensembles.ensemble,
     (ML, "TreeEnsembleClassifier"): ensembles.classifier,
     (ML, "TreeEnsembleRegressor"): ensembles.regressor,
 }

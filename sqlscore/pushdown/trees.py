@@ -9,14 +9,14 @@ more than everything, need a test of its own.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlglot import exp
 
 from sqlscore.pushdown import literals
-from sqlscore.pushdown.arithmetic import above, both, case, either, is_number
+from sqlscore.pushdown.arithmetic import above, both, case, either, is_missing, is_number
+from sqlscore.pushdown.branches import EQUALITIES, ORDERS, Branch, Leaf, holds
 from sqlscore.pushdown.cells import Choice, Line
 from sqlscore.pushdown.cuts import last_above, last_not_above
 from sqlscore.pushdown.refusals import Refused
@@ -25,60 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlscore.products.expressions import Expressions
+    from sqlscore.pushdown.branches import Forest
     from sqlscore.pushdown.cells import Cell
-
-#: mode -> whether a value equal to the threshold is on the lower side, and whether that is true
-_ORDERS = {
-    "BRANCH_LEQ": (True, True),
-    "BRANCH_LT": (False, True),
-    "BRANCH_GTE": (False, False),
-    "BRANCH_GT": (True, False),
-}
-_EQUALITIES = {"BRANCH_EQ": True, "BRANCH_NEQ": False}
-MODES = {*_ORDERS, *_EQUALITIES}
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """One node that asks about a feature."""
-
-    feature: int
-    mode: str
-    threshold: float
-    missing_true: bool  #: NaN goes to the true side whatever the mode says
-    true: int  #: index of the node that follows
-    false: int
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One node that ends a path: output -> weight."""
-
-    weights: dict[int, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Forest:
-    """The nodes of all trees, and the index of each tree's root."""
-
-    nodes: Sequence[Branch | Leaf]
-    roots: Sequence[int]
-
-    def outputs(self) -> set[int]:
-        """The outputs that some leaf adds to."""
-        return {i for node in self.nodes if isinstance(node, Leaf) for i in node.weights}
-
-    def outputs_of(self, root: int) -> set[int]:
-        """The outputs that some leaf below a root adds to."""
-        found: set[int] = set()
-        pending = [root]
-        while pending:
-            node = self.nodes[pending.pop()]
-            if isinstance(node, Leaf):
-                found.update(node.weights)
-            else:
-                pending += [node.true, node.false]
-        return found
 
 
 class Grower:
@@ -112,7 +60,7 @@ class Grower:
             if missing:
                 pending += missing
                 continue
-            done[index] = self._branch(index, node, done.pop(node.true), done.pop(node.false))
+            done[index] = self._branch(index, node, done[node.true], done[node.false])
             pending.pop()
         return done[root]
 
@@ -123,15 +71,15 @@ class Grower:
         if isinstance(cell, Choice):
             return _chosen(node, cell, true, false)
         if not isinstance(cell, Line):
-            return true if _holds(node, float(cell)) else false  # type: ignore[arg-type]
+            return true if holds(node, float(cell)) else false  # type: ignore[arg-type]
         missing_true = node.missing_true or node.mode == "BRANCH_NEQ"
         if cell.missing is not None:
-            missing_true = _holds(node, cell.missing)
-        if node.mode in _EQUALITIES:
-            equal_true = _EQUALITIES[node.mode]
+            missing_true = holds(node, cell.missing)
+        if node.mode in EQUALITIES:
+            equal_true = EQUALITIES[node.mode]
             equal, other = (true, false) if equal_true else (false, true)
             return self._equal(index, cell, equal, other, missing_equal=missing_true == equal_true)
-        lower_true = _ORDERS[node.mode][1] == (cell.slope > 0)
+        lower_true = ORDERS[node.mode][1] == (cell.slope > 0)
         lower, upper = (true, false) if lower_true else (false, true)
         cut = self._cuts[index][0]
         return self._split(cell, cut, lower, upper, missing_lower=missing_true == lower_true)
@@ -168,25 +116,37 @@ class Grower:
         *,
         missing_equal: bool,
     ) -> exp.Expression:
-        """`equal` where the column is between the two cuts."""
+        """`equal` where the column is between the two cuts of one of the values."""
         facts = self._facts
-        low, high = sorted(self._cuts[index], key=lambda cut: -np.inf if np.isnan(cut) else cut)
-        if missing_equal:
+        cuts = self._cuts[index]
+        pairs = [
+            sorted(pair, key=lambda cut: -np.inf if np.isnan(cut) else cut)
+            for pair in zip(cuts[::2], cuts[1::2], strict=True)
+        ]
+        if missing_equal and len(pairs) == 1:
+            ((low, high),) = pairs
             inner = self._split(line, low, other, equal, missing_lower=False)
             return self._split(line, high, inner, other, missing_lower=True)
+        tests = [self._between(line, low, high) for low, high in pairs]
+        if missing_equal:
+            tests.append(is_missing(line.column, facts))
+        return case((either(tests), equal), otherwise=other)
+
+    def _between(self, line: Line, low: float, high: float) -> exp.Expression:
+        """Whether the column is more than `low` and at most `high`."""
+        facts = self._facts
         tests = [] if np.isposinf(high) else [_at_most(line.column, high, facts)]
         tests += [] if np.isnan(low) else [above(line.column, low, facts)]
-        tests = tests or [is_number(line.column, facts)]
-        return case((both(tests), equal), otherwise=other)
+        return both(tests or [is_number(line.column, facts)])
 
 
 def _chosen(
     node: Branch, choice: Choice, true: exp.Expression, false: exp.Expression
 ) -> exp.Expression:
     """The branch of a value that is looked up: known for each of the values."""
-    default = _holds(node, float(choice.otherwise))
+    default = holds(node, float(choice.otherwise))
     pairs = zip(choice.tests, choice.values, strict=True)
-    others = [test for test, value in pairs if _holds(node, float(value)) != default]
+    others = [test for test, value in pairs if holds(node, float(value)) != default]
     if not others:
         return true if default else false
     usual, other = (true, false) if default else (false, true)
@@ -197,36 +157,21 @@ def _at_most(column: exp.Expression, cut: float, facts: Expressions) -> exp.Expr
     return exp.LTE(this=column, expression=literals.number(cut, facts))
 
 
-def _holds(node: Branch, value: float) -> bool:
-    """Whether a node's true side takes a value that is known."""
-    if np.isnan(value):
-        return node.missing_true or node.mode == "BRANCH_NEQ"
-    compared = {
-        "BRANCH_LEQ": value <= node.threshold,
-        "BRANCH_LT": value < node.threshold,
-        "BRANCH_GTE": value >= node.threshold,
-        "BRANCH_GT": value > node.threshold,
-        "BRANCH_EQ": value == node.threshold,
-        "BRANCH_NEQ": value != node.threshold,
-    }
-    return compared[node.mode]
-
-
 def _moved(
     forest: Forest, cells: Sequence[Cell], dtype: type[np.floating[Any]]
 ) -> dict[int, tuple[float, ...]]:
-    """The cuts of every branch by its node's index: one, or two for equality."""
+    """The cuts of every branch by its node's index: one, or two for each value of an equality."""
     asked: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for index, node in enumerate(forest.nodes):
         if not isinstance(node, Branch):
             continue
-        at = node.threshold
-        with np.errstate(over="ignore"):
-            before = float(np.nextafter(dtype(at), dtype(-np.inf)))
-        if node.mode in _EQUALITIES:
-            asked[node.feature] += [(index, before), (index, at)]
-        else:
-            asked[node.feature].append((index, at if _ORDERS[node.mode][0] else before))
+        for at in node.values:
+            with np.errstate(over="ignore"):
+                before = float(np.nextafter(dtype(at), dtype(-np.inf)))
+            if node.mode in EQUALITIES:
+                asked[node.feature] += [(index, before), (index, at)]
+            else:
+                asked[node.feature].append((index, at if ORDERS[node.mode][0] else before))
     found: dict[int, tuple[float, ...]] = {}
     for feature, wanted in asked.items():
         for (index, _), cut in zip(wanted, _cuts(cells, feature, wanted), strict=True):

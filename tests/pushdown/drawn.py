@@ -102,6 +102,73 @@ def regressors(draw: Draw, targets: int) -> bytes:
     return _model(node, [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, targets])])
 
 
+@dataclass
+class _Numbered:
+    """The branches and leaves of all trees, as opset 5 has them."""
+
+    branches: list[list[Any]]  #: mode, feature, split, missing, then node and is-leaf of both sides
+    leaves: list[int]  #: the target of each
+    members: list[float]
+    roots: list[int]
+
+
+_NUMBERS = (
+    "nodes_modes", "nodes_featureids", "nodes_splits", "nodes_missing_value_tracks_true",
+    "nodes_truenodeids", "nodes_trueleafs", "nodes_falsenodeids", "nodes_falseleafs",
+)  # fmt: skip
+_MEMBER = 6
+SETS = ((0.0, 1.5), (1.0, 2.0, 3.0), (0.5,), (0.1, -0.1, 16777216.0, 2.0), (31.0, 40.0, 1.0))
+
+
+def _branch(draw: Draw, found: _Numbered, depth: int, targets: int) -> tuple[int, int]:
+    """The number of a new node, and whether it is a leaf."""
+    if depth == 0:
+        found.leaves.append(draw(st.integers(0, targets - 1)))
+        return len(found.leaves) - 1, 1
+    mode = draw(st.integers(0, _MEMBER))
+    place = len(found.branches)
+    found.branches.append([])
+    if mode == _MEMBER:
+        found.members += [*draw(st.sampled_from(SETS)), float("nan")]
+    asked = [mode, draw(st.integers(0, WIDTH - 1)), draw(st.sampled_from(THRESHOLDS)),
+             draw(st.integers(0, 1))]  # fmt: skip
+    for _ in range(2):
+        asked += _branch(draw, found, draw(st.integers(0, depth - 1)), targets)
+    found.branches[place] = asked
+    return place, 0
+
+
+@st.composite
+def ensembles(draw: Draw, targets: int) -> bytes:
+    """A TreeEnsemble of opset 5, of floats or doubles, with sets, by any aggregate."""
+    found = _Numbered([], [], [], [])
+    for _ in range(draw(st.integers(1, 3))):
+        found.roots.append(_branch(draw, found, draw(st.integers(1, 3)), targets)[0])
+    columns = dict(zip(_NUMBERS, map(list, zip(*found.branches, strict=True)), strict=True))
+    kind = draw(st.sampled_from([TensorProto.FLOAT, TensorProto.DOUBLE]))
+    weights = [draw(st.sampled_from(WEIGHTS)) for _ in found.leaves]
+
+    def tensor(name: str, values: list[Any], type_: int = kind) -> Any:
+        return helper.make_tensor(name, type_, [len(values)], values)
+
+    make: Any = helper.make_node
+    node = make(
+        "TreeEnsemble", ["x"], ["y"], domain="ai.onnx.ml", n_targets=targets,
+        tree_roots=found.roots, aggregate_function=draw(st.integers(0, 3)),
+        post_transform=draw(st.sampled_from([0, 1, 2, 3])),
+        leaf_targetids=found.leaves, leaf_weights=tensor("leaf_weights", weights),
+        **{
+            **columns,
+            "nodes_modes": tensor("nodes_modes", columns["nodes_modes"], TensorProto.UINT8),
+            "nodes_splits": tensor("nodes_splits", columns["nodes_splits"]),
+            **({"membership_values": tensor("members", found.members)} if found.members else {}),
+        },
+    )  # fmt: skip
+    return _model(
+        node, [helper.make_tensor_value_info("y", kind, [None, targets])], element=kind, opset=5
+    )
+
+
 @st.composite
 def classifiers(draw: Draw) -> bytes:
     """A TreeEnsembleClassifier of two or three classes, by any post transform that is defined."""
@@ -127,9 +194,11 @@ def classifiers(draw: Draw) -> bytes:
     )
 
 
-def _model(node: Any, outputs: list[Any]) -> bytes:
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, WIDTH])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+def _model(
+    node: Any, outputs: list[Any], *, element: int = TensorProto.FLOAT, opset: int = 3
+) -> bytes:
+    x = helper.make_tensor_value_info("x", element, [None, WIDTH])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", opset)]
     graph = helper.make_graph([node], "drawn", [x], outputs)
     made: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString()
     return made

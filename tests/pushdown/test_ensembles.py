@@ -56,3 +56,11 @@ def test_a_regressor_of_two_targets_drawn_at_random(database: Database) -> None:
 
 def test_a_classifier_drawn_at_random(database: Database) -> None:
     _agrees(database, drawn.classifiers(), 2 * ULP)
+
+
+def test_an_ensemble_of_opset_5_drawn_at_random(database: Database) -> None:
+    _agrees(database, drawn.ensembles(1), 0.0)
+
+
+def test_an_ensemble_of_opset_5_and_two_targets_drawn_at_random(database: Database) -> None:
+    _agrees(database, drawn.ensembles(2), 2 * ULP, outputs={"first": "y[0]", "second": "y[1]"})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RELATIVE, ABSOLUTE = 2e-6, 5e-7
 
 #: operators whose models are trained, or whose cases are made node by node
-ELSEWHERE = {(ML, "TreeEnsembleClassifier"), (ML, "TreeEnsembleRegressor")}
+ELSEWHERE = {(ML, f"TreeEnsemble{of}") for of in ("", "Classifier", "Regressor")}
 
 
 TAME = (*np.linspace(-3, 3, 25).tolist(), 0.0, -0.0, 0.5, 1.5, 20.0, -20.0, 5e-324)
