@@ -31,12 +31,21 @@ Route = Annotated[
     ),
 ]
 
+Dialect = Annotated[
+    str,
+    typer.Option(
+        metavar="DIALECT",
+        help="How they are written: tsql, bigquery (ML.PREDICT), oracle (PREDICTION).",
+    ),
+]
+
 
 def sql(
     text: Text = None,
     file: Script = None,
     route: Route = "bridge",
     without: options.Without = None,
+    dialect: Dialect = "tsql",
     output: Annotated[
         Path | None,
         typer.Option("-o", "--out", help="The .parquet or .csv file for the last rows."),
@@ -45,14 +54,14 @@ def sql(
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Run T-SQL statements with PREDICT; on other databases they are translated.
+    """Run statements with PREDICT, in T-SQL or another dialect, on whatever database.
 
     Example: sqlscore sql "SELECT d.id, p.s FROM PREDICT(MODEL = churn, DATA = customers AS d) AS p"
     """
     left_out = options.names(without)
     with (
         options.opened(db) as database,
-        database.sql(script(text, file), route=route, without=left_out) as result,
+        database.sql(script(text, file), route=route, without=left_out, dialect=dialect) as result,
     ):
         if as_json:
             present.document(_document(result))
@@ -74,6 +83,7 @@ def explain(
     file: Script = None,
     route: Route = "bridge",
     without: options.Without = None,
+    dialect: Dialect = "tsql",
     analyze: Annotated[
         bool, typer.Option("--analyze", help="Run it too, and tell each step's rows and time.")
     ] = False,
@@ -89,7 +99,11 @@ def explain(
     """
     with options.opened(db) as database:
         explained = database.explain(
-            script(text, file), analyze=analyze, route=route, without=options.names(without)
+            script(text, file),
+            analyze=analyze,
+            route=route,
+            without=options.names(without),
+            dialect=dialect,
         )
     present.document(explained) if as_json else present.say(str(explained))
 

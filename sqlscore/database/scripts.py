@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 
 
 class Scripts(Connected):
-    """Runs T-SQL scripts."""
+    """Runs scripts, in T-SQL or another dialect."""
 
-    def sql(self, text: str, *, route: str = "bridge", without: str | Sequence[str] = ()) -> Result:
+    def sql(
+        self,
+        text: str,
+        *,
+        route: str = "bridge",
+        without: str | Sequence[str] = (),
+        dialect: str = "tsql",
+    ) -> Result:
         """Run a T-SQL script, with PREDICT in it or without; the rows of its last SELECT.
 
         What writes has run when this returns, each statement as a transaction of its own. A SELECT
@@ -34,10 +41,12 @@ class Scripts(Connected):
             database, as SQL, where each model has such a form: else a `StatementError` says why;
             or ``auto``, the cheaper one of those that a model can take.
         without: optimisations to leave out, by name: ``projection`` (see the docs' performance).
+        dialect: in which the text is written: ``tsql``; ``bigquery``, with ML.PREDICT; or
+            ``oracle``, with PREDICTION and PREDICTION_PROBABILITY.
 
         Raises `StatementError` with line and column for what cannot be understood, bound or run.
         """
-        return self._statements.run(text, Wishes.of(route, without))
+        return self._statements.run(text, Wishes.of(route, without), dialect=dialect)
 
     def explain(
         self,
@@ -46,13 +55,16 @@ class Scripts(Connected):
         analyze: bool = False,
         route: str = "bridge",
         without: str | Sequence[str] = (),
+        dialect: str = "tsql",
     ) -> Explanation:
         """The plan of a statement, which prints as a tree; DECLARE and SET may stand before it.
 
         Says for each PREDICT which route its rows go and why, what is read, and the rewritten SQL.
         No row is scored and nothing is written, unless `analyze` runs it, to tell rows and times.
         """
-        return self._statements.explain(text, Wishes.of(route, without), analyze=analyze)
+        return self._statements.explain(
+            text, Wishes.of(route, without), analyze=analyze, dialect=dialect
+        )
 
     def begin(self) -> AbstractContextManager[sa.Connection]:
         """One transaction for the statements inside: they see each other's rows before the commit.

@@ -15,13 +15,15 @@ from sqlglot import exp
 from sqlscore.binding import Binding, bind
 from sqlscore.errors import SignatureError, StatementError, nearest
 from sqlscore.optimisations import Optimisation, optimisations
-from sqlscore.predict.asked import Output, outputs
+from sqlscore.predict import fed, given
 from sqlscore.predict.scope import data_alias, qualifier
+from sqlscore.predict.tree import OURS
 from sqlscore.projection import projected
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from sqlscore.predict.asked import Output
     from sqlscore.predict.tree import Predict
     from sqlscore.signature import Signature
     from sqlscore.types import Column
@@ -108,26 +110,22 @@ def plan(
     Raises `StatementError`, at `place`, for DATA or WITH columns that do not bind.
     """
     try:
+        candidates = fed.candidates(predict, columns, place)
         binding = bind(
-            signature, columns, key=(), positional=chosen,
+            signature, fed.named(candidates), key=(), positional=chosen or fed.is_listed(predict),
             identifier_limit=limits.identifier_limit, column_limit=limits.column_limit,
             arrays=limits.arrays, nested=limits.nested,
         )  # fmt: skip
     except SignatureError as error:
         hint = " (in a statement: DATA = (SELECT column AS feature, … FROM …) AS d)"
         raise StatementError(f"DATA does not fit the model: {error}{hint}", **place) from error
+    binding = fed.bound(binding, candidates)
     if Optimisation.PROJECTION in wishes.optimisations:
         binding = projected(binding)
-    given = outputs(predict, signature, place) if predict.columns else _all(binding)
+    outputs = given.outputs(predict, signature, binding, place)
     kept = kept_columns(predict, columns, statement)
-    return Plan(binding=binding, outputs=given, kept=kept, reasons=_reasons(binding, kept, columns))
-
-
-def _all(binding: Binding) -> tuple[Output, ...]:
-    return tuple(
-        Output(name=bound.column, prediction=bound.prediction.name, type=bound.type)
-        for bound in binding.predictions
-    )
+    reasons = (*_reasons(binding, kept, columns), *given.reasons(outputs))
+    return Plan(binding=binding, outputs=outputs, kept=kept, reasons=reasons)
 
 
 def kept_columns(
@@ -139,33 +137,40 @@ def kept_columns(
     """
     alias = data_alias(predict).casefold()
     where = predict.args.get("where")
-    parts = [predict.data, predict.model, *([where] if where is not None else [])]
+    parts = [predict.data, predict.model, *predict.features]
+    parts += [where] if where is not None else []
     inside = {id(node) for part in parts for node in part.walk()}
     holders = (exp.Select, exp.Merge, exp.Update, exp.Delete)
     holder = predict.find_ancestor(*holders) or statement
     names: set[str] = set()
+    every = False
     for node in holder.walk():
         if id(node) in inside or _is_count(node):
             continue
         if isinstance(node, exp.Star) and not isinstance(node.parent, exp.Column | exp.Count):
-            return tuple(columns)
-        if isinstance(node, exp.Column) and qualifier(node) in ("", alias):
-            if node.is_star:
-                return tuple(columns)
+            every = True
+        elif isinstance(node, exp.Column) and qualifier(node) in ("", alias):
+            every = every or node.is_star
             names.add(node.name.casefold())
-    return tuple(column for column in columns if column.name.casefold() in names)
+    return tuple(
+        column
+        for column in columns
+        if column.name.casefold() in names or (every and not column.name.startswith(OURS))
+    )
 
 
 def stray(
-    predict: Predict, columns: Sequence[Column], given: Sequence[Output]
+    predict: Predict, columns: Sequence[Column], outputs: Sequence[Output]
 ) -> tuple[exp.Column, str] | None:
     """A column of the SELECT around a PREDICT that is none of its, and what to say; or None."""
     select = predict.find_ancestor(exp.Select)
     alias, own = data_alias(predict).casefold(), predict.alias.casefold()
-    data, outputs = [column.name for column in columns], [output.name for output in given]
+    data, given_names = [one.name for one in columns], [one.name for one in outputs]
     relations = {alias: ("DATA has", data)}
-    if own != alias:
-        relations[own] = ("PREDICT gives", outputs)
+    if predict.args.get("whole"):
+        relations[own] = ("ML.PREDICT gives", [*given_names, *data])
+    elif own != alias:
+        relations[own] = ("PREDICT gives", given_names)
     for column in select.find_all(exp.Column) if select is not None else ():
         if column.is_star or not column.table or column.find_ancestor(exp.Select) is not select:
             continue

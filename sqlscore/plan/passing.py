@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlscore.predict.scope import data_alias, qualifier
-from sqlscore.predict.tree import Predict, predicts
+from sqlscore.predict.tree import OURS, Predict, predicts
 
 if TYPE_CHECKING:
     from sqlscore.plan import Plan
@@ -63,7 +63,8 @@ def _starred(star: exp.Expression, predict: Predict, made: Plan) -> list[Passing
     table = qualifier(star) if isinstance(star, exp.Column) else ""
     passed: list[Passing] = []
     if table in ("", data_alias(predict).casefold()):
-        passed += [Passing(name=c.name, data=c, output=None) for c in made.kept]
+        kept = [column for column in made.kept if not column.name.startswith(OURS)]
+        passed += [Passing(name=c.name, data=c, output=None) for c in kept]
     if table in ("", predict.alias.casefold()):
         passed += [Passing(name=o.name, data=None, output=o) for o in made.outputs]
     return passed

@@ -1,4 +1,4 @@
-"""The WITH list: which prediction fills which column that a statement asks for. Pure."""
+"""What a statement asks for: which prediction fills which column of its WITH list. Pure."""
 
 from __future__ import annotations
 
@@ -20,6 +20,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Largest:
+    """The largest of several predictions: the probability of the class that is predicted."""
+
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cut:
+    """One of two labels: the second where its score is above a threshold."""
+
+    score: str  #: the prediction that is the second label's score
+    threshold: float
+    above: str | int
+    below: str | int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Output:
     """One column that PREDICT gives."""
 
@@ -28,6 +45,7 @@ class Output:
     type: pa.DataType  #: as asked
     length: int = 0  #: of text at most; 0: any
     required: bool = False  #: NOT NULL
+    rule: Largest | Cut | None = None  #: how it is made, where the prediction is not it as it is
 
 
 def outputs(predict: Predict, signature: Signature, place: dict[str, int]) -> tuple[Output, ...]:

@@ -23,7 +23,7 @@ from sqlscore.predict.tree import Predict
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlglot import Token
+    from sqlglot import Dialect, Token
 
 
 class _Tokenizer(TSQL.Tokenizer):
@@ -78,10 +78,10 @@ class PredictTSQL(TSQL):
     Generator = _Generator
 
 
-def tokens_of(text: str) -> list[Token]:
+def tokens_of(text: str, dialect: type[Dialect] = PredictTSQL) -> list[Token]:
     """The tokens of a script; `StatementError` for text that has none, such as an open quote."""
     try:
-        return PredictTSQL().tokenize(text)
+        return dialect().tokenize(text)
     except TokenError as error:
         raise _unclosed(text, error.__cause__) from error
 
@@ -94,11 +94,12 @@ def _unclosed(text: str, cause: object) -> StatementError:
     return places.error_at("this comment is not closed: */", text, max(text.rfind("/*"), 0))
 
 
-def parse(tokens: Sequence[Token], text: str) -> exp.Expression:
+def parse(
+    tokens: Sequence[Token], text: str, dialect: type[Dialect] = PredictTSQL
+) -> exp.Expression:
     """The tree of one statement, given by its tokens in the whole text."""
-    dialect = PredictTSQL()
     try:
-        found = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(list(tokens), text)
+        found = dialect().parser(error_level=ErrorLevel.IMMEDIATE).parse(list(tokens), text)
     except ParseError as error:
         first = error.errors[0]
         raise StatementError(

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlglot import TokenType, exp
-from sqlglot.errors import ParseError
 from sqlglot.parsers.tsql import TSQLParser
 
 from sqlscore.errors import nearest
-from sqlscore.predict import places
+from sqlscore.predict.placed import Placed
 from sqlscore.predict.tree import Predict
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from sqlglot import Token
 
 
-class PredictParser(TSQLParser):
+class PredictParser(Placed, TSQLParser):
     """T-SQL's parser, with PREDICT where a table may stand."""
 
     def _parse_table(self, *args: Any, **options: Any) -> exp.Expr | None:
@@ -66,14 +65,14 @@ class PredictParser(TSQLParser):
         while self._match(TokenType.COMMA):
             self._parse_argument(start, given)
         if not self._match(TokenType.R_PAREN):
-            self._refuse(
+            self.refuse(
                 f"PREDICT is not closed: a ')' or another argument is expected here, not "
-                f"{self._shown()}. {_EXAMPLE}",
+                f"{self.shown()}. {_EXAMPLE}",
                 self._curr or start,
             )
         for name in ("MODEL", "DATA"):
             if name not in given:
-                self._refuse(f"PREDICT has no {name} = …. {_EXAMPLE}", start)
+                self.refuse(f"PREDICT has no {name} = …. {_EXAMPLE}", start)
         predict = Predict(
             model=given["MODEL"], data=given["DATA"], runtime=given.get("RUNTIME"),
             columns=self._parse_with_list(),
@@ -88,17 +87,17 @@ class PredictParser(TSQLParser):
         if name not in _ARGUMENTS or not (self._next and self._next.token_type is TokenType.EQ):
             self._refuse_argument(start, at)
         if name in given:
-            self._refuse(f"PREDICT has {name} twice: take one away", at)
+            self.refuse(f"PREDICT has {name} twice: take one away", at)
         self._advance(2)
         given[name] = _ARGUMENTS[name](self)
         if given[name] is None:
-            self._refuse(f"{name} = has no value. {_EXAMPLE}", at)
+            self.refuse(f"{name} = has no value. {_EXAMPLE}", at)
 
     def _refuse_argument(self, start: Token, at: Token) -> NoReturn:
         if not at:
-            self._refuse(f"PREDICT is not closed: the text ends in it. {_EXAMPLE}", start)
+            self.refuse(f"PREDICT is not closed: the text ends in it. {_EXAMPLE}", start)
         near = nearest(at.text.upper(), _ARGUMENTS)
-        self._refuse(
+        self.refuse(
             f"PREDICT takes MODEL =, DATA = and RUNTIME =, not {at.text!r}.{near} {_EXAMPLE}", at
         )
 
@@ -119,7 +118,7 @@ class PredictParser(TSQLParser):
         data = self._parse_table()
         fits = isinstance(data, exp.Table | exp.Subquery | Predict | exp.Parameter)
         if not fits or (isinstance(data, exp.Table) and isinstance(data.this, exp.Func)):
-            self._refuse(
+            self.refuse(
                 "DATA is a table, a CTE's name, a table variable, or a SELECT in parentheses", at
             )
         return data
@@ -127,8 +126,8 @@ class PredictParser(TSQLParser):
     def _parse_runtime(self) -> exp.Expr | None:
         at = self._curr
         if not at or at.text.upper() != "ONNX":
-            self._refuse(
-                f"RUNTIME = {self._shown()} is not known here: models are ONNX. Write RUNTIME = "
+            self.refuse(
+                f"RUNTIME = {self.shown()} is not known here: models are ONNX. Write RUNTIME = "
                 "ONNX, or leave it out",
                 at,
             )
@@ -147,24 +146,10 @@ class PredictParser(TSQLParser):
         for column in columns:
             if not isinstance(column, exp.ColumnDef) or column.kind is None:
                 name = column.name if isinstance(column, exp.Expression) else ""
-                self._refuse(f"the WITH list gives {name!r} no type, as in WITH (score float)", at)
+                self.refuse(f"the WITH list gives {name!r} no type, as in WITH (score float)", at)
         if not columns:
-            self._refuse("the WITH list is empty: name the predictions, or leave WITH out", at)
+            self.refuse("the WITH list is empty: name the predictions, or leave WITH out", at)
         return columns
-
-    def _shown(self) -> str:
-        return repr(self._curr.text) if self._curr else "the end of the text"
-
-    def _refuse(self, message: str, token: Token) -> NoReturn:
-        raise places.error_at(message, self.sql, token.start if token else len(self.sql))
-
-    def raise_error(self, message: str, token: Any = None) -> None:
-        """An error of sqlglot's own parser, placed where the token begins."""
-        at = token or self._curr or self._prev
-        line, column = places.position(self.sql, at.start if at else len(self.sql))
-        wanted = message.partition(" but got <Token")[0].rstrip(".")
-        said = f"{wanted}, near {at.text!r}" if at and at.text else wanted
-        raise ParseError.new(said, description=said, line=line, col=column)
 
 
 _EXAMPLE = "As in PREDICT(MODEL = @model, DATA = dbo.customers AS d, RUNTIME = ONNX)"

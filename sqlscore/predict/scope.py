@@ -144,7 +144,7 @@ class Scope:
         """What a query reads, in its order."""
         if id(query) not in self._origins:
             self._origins[id(query)] = ()
-            for node in _read(query):  # one by one: an APPLY may name those before it
+            for node in read_by(query):  # one by one: an APPLY may name those before it
                 self._origins[id(query)] += (self._origin(node),)
         return self._origins[id(query)]
 
@@ -221,7 +221,7 @@ def _around(node: exp.Expr) -> Iterator[exp.Expr]:
         parent = parent.parent
 
 
-def _read(query: exp.Expr) -> Iterator[exp.Expr]:
+def read_by(query: exp.Expr) -> Iterator[exp.Expr]:
     """The relations that a query or statement reads: FROM, its joins, what is written."""
     if isinstance(query, exp.Update | exp.Delete | exp.Merge):
         yield from _with_joins(query.this)

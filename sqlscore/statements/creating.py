@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlscore.errors import StatementError
 from sqlscore.predict.tree import predicts
 from sqlscore.statements.routines import PROCEDURE, VIEW, check_names
 
@@ -27,6 +28,11 @@ def view(statement: CreateView, frame: Frame, queries: Queries, routines: Routin
     if kept and not statement.replace:
         routines.refuse_second(VIEW, statement.name)
     refused = queries.make_view(statement, frame.text, frame.variables)
+    if refused and not statement.of_t_sql:
+        raise StatementError(
+            f"the view {name!r} cannot be the database's own ({'; '.join(refused)}), and sqlscore "
+            "keeps only views in T-SQL: write it so, with FROM PREDICT(…)"
+        )
     if refused:
         routines.keep(VIEW, statement.name, statement.text, replace=statement.replace)
         return (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlscore.predict.scope import cte_of, data_alias, qualifier
-from sqlscore.predict.tree import Predict, predicts
+from sqlscore.predict.tree import OURS, Predict, predicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +149,7 @@ def _expand_stars(
     if select is None:
         return
     mine = {
-        alias.casefold(): [(alias, n) for n in kept],
+        alias.casefold(): [(alias, n) for n in kept if not n.startswith(OURS)],
         named.casefold(): [(named, n) for n in given],
     }
     expanded: list[exp.Expression] = []

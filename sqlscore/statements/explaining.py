@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sqlscore.errors import StatementError
 from sqlscore.plan import Route
-from sqlscore.predict import script
+from sqlscore.predict import doors
 from sqlscore.predict.statements import Assign, Declare, Option, Query, Use
 from sqlscore.statements.interpreter import Interpreter
 
@@ -138,12 +138,15 @@ def explain(
     wishes: Wishes,
     *,
     analyze: bool,
+    dialect: str,
 ) -> Explanation:
     """The plan of the statement that ends a script; DECLARE and SET may stand before it.
 
     Without `analyze` no row is scored and nothing is written; with it, the statement runs.
     """
-    *before, last = [statement for batch in script.read(text) for statement in batch.statements]
+    *before, last = [
+        statement for batch in doors.read(text, dialect) for statement in batch.statements
+    ]
     if not isinstance(last, Query):
         raise StatementError(
             "explain takes one statement that a database runs, with DECLARE and SET before it"

@@ -33,13 +33,15 @@ class Statements:
         self._models = Models(Registry(engine, product))
         self._begun: Conversation | None = None
 
-    def run(self, text: str, wishes: Wishes) -> Result:
+    def run(self, text: str, wishes: Wishes, *, dialect: str) -> Result:
         """Run a script; the rows of its last SELECT."""
-        return run.run(text, self._models, self._open, wishes)
+        return run.run(text, self._models, self._open, wishes, dialect)
 
-    def explain(self, text: str, wishes: Wishes, *, analyze: bool) -> Explanation:
+    def explain(self, text: str, wishes: Wishes, *, analyze: bool, dialect: str) -> Explanation:
         """The plan of the statement that ends a script."""
-        return explaining.explain(text, self._models, self._open, wishes, analyze=analyze)
+        return explaining.explain(
+            text, self._models, self._open, wishes, analyze=analyze, dialect=dialect
+        )
 
     def _open(self) -> Conversation:
         if self._begun is not None:

@@ -9,7 +9,10 @@ from sqlglot import exp
 
 from sqlscore import pushdown
 from sqlscore.errors import DatabaseError
+from sqlscore.predict.asked import Cut, Largest
 from sqlscore.products.expressions import Expressions, expressions_for
+from sqlscore.pushdown import literals
+from sqlscore.pushdown.labels import label_of
 from sqlscore.signature import InputKind
 from sqlscore.types import is_text
 
@@ -60,10 +63,38 @@ def query(ready: Ready, product: Product) -> exp.Select:
         names=names, passed=kept,
     )  # fmt: skip
     given = [
-        exp.alias_(_typed(_named(names[o.prediction]), o, facts), o.name, quoted=True)
+        exp.alias_(_typed(_value(o, names, facts), o, facts), o.name, quoted=True)
         for o in plan.outputs
     ]
     return exp.select(*map(_named, kept), *given).from_(_inside(compiled, "predicted"))
+
+
+def _value(output: Output, names: dict[str, str], facts: Expressions) -> exp.Expression:
+    """What fills a column: a prediction, or what its rule makes of some."""
+    rule = output.rule
+    if isinstance(rule, Largest):
+        return _largest([_named(names[name]) for name in rule.of])
+    if isinstance(rule, Cut):
+        score = _named(names[rule.score])
+        threshold = literals.number(rule.threshold, facts)
+        above = exp.GT(this=literals.as_double(score), expression=threshold)
+        return exp.Case(
+            ifs=[
+                exp.If(this=exp.Is(this=score.copy(), expression=exp.Null()), true=exp.Null()),
+                exp.If(this=above, true=label_of(rule.above)),
+            ],
+            default=label_of(rule.below),
+        )
+    return _named(names[output.prediction])
+
+
+def _largest(values: list[exp.Column]) -> exp.Expression:
+    """The largest of some values; NULL where they are, which they are together."""
+    ifs = []
+    for number, value in enumerate(values[:-1]):
+        others = [exp.GTE(this=value.copy(), expression=o.copy()) for o in values[number + 1 :]]
+        ifs.append(exp.If(this=exp.and_(*others), true=value.copy()))
+    return exp.Case(ifs=ifs, default=values[-1]) if ifs else values[0]
 
 
 def _named(name: str) -> exp.Column:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlscore.errors import StatementError
 from sqlscore.plan import Limits, Plan, plan, stray
+from sqlscore.predict import given, relation
 from sqlscore.predict.scope import data_alias, table_name, tables
 from sqlscore.statements import conditions, data
 from sqlscore.statements.places import place_of
@@ -53,11 +54,10 @@ def make_ready(
     model = models.find(predict, on, variables, text)
     everything = on.translated(data.query_of(predict), text)
     columns = on.columns(on.write(everything))
-    given = predict.columns or model.signature.predictions
-    conditions.move(
-        predict, {column.name.casefold() for column in columns},
-        {one.name.casefold() for one in given},
-    )  # fmt: skip
+    names = [column.name for column in columns]
+    relation.tell_apart(predict, names, [one.name for one in model.signature.predictions])
+    predictions = given.names(predict, model.signature)
+    conditions.move(predict, set(map(str.casefold, names)), set(map(str.casefold, predictions)))
     product = on.product
     planned = plan(
         predict, model.signature, columns,
@@ -71,9 +71,9 @@ def make_ready(
     if unknown is not None:
         raise StatementError(unknown[1], **place_of(unknown[0], text))
     query = data.query_of(predict, planned.read)
-    names = [table_name(table) for table in tables(query)]
+    tables_read = [table_name(table) for table in tables(query)]
     return Ready(
         predict=predict, name=predict.alias or data_alias(predict), model=model, plan=planned,
         place=place, query=on.translated(query, text),
-        shared=not any(on.names.is_temporary(name) for name in names),
+        shared=not any(on.names.is_temporary(name) for name in tables_read),
     )  # fmt: skip

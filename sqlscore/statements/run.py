@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from sqlscore.errors import StatementError
-from sqlscore.predict import script
+from sqlscore.predict import doors
 from sqlscore.statements.interpreter import Interpreter
 from sqlscore.statements.results import Result, held
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from sqlscore.statements.models import Models
 
 
-def run(text: str, models: Models, open_: Callable[[], Conversation], wishes: Wishes) -> Result:
+def run(
+    text: str, models: Models, open_: Callable[[], Conversation], wishes: Wishes, dialect: str
+) -> Result:
     """Run a script. What writes has run when this returns; a SELECT at its end runs when read.
 
     The whole text is read before `open_` opens the conversation that it runs in.
     """
-    batches = script.read(text)
+    batches = doors.read(text, dialect)
     if not batches:
         raise StatementError("there is no statement in the text")
     conversation = open_()

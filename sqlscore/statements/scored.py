@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlscore.errors import DatabaseError, StatementError
+from sqlscore.predict.asked import Cut, Largest
 from sqlscore.relations.source import Projection
 from sqlscore.relations.storable import storable
 from sqlscore.transports.fit import fitted_column
@@ -70,10 +71,7 @@ class Scorer:
             [batch.column(i) for i in self.layout.features], names=self._predictor.feature_names
         )
         predictions = self._predictor(features).batch
-        outputs = [
-            self._converted(predictions.column(output.prediction), output)
-            for output in self._outputs
-        ]
+        outputs = [self._converted(_value(output, predictions), output) for output in self._outputs]
         kept = [batch.column(i) for i in self.layout.kept]
         return kept, outputs
 
@@ -111,6 +109,18 @@ class Scorer:
                 f"gives {output.name}. Ask for nvarchar(max)",
                 **self._place,
             )
+
+
+def _value(output: Output, predictions: pa.RecordBatch) -> pa.Array:
+    """What fills a column, as the model gives it or by the column's rule."""
+    rule = output.rule
+    if isinstance(rule, Largest):
+        return pc.max_element_wise(*map(predictions.column, rule.of), skip_nulls=False)
+    if isinstance(rule, Cut):
+        above = pc.greater(predictions.column(rule.score).cast(pa.float64()), rule.threshold)
+        labels = (pa.scalar(label, output.type) for label in (rule.above, rule.below))
+        return pc.if_else(above, *labels)
+    return predictions.column(output.prediction)
 
 
 def _predictor(plan: Plan, model: Model) -> Predictor:

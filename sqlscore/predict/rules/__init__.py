@@ -42,6 +42,7 @@ RULES: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
 #: the same where statements pass as they are written
 AS_WRITTEN: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
     exp.Table: as_written.made_here,
+    exp.Cast: as_written.cast,
     exp.Select: as_written.named_select,
     exp.Returning: clauses.refuse_output,
 }

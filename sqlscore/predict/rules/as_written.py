@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from sqlscore.predict.kinds import Kind
 from sqlscore.predict.rules import clauses
+from sqlscore.predict.rules.casts import ROUNDS, away
 from sqlscore.predict.rules.names import is_read
 from sqlscore.predict.scope import cte_of, key_of, table_name
 
@@ -36,3 +38,9 @@ def named_select(node: exp.Select, about: Translation) -> None:
 def _with_name(one: exp.Expr, number: int) -> exp.Expr:
     named = one.is_star or (one.alias_or_name and isinstance(one, exp.Alias | exp.Column))
     return one if named else exp.alias_(one, f"column{number}", quoted=True)
+
+
+def cast(node: exp.Cast, about: Translation) -> None:
+    """A cast to an integer cuts the fraction off, unless another dialect's was meant."""
+    if node.meta.get(ROUNDS) and about.scope.kind(node.this) is Kind.NUMBER:
+        node.set("this", away(node.this))

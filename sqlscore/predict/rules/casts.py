@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from sqlscore.predict.rules.translation import Translation
 
 
+ROUNDS = "rounds"  #: marks a cast to an integer, of another dialect, that rounds
+
+
 def cast(node: exp.Cast, about: Translation) -> exp.Expr | None:
     """The type that the database has; a fraction is cut off, and text to its length."""
     target, value = node.to, node.this
     node.set("to", cast_type(target))
     whole = of_type(target) is Kind.INTEGER and about.scope.kind(value) is Kind.NUMBER
     if whole:  # T-SQL cuts the fraction off, others round it
-        node.set("this", exp.Trunc(this=value))
+        node.set("this", exp.Trunc(this=away(value) if node.meta.get(ROUNDS) else value))
         return None
     if of_type(target) is Kind.TEXT and length(target):
         return exp.Substring(
@@ -28,6 +31,17 @@ def cast(node: exp.Cast, about: Translation) -> exp.Expr | None:
             length=exp.Literal.number(length(target)),
         )  # fmt: skip
     return None
+
+
+def away(value: exp.Expr) -> exp.Add:
+    """A number moved away from zero by a half, which cut off is the number rounded.
+
+    ROUND itself takes halves of doubles to the even number on MariaDB.
+    """
+    half = exp.Literal.number("0.5")
+    negative = exp.LT(this=value.copy(), expression=exp.Literal.number(0))
+    step = exp.Case(ifs=[exp.If(this=negative, true=exp.Neg(this=half.copy()))], default=half)
+    return exp.Add(this=exp.Paren(this=value), expression=step)
 
 
 def convert(node: exp.Convert, about: Translation) -> exp.Expr | None:

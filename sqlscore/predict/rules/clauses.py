@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlscore.errors import StatementError
+from sqlscore.predict.rules import stars
 
 if TYPE_CHECKING:
     from sqlscore.predict.rules.translation import Translation
@@ -72,8 +73,9 @@ def update(node: exp.Update, about: Translation) -> None:
 
 
 def select(node: exp.Select, about: Translation) -> None:
-    """Query hints go; FOR XML and FOR JSON are refused."""
+    """Query hints go, changed stars are written out; FOR XML and FOR JSON are refused."""
     node.set("options", None)
+    stars.write_out(node, about)
     if node.args.get("for_"):
         raise StatementError("FOR XML and FOR JSON are not supported here: select columns")
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def div(node: exp.Div, about: Translation) -> exp.Expr | None:
-    """An integer by an integer is an integer."""
+    """An integer by an integer is an integer, unless another dialect's division was meant."""
+    if node.args.get("typed") is False:
+        return None
     kinds = {about.scope.kind(node.this), about.scope.kind(node.expression)}
     if kinds == {Kind.INTEGER} and not about.facts.typed_division:
         return exp.Paren(this=exp.IntDiv(this=node.this, expression=node.expression))
