@@ -62,6 +62,14 @@ def mssql(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     yield from _open("mssql", request, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def shared_mssql(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """The same for all tests of a module, which leave what they find there."""
+    yield from _open("mssql", request, tmp_path_factory.mktemp("mssql"))
+
+
 @pytest.fixture
 def sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A fresh SQLite file."""

@@ -23,21 +23,19 @@ def install(
 ) -> None:
     """Put functions into the database, so that its SQL scores; or upgrade those that are there.
 
-    PostgreSQL with PL/Python, by a superuser. The tables that keep models are made too.
+    PostgreSQL with PL/Python, by a superuser; SQL Server, by a member of db_owner: run it again
+    there after models were added. The tables that keep models are made too.
 
     Example: sqlscore install --db postgresql://postgres@localhost/shop
     """
     with options.opened(db) as database:
         found = database.install(python_path=options.names(python_path))
-        where = database.url
+        where, advice = database.url, database.routines.advice
     if as_json:
         return present.document(found)
     present.say(f"Installed into {where}, which runs:")
     present.fields({name: str(value) for name, value in found.items() if name != "folders"})
-    return present.say(
-        "Who may call: GRANT sqlscore_caller TO somebody;\n"
-        "which model: SELECT sqlscore.grant_model('churn', 'somebody');"
-    )
+    return present.say(advice)
 
 
 def uninstall(

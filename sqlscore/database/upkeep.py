@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 import sqlscore
 from sqlscore import layout
 from sqlscore.database.connected import Connected
-from sqlscore.errors import DatabaseError
+from sqlscore.errors import DatabaseError, SqlscoreError
 from sqlscore.model.compiling import statements
 from sqlscore.model.forms import Form
 from sqlscore.model.installing import install
+from sqlscore.model.preparing import prepared
 from sqlscore.prove import runtime_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from sqlscore.products.product import Routines
+    from sqlalchemy import Engine
+
+    from sqlscore.products.product import Ready, Routines
 
 
 class Upkeep(Connected):
@@ -52,10 +55,13 @@ class Upkeep(Connected):
         The owned tables are made first. `DatabaseError` where the product takes no functions, and
         for what is missing on the server, with what to do.
         """
-        routines = self._routines()
+        routines = self.routines
         self.init()
         versions = {"sqlscore": sqlscore.__version__, "onnxruntime": runtime_version()}
-        return routines.install(self.engine, python_path, versions)
+        found = routines.install(self.engine, python_path, versions)
+        if routines.keep is not None:
+            found |= self._prepare(routines.keep)
+        return found
 
     def install_model(
         self,
@@ -90,9 +96,24 @@ class Upkeep(Connected):
 
         `DatabaseError` that names what depends on them.
         """
-        self._routines().uninstall(self.engine, purge=purge)
+        self.routines.uninstall(self.engine, purge=purge)
 
-    def _routines(self) -> Routines:
+    def _prepare(self, keep: Callable[[Engine, Sequence[Ready]], None]) -> dict[str, Any]:
+        """Store every version as it runs inside; which, and why others were left out."""
+        ready, left_out = [], {}
+        for name in self.models:
+            for version in self.models.versions(name):
+                spec = str(version)
+                try:
+                    ready.append(prepared(self.models[spec]))
+                except SqlscoreError as error:
+                    left_out[spec] = str(error)
+        keep(self.engine, ready)
+        return {"models": [f"{one.name}:{one.version}" for one in ready], "left out": left_out}
+
+    @property
+    def routines(self) -> Routines:
+        """What the product takes inside itself; `DatabaseError` where it is nothing."""
         if self.product.routines is None:
             raise DatabaseError(
                 f"nothing can be installed inside {self.product.name}. SQLite and DuckDB take "

@@ -150,6 +150,23 @@ class Unit(Protocol):
     ) -> None: ...
 
 
+class Ready(Protocol):
+    """One version of a model, ready to run without this package."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def graph(self) -> bytes: ...
+    @property
+    def features(self) -> tuple[tuple[str, str], ...]: ...
+    @property
+    def predictions(self) -> tuple[tuple[str, str, bool], ...]: ...
+    @property
+    def signature(self) -> str: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Routines:
     """Functions and procedures that a product takes inside itself."""
@@ -159,6 +176,10 @@ class Routines:
     install: Callable[[Engine, Sequence[str], Mapping[str, str]], dict[str, Any]]
     #: take them away, with ``purge=True`` the owned tables too
     uninstall: Callable[..., None]
+    #: who may call, and use which model, in the product's own words
+    advice: str
+    #: store versions that run there without this package; None: the product's functions have it
+    keep: Callable[[Engine, Sequence[Ready]], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

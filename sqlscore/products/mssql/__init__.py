@@ -20,7 +20,7 @@ from sqlscore.transports.failures import translated
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Executable, FromClause
 
-    from sqlscore.products.product import Asked
+    from sqlscore.products.product import Asked, Routines
     from sqlscore.types import Column
 
 _NEWEST = "ODBC Driver 18 for SQL Server"
@@ -105,6 +105,13 @@ def settings(_connection: Connection, asked: Asked) -> list[Executable]:
     return [sa.text(f"SET LOCK_TIMEOUT {max(1, round(asked.lock_timeout * 1000))}")]
 
 
+def routines() -> Routines:
+    """The procedures of sql/mssql."""
+    from sqlscore.products.mssql.routines import ROUTINES
+
+    return ROUTINES
+
+
 #: what bears a name
 _NAMED = """
 SELECT OBJECT_DEFINITION(object_id) FROM sys.objects
@@ -149,5 +156,6 @@ MSSQL = Product(
     timeouts=frozenset({"lock_timeout"}),
     settings_stay=True,
     settings=settings,
+    routines=routines,
     named=_NAMED,
 )

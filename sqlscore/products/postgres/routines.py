@@ -162,4 +162,9 @@ def _run(connection: Connection, text: str) -> None:
     connection.execution_options(no_parameters=True).exec_driver_sql(text)
 
 
-ROUTINES = Routines(install=install, uninstall=uninstall)
+ROUTINES = Routines(
+    install=install,
+    uninstall=uninstall,
+    advice="Who may call: GRANT sqlscore_caller TO somebody;\n"
+    "which model: SELECT sqlscore.grant_model('churn', 'somebody');",
+)

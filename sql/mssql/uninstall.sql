@@ -1,0 +1,23 @@
+-- Take away what install.sql and the scripts of the doors made. `sqlscore uninstall` runs this; by hand:
+--
+--     sqlcmd -d shop -b -i uninstall.sql
+--
+-- Models, runs and the rights on models stay; purge.sql takes these. What others made upon the procedures
+-- fails from then on.
+
+DROP PROCEDURE IF EXISTS sqlscore.predict;
+DROP PROCEDURE IF EXISTS sqlscore.check_query;
+DROP PROCEDURE IF EXISTS sqlscore.grant_model;
+DROP PROCEDURE IF EXISTS sqlscore.revoke_model;
+DROP FUNCTION IF EXISTS sqlscore.usable_model;
+DROP FUNCTION IF EXISTS sqlscore.query_columns;
+DROP FUNCTION IF EXISTS sqlscore.installed_version;
+DROP TABLE IF EXISTS sqlscore.prepared_features;
+DROP TABLE IF EXISTS sqlscore.prepared_models;
+GO
+
+IF DATABASE_PRINCIPAL_ID(N'sqlscore_caller') IS NOT NULL
+   AND NOT EXISTS (SELECT 1 FROM sys.database_role_members AS m
+                   WHERE m.role_principal_id = DATABASE_PRINCIPAL_ID(N'sqlscore_caller'))
+    DROP ROLE sqlscore_caller;
+GO

@@ -1,0 +1,127 @@
+"""Procedures inside SQL Server: put there by the scripts of sql/mssql, and taken away.
+
+Each door is a script of its own, put in where the server has what it stands on.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sqlscore.errors import DatabaseError
+from sqlscore.products.product import Routines
+from sqlscore.products.scripts import script
+from sqlscore.tables.schema import schema_of
+from sqlscore.transports.failures import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy import Connection, Engine
+
+    from sqlscore.products.product import Ready
+
+_GO = re.compile(r"^GO\s*$", re.MULTILINE | re.IGNORECASE)
+
+#: script -> a query that says why the server does not take it; NULL: it does
+_DOORS = {
+    "external_script": """
+        SELECT CASE WHEN SERVERPROPERTY('IsAdvancedAnalyticsInstalled') = 1 THEN NULL
+               ELSE 'Machine Learning Services are not installed here' END AS missing
+    """,
+}
+#: kind of a prediction -> as a script gives it, and its own type
+_DECLARED = {
+    "number": ("float", "float"), "integer": ("nvarchar(max)", "bigint"),
+    "text": ("nvarchar(max)", "nvarchar(max)"), "list": ("nvarchar(max)", "nvarchar(max)"),
+}  # fmt: skip
+
+
+def batches(text: str) -> Iterator[str]:
+    """The batches of a script, between lines that say GO."""
+    yield from (part.strip() for part in _GO.split(text) if part.strip())
+
+
+def install(
+    engine: Engine, _folders: Sequence[str], _versions: Mapping[str, str]
+) -> dict[str, Any]:
+    """Make the procedures, or upgrade them; each door with why it was left out, or ``installed``.
+
+    One transaction: what fails leaves nothing. DatabaseError, by a right that is missing and such.
+    """
+    if schema_of(engine) != "sqlscore":
+        raise DatabaseError(
+            f"the tables of sqlscore are in the schema {schema_of(engine)!r} here, and its "
+            "procedures work with tables in the schema 'sqlscore' only"
+        )
+    found: dict[str, Any] = {}
+    with translated("installing the procedures", url=engine.url), engine.begin() as connection:
+        _run(connection, "install")
+        for door, query in _DOORS.items():
+            found[door] = connection.exec_driver_sql(query).scalar_one() or "installed"
+            if found[door] == "installed":
+                _run(connection, door)
+    return found
+
+
+def keep(engine: Engine, models: Sequence[Ready]) -> None:
+    """Store versions as they run, in the place of all that were stored."""
+    with translated("storing models as they run", url=engine.url), engine.begin() as connection:
+        connection.execute(sa.delete(_FEATURES))
+        connection.execute(sa.delete(_MODELS))
+        for one in models:
+            said = {"name": one.name, "version": one.version}
+            given, declared = (
+                ", ".join(_column(place, *p) for p in one.predictions) for place in (0, 1)
+            )
+            connection.execute(
+                sa.insert(_MODELS).values(
+                    **said, graph=one.graph, signature=one.signature, given=given,
+                    declared=declared,
+                )
+            )  # fmt: skip
+            for ordinal, (feature, kind) in enumerate(one.features, 1):
+                row = {"ordinal": ordinal, "feature": feature, "kind": kind}
+                connection.execute(sa.insert(_FEATURES).values(**said, **row))
+
+
+def uninstall(engine: Engine, *, purge: bool) -> None:
+    """Take the procedures away; with `purge` models, runs and rights on models, too."""
+    with translated("taking the procedures away", url=engine.url), engine.begin() as connection:
+        _run(connection, "uninstall")
+        if purge:
+            _run(connection, "purge")
+
+
+def _run(connection: Connection, name: str) -> None:
+    for batch in batches(script("mssql", name)):
+        connection.execution_options(no_parameters=True).exec_driver_sql(batch)
+
+
+def _column(place: int, name: str, kind: str, short: bool) -> str:
+    declared = "real" if short and place else _DECLARED[kind][place]
+    return f"[{name.replace(']', ']]')}] {declared} NULL"
+
+
+_PLACE: dict[str, Any] = {"schema": "sqlscore"}
+_MODELS = sa.table(
+    "prepared_models",
+    *map(sa.column, ("name", "version")),
+    sa.column("graph", sa.LargeBinary()),
+    *map(sa.column, ("signature", "given", "declared")),
+    **_PLACE,
+)
+_FEATURES = sa.table(
+    "prepared_features",
+    *map(sa.column, ("name", "version", "ordinal", "feature", "kind")),
+    **_PLACE,
+)
+ROUTINES = Routines(
+    install=install,
+    uninstall=uninstall,
+    keep=keep,
+    advice="Who may call: ALTER ROLE sqlscore_caller ADD MEMBER somebody;\n"
+    "which model: EXEC sqlscore.grant_model N'churn', N'somebody';",
+)

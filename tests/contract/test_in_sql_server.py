@@ -1,0 +1,190 @@
+"""The doors of SQL Server: procedures parsed by Microsoft's grammar and run by the tests' endpoint.
+
+The endpoint's T-SQL is DuckDB's with control flow around it; the Python of external scripts, the
+HTTP calls and the ODBC driver are the real ones.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+import sqlscore
+from sqlscore.errors import SqlscoreError
+from sqlscore.products.mssql.routines import batches
+from sqlscore.products.scripts import script
+from tests.fixtures import models
+from tests.fixtures.scoring import FEATURES, NEWER, Shop, customers, expected
+from tests.fixtures.tds import grammar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.fixtures.databases import Database
+
+IDS = range(0, 90, 3)
+ROWS = "SELECT id, age, spend FROM customers"
+SCRIPTS = ("install", "external_script", "uninstall", "purge")
+
+
+def kinds() -> Iterator[tuple[str, bytes, dict[str, Any], pa.RecordBatch]]:
+    """Models of every kind of input and output, with rows, NULLs among them."""
+    rows = models.people(70)
+    yield "text", models.one_hot(), {"drop": []}, rows
+    numbers = models.batch_of(models.columns(50, 4), list("abcd"))
+    missing = numbers.set_column(1, "b", pa.array([None, *numbers["b"].to_pylist()[1:]]))
+    yield "missing", models.xgboost(missing=True), {"features": list("abcd")}, missing
+    yield "labels", models.logistic(labels=("no", "yes")), {"features": list("abcd")}, missing
+    alone = models.written("g (float[1,1] a) => (float[1,1] y) { y = Sin(a) }")
+    yield "fixed", alone, {}, missing.select(["a"])
+    lists = models.written("g (float[N,1] b) => (float[N,2] y) { y = Concat<axis=1>(b, b) }")
+    yield "lists", lists, {"outputs": {"both": "y"}}, missing.select(["b"])
+    whole = models.written("g (int64[N,1] n) => (int64[N,1] m) { m = Neg(n) }")
+    large = pa.record_batch({"n": pa.array([2**53 + 1, None, -(2**62)], pa.int64())})
+    yield "integers", whole, {}, large
+
+
+KINDS = ("text", "missing", "labels", "fixed", "lists", "integers")
+
+
+@pytest.fixture(scope="module")
+def shop(shared_mssql: Database) -> Shop:
+    """The doors are in, with all models prepared."""
+    shop = Shop.on(shared_mssql, rows=30)
+    for name, model, options, _ in kinds():
+        shop.scoring.models.add(name, model, **options)
+    image = models.written("g (float[N,2,2] x) => (float[N,2,2] y) { y = Neg(x) }")
+    shop.scoring.models.add("image", image)
+    found = shop.scoring.install()
+    assert found["external_script"] == "installed"
+    assert sorted(found["models"]) == sorted(f"{name}:1" for name in ("churn", *KINDS))
+    assert "tensor a row" in found["left out"]["image:1"]
+    return shop
+
+
+@pytest.fixture
+def own(mssql: Database) -> Shop:
+    """The doors are in, for one test alone."""
+    shop = Shop.on(mssql, rows=3)
+    shop.scoring.install()
+    return shop
+
+
+def predicted(shop: Shop, query: str = ROWS, model: str = "churn", more: str = "") -> list[Any]:
+    quoted = query.replace("'", "''")
+    return shop.ask(f"EXEC sqlscore.predict N'{model}', N'{quoted}'{more}")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("version", ["2017", "2022"])
+def test_scripts_are_t_sql(name: str, version: str):
+    for batch in batches(script("mssql", name)):
+        grammar.parsed(batch, version)
+
+
+def test_a_query_is_scored_inside_the_server(shop: Shop):
+    assert dict(predicted(shop)) == expected(IDS)
+    assert dict(predicted(shop, f"{ROWS} WHERE id < 9 -- few")) == expected([0, 3, 6])
+    assert predicted(shop, f"{ROWS} WHERE id < 0") == []
+
+
+def test_rows_come_in_pieces(shop: Shop):
+    assert dict(predicted(shop, more=", @rows_per_read = 7, @parallel = 1")) == expected(IDS)
+
+
+def test_columns_keep_their_types_and_the_caller_may_say_others(shop: Shop):
+    found = predicted(shop, "SELECT city, spend, id, age FROM customers WHERE id = 3")
+    assert found == [(customers([3])["city"][0], 3, expected([3])[3])]
+    (row,) = predicted(
+        shop, f"{ROWS} WHERE id = 3",
+        more=" WITH RESULT SETS ((customer nvarchar(9), risk decimal(9, 4)))",
+    )  # fmt: skip
+    assert (row[0], float(row[1])) == ("3", round(expected([3])[3], 4))
+
+
+def test_versions_and_aliases(own: Shop):
+    own.scoring.models.add("churn", NEWER, features=FEATURES)
+    own.scoring.models.alias("churn", "production", 1)
+    with pytest.raises(sa.exc.DBAPIError, match="Version 2 of churn is not prepared"):
+        predicted(own)
+    found = own.scoring.install()
+    assert (found["models"], found["left out"]) == (["churn:1", "churn:2"], {})
+    assert dict(predicted(own)) == expected([0, 3, 6], NEWER)
+    for name in ("churn:1", "churn@production"):
+        assert dict(predicted(own, model=name)) == expected([0, 3, 6])
+
+
+@pytest.mark.parametrize(
+    ("query", "model", "words"),
+    [
+        (ROWS, "chrun", "no model chrun that you may use"),
+        ("SELECT id, age FROM customers", "churn", r"no column for .* \[spend\]"),
+        (
+            "SELECT id, age, city AS spend FROM customers",
+            "churn",
+            r"\(number, not text\)",
+        ),
+        ("SELECT id, age, spend FROM custmers", "churn", "custmers"),
+    ],
+)
+def test_calls_that_do_not_fit(shop: Shop, query: str, model: str, words: str):
+    with pytest.raises(sa.exc.DBAPIError, match=words):
+        predicted(shop, query, model)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_kinds_of_models(shop: Shop, name: str):
+    model, options, rows = {one: given for one, *given in kinds()}[name]
+    numbers = pa.array(range(len(rows)), pa.int64())
+    given = {"key": numbers, **dict(zip(rows.schema.names, rows.columns, strict=True))}
+    shop.create(
+        f"given_{name}", given, {name: array.type for name, array in given.items()}, ("key",)
+    )
+    wanted = sqlscore.load(model, **options).predict(rows)
+    found = sorted(predicted(shop, f"SELECT * FROM given_{name}", name))
+    assert [row[0] for row in found] == numbers.to_pylist()
+    for place, column in enumerate(wanted.columns, 1):
+        for value, right in zip((row[place] for row in found), column.to_pylist(), strict=True):
+            assert _same(value, right), (value, right)
+
+
+def _same(value: Any, right: Any) -> bool:
+    """Equal bits; NaN is NULL, lists are JSON."""
+    if isinstance(right, list):
+        return bool(value == str(right).replace("nan", "null"))
+    if isinstance(right, float) and not np.isfinite(right):
+        return value is None
+    return bool(value == right)
+
+
+def test_a_model_with_a_sql_form_is_a_table_function(shop: Shop):
+    name = "sqlscore.predict_churn"
+    assert shop.scoring.install_model("churn:1", form="function", name=name) == (name,)
+    query = "SELECT c.id, p.score FROM customers AS c CROSS APPLY {}(c.age, c.spend) AS p"
+    assert dict(shop.ask(query.format(name))) == pytest.approx(expected(IDS), abs=1e-6)
+
+
+def test_uninstall_takes_it_away_and_leaves_the_models(own: Shop):
+    own.run("EXEC sqlscore.grant_model N'churn', N'dbo'")
+    own.scoring.install()
+    assert own.ask("SELECT model, grantee FROM sqlscore.model_rights") == [("churn", "dbo")]
+    own.run("EXEC sqlscore.revoke_model N'churn', N'dbo'")
+    own.scoring.uninstall()
+    with pytest.raises(sa.exc.DBAPIError, match=r"sqlscore\.predict"):
+        predicted(own)
+    assert list(own.scoring.models) == ["churn"]
+    own.scoring.install()
+    own.scoring.uninstall(purge=True)
+    assert "models" not in sa.inspect(own.database.engine).get_table_names("sqlscore")
+
+
+def test_tables_in_another_schema_are_refused(mssql: Database):
+    with (
+        sqlscore.connect(mssql.engine, schema="ml") as database,
+        pytest.raises(SqlscoreError, match="in the schema 'ml' here"),
+    ):
+        database.install()
