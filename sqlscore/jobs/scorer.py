@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from sqlscore.predictor import Counts
 from sqlscore.predictor.badrows import bad_rows, refuse_not_finite
 from sqlscore.products import product_for
 from sqlscore.relations import source as sources
+from sqlscore.relations.source import Projection
 from sqlscore.relations.storable import storable
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from sqlscore.predictor import Predictor
     from sqlscore.predictor.badrows import BadRow
     from sqlscore.products.product import Product
-    from sqlscore.relations.source import Projection
-    from sqlscore.types import Column
 
 
 _SHOWN = 5  #: keys in a message
@@ -44,27 +44,17 @@ class Layout:
     @staticmethod
     def of(prepared: Prepared) -> Layout:
         """Lay out the projection; a column that is read twice in one type is read once."""
-        places: dict[tuple[str, pa.DataType], int] = {}
-        parts: list[tuple[str, Column, pa.DataType]] = []
-
-        def place(column: Column, type_: pa.DataType) -> int:
-            if (column.name, type_) not in places:
-                places[column.name, type_] = len(parts)
-                parts.append((f"c{len(parts)}", column, type_))
-            return places[column.name, type_]
-
         carried = prepared.source.product.carried
-        kept = tuple(place(c, carried(c)) for c in (*prepared.key, *prepared.passed))
-        features = tuple(
-            tuple(place(bound.column, bound.read) for bound in model.binding.features)
-            for model in prepared.models
-        )
+        kept = [(column, carried(column)) for column in (*prepared.key, *prepared.passed)]
+        fed = [[(b.column, b.read) for b in model.binding.features] for model in prepared.models]
+        projection, places = Projection.once([*kept, *(part for parts in fed for part in parts)])
+        left = iter(places)
         tensors = {b.column.name: b.width - 1 for m in prepared.models for b in m.binding.features}
         return Layout(
-            projection=sources.Projection.of(*parts),
-            kept=kept,
-            features=features,
-            width=len(parts) + sum(tensors.values()),
+            projection=projection,
+            kept=tuple(itertools.islice(left, len(kept))),
+            features=tuple(tuple(itertools.islice(left, len(parts))) for parts in fed),
+            width=len(projection.columns) + sum(tensors.values()),
         )
 
 

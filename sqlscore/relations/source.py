@@ -200,6 +200,18 @@ class Projection:
             schema=pa.schema([(name, type_) for name, _, type_ in parts]),
         )
 
+    @staticmethod
+    def once(parts: Sequence[tuple[Column, pa.DataType]]) -> tuple[Projection, tuple[int, ...]]:
+        """A projection that reads each column once in each type; the place in it of each part."""
+        read: dict[tuple[str, pa.DataType], Column] = {}
+        for column, type_ in parts:
+            read.setdefault((column.name, type_), column)
+        places = {part: place for place, part in enumerate(read)}
+        return (
+            Projection.of(*((f"c{places[p]}", column, p[1]) for p, column in read.items())),
+            tuple(places[column.name, type_] for column, type_ in parts),
+        )
+
 
 def ranges_of(
     source: Source, key: Sequence[Column], *, rows: int, where: Condition = None

@@ -37,17 +37,8 @@ class Layout:
     def of(plan: Plan, kept: Sequence[tuple[Column, pa.DataType]]) -> Layout:
         """Lay out the kept columns in their types and the features in theirs."""
         features = [(bound.column, bound.read) for bound in plan.binding.features]
-        parts: dict[tuple[str, pa.DataType], Column] = {}
-        for column, type_ in (*kept, *features):
-            parts.setdefault((column.name, type_), column)
-        places = {part: number for number, part in enumerate(parts)}
-        return Layout(
-            projection=Projection.of(
-                *((f"c{places[name, type_]}", c, type_) for (name, type_), c in parts.items())
-            ),
-            kept=tuple(places[column.name, type_] for column, type_ in kept),
-            features=tuple(places[column.name, type_] for column, type_ in features),
-        )
+        projection, places = Projection.once([*kept, *features])
+        return Layout(projection=projection, kept=places[: len(kept)], features=places[len(kept) :])
 
 
 class Scorer:
