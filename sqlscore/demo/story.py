@@ -1,4 +1,4 @@
-"""What the demo does: rows in a table, a model added, bound, scored, looked at, checked."""
+"""What the demo does: a model added, bound, scored, checked, and asked by a statement."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ SELECT id, island, bill_length_mm, body_mass_g, sex, species FROM penguins
 WHERE id < 6 ORDER BY id"""
 
 _COUNT = "SELECT count(*) AS table_rows, count(guess) AS guesses FROM guesses"
+
+_PREDICT = """\
+SELECT d.island, p.guess, COUNT(*) AS penguins, MAX(d.body_mass_g) AS heaviest
+FROM PREDICT(MODEL = penguins, DATA = penguins AS d, RUNTIME = ONNX) AS p
+WHERE p.guess IS NOT NULL
+GROUP BY d.island, p.guess ORDER BY d.island, p.guess"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +135,11 @@ def _checked(db: Database) -> Iterator[Step]:
     )
     yield Step(
         title="344 rows, and now a guess for each", sql=_COUNT, result=_queried(db.engine, _COUNT)
+    )
+    yield Step(
+        title="Or in the statement that asks: T-SQL's PREDICT, on this database",
+        shell=f'sqlscore sql "{_PREDICT}"',
+        result=db.sql(_PREDICT).to_arrow(),
     )
 
 

@@ -16,7 +16,7 @@ from sqlscore.jobs.limits import Limits, Share
 from sqlscore.jobs.plan import Plan
 from sqlscore.jobs.prepare import prepare, written
 from sqlscore.jobs.scorer import Layout
-from sqlscore.relations import sink
+from sqlscore.relations import keys, sink
 from sqlscore.relations import source as sources
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def complete(
     """Stage the source if it must be, prove its key, make the tables, fix and store the ranges."""
     if plan.staging:
         prepared = _stage(work, plan.staging, plan, prepared)
-    sources.prove_key(prepared.source, prepared.key, prepared.where)
+    keys.prove_key(prepared.source, prepared.key, prepared.where)
     _make(work, plan, prepared)
     return _cut(work, held, run, plan, prepared), prepared
 

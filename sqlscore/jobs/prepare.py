@@ -16,7 +16,7 @@ from sqlscore.jobs.bound import BoundModel, bound_models, prefix
 from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.prepared import Prepared
 from sqlscore.products import product_for
-from sqlscore.relations import fitting, sink
+from sqlscore.relations import fitting, keys, sink
 from sqlscore.relations import source as sources
 from sqlscore.relations.fitting import Wanted
 from sqlscore.types import Column
@@ -46,7 +46,7 @@ def prepare(
     product = product_for(engines.target)
     made = made and job.where is None  # a slice leaves the other rows, and with them the columns
     source = staged or sources.resolve(engines.source, product_for(engines.source), job.source)
-    key = sources.select_key(source, job.key)
+    key = keys.select_key(source, job.key)
     where = None if staged else slices.condition_of(job, source)
     passed = tuple(source.column(name) for name in job.columns)
     if job.incremental is not None:

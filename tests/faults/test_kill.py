@@ -21,7 +21,7 @@ IDS = range(0, 1500, 3)
 MOMENTS: dict[str, tuple[str, str, int]] = {
     "leased": ("sqlscore.jobs.lease:acquire", "leave", 0),
     "begun": ("sqlscore.jobs.records:Records.begin", "leave", 0),
-    "proving": ("sqlscore.relations.source:prove_key", "enter", 0),
+    "proving": ("sqlscore.relations.keys:prove_key", "enter", 0),
     "making": ("sqlscore.relations.sink:make", "leave", 0),
     "made": ("sqlscore.jobs.planning:_make", "leave", 0),
     "storing": ("sqlscore.jobs.records:Records.store_ranges", "leave", 0),
