@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
+import sqlscore
 from sqlscore.jobs.status import Status
 from sqlscore.products import engine_for
 from sqlscore.transports.dbapi import fall_back
@@ -57,9 +58,23 @@ def test_a_run_through_a_pooler_is_killed_and_resumed(pooled: Database, mode: st
     assert (run.status, run.counts.rows) == (Status.DONE, 500)
 
 
-def test_times_are_utc_through_a_pooler(pooled: Database, caplog: pytest.LogCaptureFixture):
+#: the arguments of an engine that a user makes; None: an engine of ours
+ENGINES: dict[str, dict[str, Any] | None] = {
+    "ours": None, "a user's": {}, "one that commits by itself": {"isolation_level": "AUTOCOMMIT"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_values_are_right_through_a_pooler(
+    pooled: Database, engine: str, caplog: Any, request: pytest.FixtureRequest
+):
     """What a client asks for when it connects does not arrive there."""
     shop = Shop.on(pooled, rows=3)
+    chosen = ENGINES[engine]
+    if chosen is not None:
+        own = sa.create_engine(pooled.url, connect_args={"prepare_threshold": None}, **chosen)
+        shop = dataclasses.replace(shop, scoring=sqlscore.connect(own))
+        request.addfinalizer(own.dispose)
     shop.run(
         "CREATE TABLE visits AS SELECT id, age, spend, 0.1::float8 + 0.2 AS third, "
         "timestamptz '2026-11-25 12:00:00+00' AS seen FROM customers",
@@ -68,7 +83,7 @@ def test_times_are_utc_through_a_pooler(pooled: Database, caplog: pytest.LogCapt
     fall_back.cache_clear()  # it tells each thing once
     with caplog.at_level("WARNING"):
         shop.score(source="visits", target="t", columns=["seen", "third"])
-    assert "options did not arrive" in caplog.text
+    assert "options do not arrive" in caplog.text
     query = "SELECT DISTINCT (seen AT TIME ZONE 'UTC')::text, third = 0.1::float8 + 0.2 FROM t"
     assert shop.ask(query) == [("2026-11-25 12:00:00", True)]
 

@@ -34,6 +34,7 @@ SETTINGS = {
 }
 #: settings of a connection that the one of connectorx takes over
 TIMEOUTS = ("lock_timeout", "statement_timeout")
+_WHOSE = "SELECT current_user = session_user, pg_catalog.pg_backend_pid()"
 #: connection parameters that connectorx has no word for, or another meaning
 _NOT_HANDED_OVER = re.compile(
     r"ssl(cert|key|rootcert|crl|password)|gssencmode|krbsrvname|channel_binding"
@@ -65,6 +66,9 @@ def _alone(engine: Engine, query: Select[Any], schema: pa.Schema, batch_rows: in
         obstacle = _obstacle(connection)
         if obstacle is not None:
             fall_back("PostgreSQL", f"reading without connectorx: {obstacle}")
+            if _driver(connection).autocommit:  # settings are to hold for the query alone
+                connection.rollback()
+                connection.execution_options(isolation_level="READ COMMITTED")
             yield from stack.enter_context(
                 closing(_over(connection, engine, query, schema, batch_rows))
             )
@@ -105,11 +109,15 @@ def _obstacle(connection: Connection) -> str | None:
         return "the connection was authenticated by GSSAPI"
     if connection.get_execution_options().get("schema_translate_map"):
         return "the engine translates schema names"
+    own_user, process = connection.execute(sa.text(_WHOSE)).one()
+    if not own_user:
+        return "the engine sets a role of its own"
+    # A pooler answers a client that connects with a process number of its own making.
     asked = driver.info.get_parameters().get("options", "")
-    if "timezone=" in asked and _settings(connection, SETTINGS) != SETTINGS:
-        return "the connection's options did not arrive, as behind PgBouncer"
-    same = sa.text("SELECT current_user = session_user")
-    return None if connection.scalar(same) else "the engine sets a role of its own"
+    shown = "timezone=" in asked  # by these options it shows whether any arrive
+    if _settings(connection, SETTINGS) != SETTINGS if shown else driver.info.backend_pid != process:
+        return "the connection's options do not arrive, as behind PgBouncer"
+    return None
 
 
 def _url(connection: Connection, name: str) -> str:
