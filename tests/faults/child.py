@@ -1,7 +1,8 @@
 """A run in a process of its own, which kills itself at a chosen moment: ``python child.py JSON``.
 
 The JSON names the database, the job, and the moment: a function, whether it is entered or left,
-how often it may pass before, and the signal. Ranges are small, so that few rows are many of them.
+how often it may pass before, and the signal. Ranges are of the size that it says; small ones make
+few rows many of them. Asked to, it says after each how many rows are done.
 """
 
 from __future__ import annotations
@@ -43,13 +44,20 @@ def arm(place: str, *, when: str, passes: int, how: str) -> None:
     setattr(owner, name, armed)
 
 
+def tell(progress: Any) -> None:
+    """Say how far the run is, and wait until that was heard."""
+    sys.stdout.write(f"{progress.rows}\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+
+
 def main(order: dict[str, Any]) -> None:
     warnings.simplefilter("error")
-    planning.RANGE_ROWS = order["range_rows"]
+    planning.RANGE_ROWS = order.get("range_rows", planning.RANGE_ROWS)
     if order.get("moment"):
         arm(**order["moment"])
     with sqlscore.connect(order["url"]) as database:
-        run = database.score(**order["job"])
+        run = database.score(**order["job"], on_progress=tell if order.get("telling") else None)
     sys.stdout.write(json.dumps({"id": run.id, "rows": run.rows, "resumed": run.resumed}))
 
 
