@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import in_database, models, places, report, rows, suite
+from benchmarks import extras, in_database, models, places, report, rows, suite
 from benchmarks.processes import cores
 from tests.fixtures.servers import Unavailable
 
@@ -29,6 +29,7 @@ class Results:
     flights: list[suite.Case] = field(default_factory=list)
     statements: list[suite.Case] = field(default_factory=list)
     in_database: list[in_database.Figure] = field(default_factory=list)
+    extras: list[extras.Cost] = field(default_factory=list)
     memory: dict[str, dict[int, Answer]] = field(default_factory=dict)
 
 
@@ -64,22 +65,31 @@ def measure(
     with ExitStack() as stack:
         place = stack.enter_context(places.opened(database, folder))
         results.places.append(place)
-        if only & {"speed", "memory", "statement", "indb"}:
+        if only & {"speed", "memory", "statement", "indb", "extras"}:
             suite.tell(f"{database}: loading {settings.rows:,} rows")
             rows.load(place.url, settings.rows)
             suite.keep_models(place, trained)
-        if "speed" in only:
-            results.speed += [suite.speed(place, m, settings, settings.rows) for m in trained]
-        if "statement" in only:
-            results.statements += [suite.statements(place, model, settings) for model in trained]
-        if "indb" in only:
-            for model in trained:
-                results.in_database += in_database.measure(place, model, settings)
+        for model in trained:
+            measure_model(place, model, settings, only, results)
         if "flights" in only:
             results.flights.append(suite.real(place, folder, settings))
         if "memory" in only:
             counts = [settings.rows * times for times in (1, 2, 4)]
             results.memory[database] = suite.memory(place, trained[0], counts)
+
+
+def measure_model(
+    place: Place, model: models.Model, settings: suite.Settings, only: set[str], results: Results
+) -> None:
+    """Measure one model on a database that has its rows."""
+    if "speed" in only:
+        results.speed.append(suite.speed(place, model, settings, settings.rows))
+    if "statement" in only:
+        results.statements.append(suite.statements(place, model, settings))
+    if "indb" in only:
+        results.in_database += in_database.measure(place, model, settings)
+    if "extras" in only:
+        results.extras += extras.measure(place, model, settings)
 
 
 def _text(results: Results, settings: suite.Settings) -> str:
@@ -92,6 +102,8 @@ def _text(results: Results, settings: suite.Settings) -> str:
         parts += ["## INSERT … SELECT FROM PREDICT", report.statements(results.statements)]
     if results.in_database:
         parts += ["## In the database", report.in_database(results.in_database)]
+    if results.extras:
+        parts += ["## Quarantine, lineage, a second model", report.extras(results.extras)]
     if results.memory:
         parts += ["## Peak memory of the process", report.memory(results.memory)]
     return "\n\n".join(parts)
@@ -104,7 +116,7 @@ def _json(results: Results, settings: suite.Settings) -> str:
     return json.dumps(whole, indent=1)
 
 
-_PARTS = ("speed", "flights", "memory", "statement", "indb")
+_PARTS = ("speed", "flights", "memory", "statement", "indb", "extras")
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -15,7 +15,8 @@ import sqlscore
 from benchmarks.processes import processor_seconds
 from sqlscore import bridge
 from sqlscore.jobs.engines import Engines
-from sqlscore.jobs.job import Job
+from sqlscore.jobs.job import Job, Lineage
+from sqlscore.jobs.lineage import stamp
 from sqlscore.jobs.plan import Plan
 from sqlscore.jobs.planning import RANGE_ROWS
 from sqlscore.jobs.prepare import prepare
@@ -26,9 +27,11 @@ from sqlscore.jobs.work import Work
 from sqlscore.products.product import Write
 from sqlscore.relations import sink
 from sqlscore.relations import source as sources
+from sqlscore.tables import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     import pyarrow as pa
 
@@ -51,6 +54,15 @@ class Asked:
     server: int | None  #: the process of the database's server
     model: Model
     rows: int
+    beside: tuple[str, ...] = ()  #: more models of the same run
+    chosen: dict[str, Any] = field(default_factory=dict)  #: options of `score`
+
+    @property
+    def job(self) -> dict[str, Any]:
+        """What `score` is asked for."""
+        models = [self.model.name, *self.beside]
+        usual = {"source": self.model.source, "key": self.model.key, "nulls": self.model.nulls}
+        return {"models": models, **usual, **self.chosen}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -95,17 +107,12 @@ def run(asked: Asked, meter: Meter) -> None:
     """sqlscore, table to table, as a user calls it."""
     with sqlscore.connect(asked.url) as database:
         # imports and connections are not what is measured, as they are not with the others
-        database.preview(
-            asked.model.name, source=asked.model.source, limit=10, key=asked.model.key,
-            nulls=asked.model.nulls,
-        )  # fmt: skip
+        read = {name: asked.job[name] for name in ("models", "source", "key")}
+        database.preview(**read, limit=10, nulls=asked.model.nulls)
         _clear(database.engine)
         with meter.measure("run") as found:
-            done = database.score(
-                asked.model.name, source=asked.model.source, target=TARGET, key=asked.model.key,
-                nulls=asked.model.nulls,
-            )  # fmt: skip
-            found.rows = done.rows
+            done = database.score(**asked.job, target=TARGET)
+            found.rows = done.rows + done.quarantined
 
 
 def statement(asked: Asked, meter: Meter) -> None:
@@ -144,7 +151,10 @@ def stages(asked: Asked, meter: Meter) -> None:
     held = list(_read(prepared))
     with meter.measure("read") as found:
         found.rows = sum(batch.num_rows for batch in _read(prepared))
-    scorer = Scorer(prepared, product)
+    versions = [model.version for model in prepared.models]
+    scorer = Scorer(
+        prepared, product, stamp(prepared.job.lineage, versions, run=new_id(), began=now())
+    )
     with meter.measure("score") as found, ThreadPoolExecutor(bridge.workers()) as pool:
         scored = list(pool.map(scorer, held))
         found.rows = sum(one.batch.num_rows for one in scored)
@@ -197,9 +207,11 @@ def _grouped(scored: list[Scored], rows: int) -> list[list[Scored]]:
 def _prepared(asked: Asked) -> Prepared:
     engine = sqlscore.connect(asked.url).engine
     _clear(engine)
+    given = asked.job
     job = Job(
-        models=(asked.model.name,), source=asked.model.source, target=TARGET,
-        key=(asked.model.key,), nulls=asked.model.nulls,
+        models=tuple(given["models"]), source=given["source"], target=TARGET, key=(given["key"],),
+        nulls=given["nulls"], lineage=Lineage.of(given.get("lineage", False)),
+        quarantine=given.get("quarantine", False),
     )  # fmt: skip
     return prepare(job, Engines.one(engine))
 

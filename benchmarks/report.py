@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from benchmarks.alone import Answer
+    from benchmarks.extras import Cost
     from benchmarks.in_database import Figure
     from benchmarks.places import Place
     from benchmarks.suite import Case
@@ -66,6 +67,28 @@ def in_database(figures: Sequence[Figure]) -> str:
     return _table(
         heads, ([f.database, f.model, f.what, f"{f.value:,.2f}", f.unit] for f in figures)
     )
+
+
+def extras(costs: Sequence[Cost]) -> str:
+    """What each costs, in hundredths of a run without it: in all, and but for its own stages."""
+    heads = ["database", "model", "what", "more %", "but for its own stages %",
+             "processors: more %", "processors: but for its own stages %"]  # fmt: skip
+    return _table(
+        heads,
+        (
+            [
+                cost.database, cost.model, cost.what,
+                _hundredths(cost.more), _hundredths(cost.more - cost.own),
+                _hundredths(cost.processor_more),
+                _hundredths(cost.processor_more - cost.processor_own),
+            ]
+            for cost in costs
+        ),
+    )  # fmt: skip
+
+
+def _hundredths(share: float) -> str:
+    return f"{100 * share:.1f}"
 
 
 def processor(cases: Sequence[Case]) -> str:

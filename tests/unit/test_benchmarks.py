@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from benchmarks import gpu, in_database, models, places, report, rows, suite
+from benchmarks import extras, gpu, in_database, models, places, report, rows, suite
 from benchmarks.alone import Answer
 from benchmarks.measures import MEASURES, TARGET, Asked, Found, Meter
 from benchmarks.processes import anonymous_bytes, cores, peak_bytes, processor_seconds
@@ -84,6 +84,25 @@ def test_what_runs_inside_is_measured(place, tmp_path):
     assert any("predict of sqlscore.attach" in figure.what for figure in figures)
     assert all(figure.value > 0 for figure in figures)
     assert f"| {place.name} | logistic |" in report.in_database(figures)
+
+
+def test_what_extras_cost_is_measured(tmp_path, monkeypatch):
+    model = models.train("logistic", tmp_path)
+    what = "quarantine, 1 % bad rows"
+    only = {what: extras.ways(model)[what]}
+    monkeypatch.setattr(extras, "ways", lambda _: only)
+    with places.opened("sqlite", tmp_path) as place:
+        rows.load(place.url, ROWS)
+        suite.keep_models(place, [model])
+        settings = suite.Settings(rows=ROWS, todays_rows=100, repeat=1, cores=2)
+
+        costs = extras.measure(place, model, settings)
+
+        assert f"| sqlite | logistic | {what} |" in report.extras(costs)
+        engine = engine_for(place.url)
+        with engine.connect() as connection:
+            assert connection.scalar(sa.text("SELECT count(*) FROM sqlscore_quarantine")) == 30
+        engine.dispose()
 
 
 def test_a_table_doubles(place):
