@@ -11,7 +11,7 @@ import random
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlscore.errors import DatabaseError
-from sqlscore.products.passing import passing
+from sqlscore.products.transient import transient_cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class Patience:
 
     def __init__(self, limits: Limits, brake: Brake, products: Sequence[Product]) -> None:
         self._retries, self._brake = limits.retries, brake
-        self._passing = [product.passing for product in products]
+        self._transient = [product.transient for product in products]
         self._failed, self._reached = 0, -1
         self.run = ""  #: named in what is logged
 
@@ -50,7 +50,7 @@ class Patience:
 
     def bear(self, error: DatabaseError) -> None:
         """Wait until it is time to try again, or raise the error where that is no use."""
-        reason = passing(error, self._passing)
+        reason = transient_cause(error, self._transient)
         if reason is None or self._failed >= self._retries:
             raise error
         longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2**self._failed)

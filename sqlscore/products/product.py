@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from sqlalchemy.types import UserDefinedType
 
-from sqlscore.products.passing import NOTHING, Passing
+from sqlscore.products.transient import NOTHING, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -217,7 +217,7 @@ class Product:
     row_index: RowIndex = RowIndex.AFTER
     drops_temporary: bool = False  #: DROP TABLE commits, and DROP TEMPORARY TABLE does not
     server: bool = True  #: a server that runs apart; else the database is a file or this memory
-    passing: Passing = NOTHING  #: errors that pass by themselves
+    transient: Transient = NOTHING  #: errors that pass by themselves
     timeouts: frozenset[str] = frozenset()  #: those of ``lock_timeout``, ``statement_timeout``
     settings_stay: bool = False  #: `settings` outlive the transaction that they are made in
 

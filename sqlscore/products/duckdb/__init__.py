@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from sqlscore.errors import DatabaseError
-from sqlscore.products import generic, passing
+from sqlscore.products import generic, transient
 from sqlscore.products.duckdb import types as duckdb_types
 from sqlscore.products.duckdb.catalogue import dependents, keys, swap, unfit
 from sqlscore.products.product import Declared, Product, RowIndex
@@ -203,7 +203,7 @@ DUCKDB = Product(
     roles=False,
     row_index=RowIndex.NONE,
     server=False,
-    passing=passing.DUCKDB,
+    transient=transient.DUCKDB,
     engine=engine,
     absent=generic.absent_file,
     describe=describe,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products import generic, passing
+from sqlscore.products import generic, transient
 from sqlscore.products.mssql import types as mssql_types
 from sqlscore.products.mssql.catalogue import dependents, keys, swap, unfit
 from sqlscore.products.mssql.rewrite import rewrite
@@ -152,7 +152,7 @@ MSSQL = Product(
     unfit=unfit,
     dependents=dependents,
     swap=swap,
-    passing=passing.MSSQL,
+    transient=transient.MSSQL,
     timeouts=frozenset({"lock_timeout"}),
     settings_stay=True,
     settings=settings,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products import generic, passing
+from sqlscore.products import generic, transient
 from sqlscore.products.mysql import types as mysql_types
 from sqlscore.products.mysql.catalogue import describe, keys, unfit
 from sqlscore.products.mysql.literals import literal
@@ -119,7 +119,7 @@ MYSQL = Product(
     drops_temporary=True,
     rewrite=rewrite,
     estimate=estimate,
-    passing=passing.MYSQL,
+    transient=transient.MYSQL,
     timeouts=frozenset({"lock_timeout", "statement_timeout"}),
     settings_stay=True,
     settings=settings,

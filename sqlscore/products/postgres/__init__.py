@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products import generic, passing
+from sqlscore.products import generic, transient
 from sqlscore.products.dbapi_unit import DbapiUnit
 from sqlscore.products.postgres import types as postgres_types
 from sqlscore.products.postgres.read import SETTINGS, TIMEOUTS, read
@@ -138,7 +138,7 @@ POSTGRES = Product(
     rewrite=rewrite,
     replaces_views=False,
     estimate=estimate,
-    passing=passing.POSTGRES,
+    transient=transient.POSTGRES,
     timeouts=frozenset(TIMEOUTS),
     settings=settings,
     engine=engine,

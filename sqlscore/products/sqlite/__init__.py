@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.base import SQLiteIdentifierPreparer
 from sqlalchemy.pool import StaticPool
 
-from sqlscore.products import generic, passing
+from sqlscore.products import generic, transient
 from sqlscore.products.product import Product, RowIndex
 from sqlscore.products.sqlite.catalogue import dependents, describe, swap, unfit
 from sqlscore.products.sqlite.columns import project, returned
@@ -99,7 +99,7 @@ SQLITE = Product(
     row_index=RowIndex.WITHIN,
     rewrite=rewrite,
     server=False,
-    passing=passing.SQLITE,
+    transient=transient.SQLITE,
     timeouts=frozenset({"lock_timeout"}),
     settings_stay=True,
     settings=settings,

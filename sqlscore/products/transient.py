@@ -1,4 +1,4 @@
-"""Errors that pass by themselves, so that the same is worth trying again a little later.
+"""Transient errors: they pass by themselves, so the same is worth trying again a little later.
 
 Facts of each product: the codes that say so, and the words of drivers that give no code because
 the connection itself is what they lost.
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Passing:
+class Transient:
     """What a product says of troubles that pass."""
 
     codes: Mapping[str, str] = field(default_factory=dict)  #: SQLSTATE or number -> what it is
     words: Mapping[str, str] = field(default_factory=dict)  #: pattern -> what it is
 
 
-NOTHING = Passing()  #: of a product that nobody described
+NOTHING = Transient()  #: of a product that nobody described
 
 #: words of sockets, and of the process that reads for us; whatever the product
 _LOST = re.compile(
@@ -37,7 +37,7 @@ _LOST = re.compile(
 )
 
 
-def passing(error: DatabaseError, facts: Iterable[Passing]) -> str | None:
+def transient_cause(error: DatabaseError, facts: Iterable[Transient]) -> str | None:
     """What passes by itself in an error of one of the products; None: trying again is no use."""
     for fact in facts:
         if error.code in fact.codes:
@@ -63,7 +63,7 @@ def _invalidated(error: BaseException) -> bool:
     return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
 
 
-POSTGRES = Passing(
+POSTGRES = Transient(
     codes={
         "40001": "serialization failure, or a standby's conflict with recovery",
         "40P01": "deadlock",
@@ -85,7 +85,7 @@ POSTGRES = Passing(
         "the database system is": "the server is starting or stopping",
     },
 )
-MYSQL = Passing(
+MYSQL = Transient(
     codes={
         "1020": "a row changed since it was read",
         "1040": "the server has no connection left",
@@ -102,7 +102,7 @@ MYSQL = Passing(
         "0": "the connection was lost",  # PyMySQL's own, for one that it has closed
     },
 )
-MSSQL = Passing(
+MSSQL = Transient(
     codes={
         "596": "the server, or its administrator, ended the connection",
         "1204": "the server has no lock left",
@@ -124,5 +124,7 @@ MSSQL = Passing(
         "HYT00": "the server did not answer in time",
     },
 )
-SQLITE = Passing(codes={"SQLITE_BUSY_SNAPSHOT": "the file was written since it was read"})
-DUCKDB = Passing(words={"[Tt]ransaction conflict|[Cc]onflict on ": "another transaction was first"})
+SQLITE = Transient(codes={"SQLITE_BUSY_SNAPSHOT": "the file was written since it was read"})
+DUCKDB = Transient(
+    words={"[Tt]ransaction conflict|[Cc]onflict on ": "another transaction was first"}
+)
