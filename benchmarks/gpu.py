@@ -122,6 +122,7 @@ def _table_to_table(name: str, model: bytes, provider: str, count: int) -> Figur
         with sqlscore.connect(url) as db:
             db.models.add(name, model, features=rows.NUMBERS)
             run = db.score(name, source=rows.TABLE, target="scored", provider=provider)
+    assert run.seconds is not None  # it is done
     return Figure(
         model=name, what=f"table to table, {count:,} rows", provider=provider,
         rate=run.rows / run.seconds,

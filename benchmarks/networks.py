@@ -37,7 +37,7 @@ def dense(*sizes: int) -> bytes:
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     checker.check_model(model)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 NETWORKS: dict[str, Callable[[], bytes]] = {

@@ -85,9 +85,10 @@ def numbered_forest_of(node: Node) -> Forest:
     ]
     members = _members(node.floats("membership_values"), modes)
 
-    def after(i: int) -> list[int]:
+    def after(i: int) -> tuple[int, int]:
         """The index of what follows on either side: leaves come behind the branches."""
-        return [to[i] + (len(modes) if leaf[i] else 0) for to, leaf in ends]
+        true, false = (to[i] + (len(modes) if leaf[i] else 0) for to, leaf in ends)
+        return true, false
 
     nodes: list[Branch | Leaf] = [
         Branch(features[i], mode, float(splits[i]), bool(tracks[i]), *after(i), members[i])
