@@ -63,7 +63,7 @@ class Scorer:
         )
         predictions = self._predictor(features).batch
         outputs = [self._converted(_value(output, predictions), output) for output in self._outputs]
-        kept = [batch.column(i) for i in self.layout.kept]
+        kept = [_alone(batch.column(i)) for i in self.layout.kept]
         return kept, outputs
 
     def _converted(self, array: pa.Array, output: Output) -> pa.Array:
@@ -100,6 +100,11 @@ class Scorer:
                 f"gives {output.name}. Ask for nvarchar(max)",
                 **self._place,
             )
+
+
+def _alone(array: pa.Array) -> pa.Array:
+    """A copy, which does not keep the columns that were read beside it, as features are."""
+    return array.copy_to(pa.default_cpu_memory_manager())
 
 
 def _value(output: Output, predictions: pa.RecordBatch) -> pa.Array:

@@ -48,12 +48,37 @@ def _reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> Any:
     return read(batch_rows)
 
 
+class _Given:
+    """A batch that a view reads through Arrow's C stream, until it is left.
+
+    DuckDB keeps what a view was made of until the transaction ends, also when the view is gone: the
+    batch itself would stay in memory, and with it all columns that were read with its own.
+    """
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch: pa.RecordBatch | None = batch
+        self._schema = batch.schema
+
+    def __arrow_c_schema__(self) -> object:
+        return self._schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        batches = [] if self._batch is None else [self._batch]
+        table = pa.Table.from_batches(batches, schema=self._schema)
+        return table.__arrow_c_stream__(requested_schema)
+
+    def leave(self) -> None:
+        """Let the batch go."""
+        self._batch = None
+
+
 @contextmanager
 def registered(
     connection: duckdb.DuckDBPyConnection, name: str, batch: pa.RecordBatch
 ) -> Iterator[None]:
-    """The batch as a view of that name on this connection, without a copy."""
-    connection.register(name, pa.Table.from_batches([batch]))
+    """The batch as a view of that name on this connection, for one statement to read."""
+    given = _Given(batch)
+    connection.register(name, given)
     try:
         yield
     except BaseException:
@@ -61,4 +86,6 @@ def registered(
         with suppress(duckdb.Error):
             connection.unregister(name)
         raise
+    finally:
+        given.leave()
     connection.unregister(name)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
 import time
 import uuid
+import weakref
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
@@ -188,6 +191,20 @@ def test_a_conflict_of_two_units_is_an_error(engine: Engine) -> None:
             second.write(target, [batch(1, s=2.0)], Write.UPDATE)
         first.commit()
     assert rows(engine, "FROM scores") == [(1, 1.0)]
+
+
+def test_a_written_batch_is_let_go_before_the_commit(engine: Engine) -> None:
+    run(engine, SCORES)
+    ids = np.arange(1000)
+    left = weakref.ref(ids)
+    given = pa.RecordBatch.from_arrays([pa.array(ids), pa.array(ids * 0.5)], names=["i", "s"])
+    with DUCKDB.unit(engine, None) as unit:
+        unit.write(scores(engine), [given], Write.UPSERT)
+        del ids, given
+        gc.collect()
+        assert left() is None
+        unit.commit()
+    assert rows(engine, "SELECT count(*), sum(s) FROM scores") == [(1000, 249750.0)]
 
 
 def test_a_unit_in_a_callers_transaction_is_a_part_of_it(engine: Engine) -> None:

@@ -65,12 +65,10 @@ class DuckdbUnit(Transaction):
             statements = _statements(target, fitting.schema, how)
             numbered = fitting.rename_columns([f"c{i}" for i in range(fitting.num_columns)])
             connection = raw(self.connection)
-            with (
-                self.translated(f"writing to table {target.table.fullname}"),
-                registered(connection, _GIVEN, numbered),
-            ):
+            with self.translated(f"writing to table {target.table.fullname}"):
                 for statement in statements:
-                    connection.execute(str(statement.compile(dialect=self.engine.dialect)))
+                    with registered(connection, _GIVEN, numbered):
+                        connection.execute(str(statement.compile(dialect=self.engine.dialect)))
             rows += fitting.num_rows
         return rows
 
