@@ -74,6 +74,10 @@ def _compiled(
             why = f"{facts.dialect} has no arrays; name its columns by outputs="
             refusals.append(Refusal(operator="", node=f"output {one.output!r}", why=why))
             continue
+        if tensors[one.output].is_cut:
+            why = "it is a computed number, cut to a whole one: rounding could decide it"
+            refusals.append(Refusal(operator="", node=f"output {one.output!r}", why=why))
+            continue
         outputs[one.name] = _prediction(tensors[one.output], one, signature, columns, facts)
     return outputs, refusals
 

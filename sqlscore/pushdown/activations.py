@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlglot import exp
 
-from sqlscore.pushdown import functions, literals
+from sqlscore.pushdown import functions, literals, spans
 from sqlscore.pushdown.arithmetic import (
     above,
     added,
@@ -86,11 +86,12 @@ def clip(
     least = float(low.values()) if low else node.float("min", -LARGEST)
     most = float(high.values()) if high else node.float("max", LARGEST)
     return Tensor.of(
-        [_clipped(cell, least, most, facts) for cell in x.row], x.element, x.cells.shape
+        [clipped(cell, least, most, facts) for cell in x.row], x.element, x.cells.shape
     )
 
 
-def _clipped(cell: Cell, low: float, high: float, facts: Expressions) -> Cell:
+def clipped(cell: Cell, low: float, high: float, facts: Expressions) -> Cell:
+    """The cell between two constants; NaN stays NaN."""
     if isinstance(cell, Choice):
         return cell.mapped(lambda values: np.clip(values, low, high))
     z = expression(cell, facts)
@@ -108,7 +109,8 @@ def _logarithm(cell: Cell, facts: Expressions) -> Cell:
 
 
 def _exponential(cell: Cell, facts: Expressions) -> Cell:
-    return computed([cell], functions.exponential(expression(cell, facts), facts))
+    span = spans.power(spans.span_of(cell))
+    return computed([cell], functions.exponential(expression(cell, facts), facts), span=span)
 
 
 def _root(cell: Cell, facts: Expressions) -> Cell:
@@ -118,17 +120,6 @@ def _root(cell: Cell, facts: Expressions) -> Cell:
 def _reciprocal(cell: Cell, facts: Expressions) -> Cell:
     one = literals.number(1.0, facts)
     return computed([cell], quotient(one, expression(cell, facts), facts))
-
-
-def _tanh(cell: Cell, facts: Expressions) -> Cell:
-    if facts.tanh:
-        sql: exp.Expression = exp.Anonymous(this="TANH", expressions=[expression(cell, facts)])
-        return computed([cell], sql, finite=True)
-    doubled = computed([cell], times(expression(cell, facts), 2.0, facts))
-    half = functions.logistic(doubled, facts)
-    one = literals.number(1.0, facts)
-    sql = exp.Sub(this=times(expression(half, facts), 2.0, facts), expression=one)
-    return computed([cell], sql, finite=True)
 
 
 #: of Abramowitz and Stegun's formula 7.1.26, which is within 1.5e-7
@@ -167,4 +158,4 @@ reciprocal: Any = _mapped(_reciprocal)
 relu: Any = _mapped(_relu)
 root: Any = _mapped(_root)
 sigmoid: Any = _mapped(functions.logistic)
-tanh: Any = _mapped(_tanh)
+tanh: Any = _mapped(functions.tanh)

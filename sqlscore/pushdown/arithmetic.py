@@ -214,7 +214,7 @@ def saturated(value: exp.Expression, facts: Expressions) -> exp.Expression:
         return reduce(lambda v, factor: times(v, factor, facts), factors, value)
     if facts.saturation in {Saturation.NULL, Saturation.LATE}:
         return value
-    name = exp.column("z", quoted=True)
+    name = exp.column("z", table="s", quoted=True)
     one = exp.Values(
         expressions=[exp.Tuple(expressions=[value])],
         alias=exp.TableAlias(this=exp.to_identifier("s"), columns=[exp.to_identifier("z", True)]),

@@ -25,12 +25,17 @@ if TYPE_CHECKING:
 
     from sqlscore.pushdown.cuts import Steps
 
+#: stands in a shape for the number of rows, which is not known
+ROWS = -(2**62) - 1
 LARGEST = float(np.finfo(np.float32).max)
 INFINITE = LARGEST + 2.0**103  #: the least double that rounds to an infinite float32
 _EDGES = np.array([LARGEST])
 
 #: ONNX's floating-point element types -> how the graph computes with them
 DTYPES: dict[str, type[np.floating[Any]]] = {"float": np.float32, "double": np.float64}
+
+
+ANYTHING = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,7 @@ class Term:
     real: bool = False  #: of the product's 4-byte type
     bounded: bool = False  #: past the largest float32 only as an infinity
     finite: bool = False  #: neither that nor an infinity; NaN only where NULL would be too
+    span: tuple[float, float] = ANYTHING  #: between which values it is for sure
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +172,7 @@ class Tensor:
 
     cells: np.ndarray  #: of objects
     element: str  #: ONNX element type, a key of `types.ARROW_TYPES`
+    rows: int = 0  #: which axis is that of the rows
 
     @classmethod
     def of(
@@ -189,6 +196,13 @@ class Tensor:
     def is_constant(self) -> bool:
         """Whether nothing in it depends on a row."""
         return not any(isinstance(cell, Term | Line | Choice) for cell in self.row)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a computed number in it was cut to a whole one: only its bounds are sure."""
+        return self.element not in DTYPES and any(
+            isinstance(cell, Term) and not cell.exact for cell in self.row
+        )
 
     @property
     def row(self) -> list[Cell]:

@@ -21,6 +21,7 @@ from sqlscore.pushdown.arithmetic import (
 from sqlscore.pushdown.cells import Choice, Line, Tensor, Term
 from sqlscore.pushdown.cuts import last_above, last_not_above
 from sqlscore.pushdown.refusals import Refused
+from sqlscore.pushdown.spans import excludes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,29 +67,45 @@ def compared(node: Node, facts: Expressions, a: Tensor, b: Tensor) -> Tensor:
     """Less, Greater, Equal, …: of two tensors, or of one and constants."""
     left, right = np.broadcast_arrays(a.cells, b.cells)
     pairs = zip(left.ravel(), right.ravel(), strict=True)
-    cells = [_compare(node.operator, one, other, facts) for one, other in pairs]
+    cells = [compare(node.operator, one, other, facts) for one, other in pairs]
     return Tensor.of(cells, "bool", left.shape)
 
 
-def _compare(name: str, a: Cell, b: Cell, facts: Expressions) -> Cell:
+def compare(name: str, a: Cell, b: Cell, facts: Expressions) -> Cell:
+    """A comparison by ONNX's name of it; refused where rounding could decide it."""
     computed = Term | Line | Choice
     if not isinstance(a, computed) and isinstance(b, computed):
-        return _compare(_MIRRORED[name], b, a, facts)
+        return compare(_MIRRORED[name], b, a, facts)
     if not isinstance(b, computed):
-        if not isinstance(a, computed):
-            return bool(_COMPARE[name](a, b))  # type: ignore[arg-type]
-        if isinstance(a, Line) and isinstance(b, int | float):
-            return Term(
-                sql=_of_line(name, a, float(b), facts), exact=True, bounded=True, finite=True
-            )
-        if isinstance(a, Choice):
-            return _of_choice(name, a, b)
+        found = _with_constant(name, a, b, facts)
+        if found is not None:
+            return found
     if not all((isinstance(c, Term) and c.exact) or not isinstance(c, computed) for c in (a, b)):
         raise Refused("it compares a value that is computed on the way: rounding could decide it")
     test = _TESTS[name](
         this=operand(expression(a, facts)), expression=operand(expression(b, facts))
     )
     return Term(sql=test, exact=True, bounded=True, finite=True)  # type: ignore[arg-type]
+
+
+def _with_constant(name: str, a: Cell, b: float | str, facts: Expressions) -> Cell | None:
+    """The comparison with a constant, where it needs no value to be computed."""
+    if isinstance(a, Choice):
+        return _of_choice(name, a, b)
+    if isinstance(a, Line):
+        test = _of_line(name, a, float(b), facts)
+        return Term(sql=test, exact=True, bounded=True, finite=True)
+    if isinstance(a, Term):
+        return None if a.exact or isinstance(b, str) else _known(name, a, float(b))
+    return bool(_COMPARE[name](a, b))  # type: ignore[arg-type]
+
+
+def _known(name: str, a: Term, b: float) -> bool | None:
+    """The answer, where the bounds of a computed value leave no doubt."""
+    if not excludes(a.span, b):
+        return None
+    answer = bool(_COMPARE[name](a.span[0], b))  # type: ignore[arg-type]
+    return None if answer and not a.finite else answer  # NaN would not be
 
 
 def _of_line(name: str, line: Line, bound: float, facts: Expressions) -> exp.Expression:
@@ -122,43 +139,40 @@ def _of_choice(name: str, choice: Choice, other: Cell) -> Cell:
     return Term(sql=exp.EQ(this=chosen, expression=one), exact=True, bounded=True, finite=True)
 
 
-def negated(_node: Node, _facts: Expressions, x: Tensor) -> Tensor:
-    """Not: true also where a comparison is NULL."""
-    cells = [_negated(cell) for cell in x.row]
-    return Tensor.of(cells, "bool", x.cells.shape)
-
-
-def _negated(cell: Cell) -> Cell:
-    if not isinstance(cell, Term):
-        return not cell
-    one, zero = literals.integer(1), literals.integer(0)
-    number = case((cell.sql, zero), otherwise=one)
-    return Term(sql=exp.EQ(this=number, expression=one), exact=True, bounded=True, finite=True)
-
-
 def where(_node: Node, facts: Expressions, test: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     """Where: one or the other, by a condition."""
     tests, ones, others = np.broadcast_arrays(test.cells, yes.cells, no.cells)
     cells = [
-        _where(*three, facts)
+        chosen(*three, facts)
         for three in zip(tests.ravel(), ones.ravel(), others.ravel(), strict=True)
     ]
     return Tensor.of(cells, yes.element, tests.shape)
 
 
-def _where(test: Cell, yes: Cell, no: Cell, facts: Expressions) -> Cell:
+def chosen(test: Cell, yes: Cell, no: Cell, facts: Expressions) -> Cell:
+    """One cell or the other, by a condition."""
     if not isinstance(test, Term):
         return yes if test else no
+    plain = [_plain(cell) for cell in (yes, no)]
+    if all(isinstance(value, float) for value in plain):
+        return Choice(feature="", tests=(test.sql,), values=(plain[0],), otherwise=plain[1])  # type: ignore[arg-type]
     sql = case((test.sql, expression(yes, facts)), otherwise=expression(no, facts))
     sides = [c for c in (yes, no) if isinstance(c, Term | Line | Choice)]
     exact = all((isinstance(c, Term) and c.exact) or isinstance(c, Choice) for c in sides)
     return Term(sql=sql, exact=exact, bounded=not sides)
 
 
+def _plain(cell: Cell) -> Cell | None:
+    """The number that a cell is in every row, if it is one."""
+    if isinstance(cell, Choice) and not cell.tests:
+        return cell.otherwise
+    return None if isinstance(cell, Term | Line | Choice) else cell
+
+
 def binarizer(node: Node, facts: Expressions, x: Tensor) -> Tensor:
     """Binarizer: 1 where the value is more than the threshold, else 0."""
     bound = float(np.float32(node.float("threshold", 0.0)))
-    cells = [numbered(_compare("Greater", cell, bound, facts)) for cell in x.row]
+    cells = [numbered(compare("Greater", cell, bound, facts)) for cell in x.row]
     return Tensor.of(cells, "float", x.cells.shape)
 
 

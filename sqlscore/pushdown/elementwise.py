@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlglot import exp
 
-from sqlscore.pushdown import literals
+from sqlscore.pushdown import literals, spans
 from sqlscore.pushdown.arithmetic import added, case, divided, expression, operand, times
 from sqlscore.pushdown.cells import Choice, Line, Tensor, Term
 from sqlscore.pushdown.functions import computed, exponential, logarithm, root
@@ -70,7 +70,8 @@ def _add(a: Cell, b: Cell, dtype: type[np.floating[Any]], facts: Expressions) ->
     for one, number in ((a, _number(b)), (b, _number(a))):
         if isinstance(one, Line) and number is not None:
             return one.moved(number, dtype)
-    return computed([a, b], added([expression(a, facts), expression(b, facts)]))
+    span = spans.total([spans.span_of(a), spans.span_of(b)])
+    return computed([a, b], added([expression(a, facts), expression(b, facts)]), span=span)
 
 
 def _subtract(a: Cell, b: Cell, dtype: type[np.floating[Any]], facts: Expressions) -> Cell:
@@ -87,7 +88,8 @@ def _multiply(a: Cell, b: Cell, dtype: type[np.floating[Any]], facts: Expression
         if isinstance(one, Line) and number is not None:
             return one.scaled(number, dtype)
         if number is not None:
-            return computed([a, b], times(expression(one, facts), number, facts))
+            span = spans.scale(spans.span_of(one), number)
+            return computed([a, b], times(expression(one, facts), number, facts), span=span)
     return computed([a, b], _product(expression(a, facts), expression(b, facts)))
 
 
@@ -103,7 +105,8 @@ def _divide(a: Cell, b: Cell, dtype: type[np.floating[Any]], facts: Expressions)
             return a.divided(number, dtype)
         if number:
             by = literals.number(number, facts)
-            return computed([a, b], divided(expression(a, facts), by))
+            span = spans.scale(spans.span_of(a), 1 / number)
+            return computed([a, b], divided(expression(a, facts), by), span=span)
     top, bottom = expression(a, facts), expression(b, facts)
     return computed([a, b], quotient(top, bottom, facts))
 

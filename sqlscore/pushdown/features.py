@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sqlscore.graph.elements import ELEMENTS
-from sqlscore.pushdown import comparisons, literals
+from sqlscore.pushdown import comparisons, literals, spans
 from sqlscore.pushdown.arithmetic import case, expression, is_number
 from sqlscore.pushdown.cells import DTYPES, Choice, Line, Tensor, Term
+from sqlscore.pushdown.logic import opposite
 from sqlscore.pushdown.refusals import Refused
 from sqlscore.pushdown.sums import layer
 
@@ -52,15 +55,21 @@ def _each(node: Node, name: str, columns: int) -> list[float]:
 
 
 def imputer(node: Node, facts: Expressions, x: Tensor) -> Tensor:
-    """Imputer that puts a value in the place of NaN."""
-    if not math.isnan(node.float("replaced_value_float", 0.0)):
-        raise Refused("it replaces another value than NaN")
+    """Imputer: a value in the place of NaN, or of another value."""
+    replaced = node.float("replaced_value_float", 0.0)
     values = _each(node, "imputed_value_floats", len(x.row))
+    fill = _imputed if math.isnan(replaced) else partial(_replaced, replaced)
     return Tensor.of(
-        [_imputed(cell, value, facts) for cell, value in zip(x.row, values, strict=True)],
+        [fill(cell, value, facts) for cell, value in zip(x.row, values, strict=True)],
         x.element,
         x.cells.shape,
     )
+
+
+def _replaced(replaced: float, cell: Cell, value: float, facts: Expressions) -> Cell:
+    """The cell, with a value in the place of another one."""
+    test = comparisons.compare("Equal", cell, replaced, facts)
+    return comparisons.chosen(test, value, cell, facts)
 
 
 def _imputed(cell: Cell, value: float, facts: Expressions) -> Cell:
@@ -111,13 +120,19 @@ def _truth_to_int(cell: Cell, _element: str, _facts: Expressions) -> Cell:
     return number.mapped(_whole) if isinstance(number, Choice) else int(number)  # type: ignore[arg-type]
 
 
+def _to_truth(cell: Cell, _element: str, facts: Expressions) -> Cell:
+    """Whether it is not zero, as NaN is."""
+    return opposite(comparisons.compare("Equal", cell, 0.0, facts))
+
+
 def _to_int(cell: Cell, _element: str, _facts: Expressions) -> Cell:
     """A class label that the graph kept as a float for a while is whole already."""
     if isinstance(cell, Choice):
         return cell.mapped(_whole)
-    if isinstance(cell, Term) and cell.exact:
-        return cell
-    raise Refused("a cast of a computed number to a whole one")
+    if isinstance(cell, Term):
+        # of what is computed only the bounds are sure; the walk takes care of who asks
+        return cell if cell.exact else dataclasses.replace(cell, span=spans.cut(cell.span))
+    raise Refused("a cast of a column to a whole number")
 
 
 def _whole(values: np.ndarray) -> np.ndarray:
@@ -132,6 +147,7 @@ def _same(cell: Cell, _element: str, _facts: Expressions) -> Cell:
 _CASTS: dict[tuple[str, str], Callable[[Cell, str, Expressions], Cell]] = {
     ("float", "float"): _to_float,
     ("int", "float"): _to_float,
+    ("float", "bool"): _to_truth,
     ("bool", "float"): _truth_to_float,
     ("bool", "int"): _truth_to_int,
     ("float", "int"): _to_int,

@@ -27,7 +27,7 @@ from sqlscore.pushdown.arithmetic import (
     times,
     within,
 )
-from sqlscore.pushdown.cells import LARGEST, Term
+from sqlscore.pushdown.cells import ANYTHING, LARGEST, Term
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,9 +45,12 @@ def computed(
     bounded: bool = False,
     finite: bool = False,
     real: bool = False,
+    span: tuple[float, float] = ANYTHING,
 ) -> Term:
     """A term made of all the cells."""
-    return Term(sql=sql, needs=needs(cells), bounded=bounded or finite, finite=finite, real=real)
+    return Term(
+        sql=sql, needs=needs(cells), bounded=bounded or finite, finite=finite, real=real, span=span
+    )
 
 
 def exponential(value: exp.Expression, facts: Expressions) -> exp.Expression:
@@ -66,6 +69,15 @@ def exponential(value: exp.Expression, facts: Expressions) -> exp.Expression:
         (high, infinity),
         otherwise=value,
     )
+
+
+def decaying(value: exp.Expression, facts: Expressions) -> exp.Expression:
+    """exp of a value that is at most 0, which stands in it once where that can be."""
+    if not facts.underflow_raises:
+        return exp.Exp(this=value)
+    if facts.extremes is None:
+        return exponential(value, facts)
+    return exp.Exp(this=greatest([value, literals.number(_UNDERFLOW, facts)], facts))
 
 
 def logarithm(value: exp.Expression, facts: Expressions) -> exp.Expression:
@@ -92,8 +104,9 @@ def logistic(cell: Cell, facts: Expressions) -> Cell:
     """``1 / (1 + exp(-z))``."""
     z = expression(cell, facts)
     if isinstance(cell, Term) and cell.real:
-        return computed([cell], _logistic_in_steps(z, facts), finite=True, real=True)
-    return computed([cell], _logistic(z, facts), finite=True)
+        in_steps = _logistic_in_steps(z, facts)
+        return computed([cell], in_steps, finite=True, real=True, span=(0.0, 1.0))
+    return computed([cell], _logistic(z, facts), finite=True, span=(0.0, 1.0))
 
 
 def _logistic(z: exp.Expression, facts: Expressions) -> exp.Expression:
@@ -140,6 +153,18 @@ def _minus(value: exp.Expression) -> exp.Expression:
     if isinstance(value, exp.Neg):
         return value.this  # type: ignore[no-any-return]
     return exp.Neg(this=operand(value))
+
+
+def tanh(cell: Cell, facts: Expressions) -> Cell:
+    """The hyperbolic tangent; by the logistic function where there is none."""
+    if facts.tanh:
+        sql: exp.Expression = exp.Anonymous(this="TANH", expressions=[expression(cell, facts)])
+        return computed([cell], sql, finite=True)
+    doubled = computed([cell], times(expression(cell, facts), 2.0, facts))
+    half = logistic(doubled, facts)
+    one = literals.number(1.0, facts)
+    sql = exp.Sub(this=times(expression(half, facts), 2.0, facts), expression=one)
+    return computed([cell], sql, finite=True)
 
 
 def softmax(cells: Sequence[Cell], facts: Expressions) -> list[Cell]:

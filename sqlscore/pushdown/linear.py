@@ -84,6 +84,9 @@ def gemm(node: Node, facts: Expressions, a: Tensor, b: Tensor, c: Tensor | None 
 def matmul(node: Node, facts: Expressions, a: Tensor, b: Tensor) -> Tensor:
     """MatMul of the features and a constant matrix."""
     weights = b.values()
+    if weights.ndim == 1:  # which is one column, and gives none
+        product = matmul(node, facts, a, Tensor.constant(weights[:, None]))
+        return Tensor(product.cells.reshape(1), product.element)
     if a.cells.ndim != 2 or weights.ndim != 2:
         raise Refused("a product of other shapes than [N, k] and [k, m]")
     zeros = np.zeros(weights.shape[1], a.dtype)

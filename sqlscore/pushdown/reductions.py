@@ -12,6 +12,7 @@ from sqlscore.pushdown import literals
 from sqlscore.pushdown.arithmetic import (
     added,
     case,
+    divided,
     expression,
     greatest,
     is_number,
@@ -45,15 +46,17 @@ def _over(reduce: Reduce) -> Callable[..., Tensor]:
         rows = moved.reshape(-1, moved.shape[-1])
         cells = [reduce(list(row), x.dtype, facts) for row in rows]
         shape = list(moved.shape[:-1])
-        if node.integer("keepdims", 1):
+        kept = bool(node.integer("keepdims", 1))
+        if kept:
             shape.insert(axis, 1)
-        return Tensor.of(cells, x.element, tuple(shape))
+        made = Tensor.of(cells, x.element, tuple(shape))
+        return Tensor(made.cells, x.element, x.rows if kept or axis > x.rows else x.rows - 1)
 
     return operator
 
 
 def _axis(axes: Sequence[int], x: Tensor) -> int:
-    if len(axes) != 1 or axes[0] % x.cells.ndim == 0:
+    if len(axes) != 1 or axes[0] % x.cells.ndim == x.rows:
         raise Refused("it reduces over rows, or over several axes")
     return int(axes[0]) % x.cells.ndim
 
@@ -168,6 +171,38 @@ def _l1(values: Sequence[exp.Expression], _facts: Expressions) -> exp.Expression
 
 def _l2(values: Sequence[exp.Expression], facts: Expressions) -> exp.Expression:
     return root(added([exp.Mul(this=operand(v), expression=operand(v)) for v in values]), facts)
+
+
+def lp_normalization(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """LpNormalization over the features: each value over their norm, which may be zero."""
+    if x.cells.ndim != 2 or node.integer("axis", -1) not in {1, -1}:
+        raise Refused("another axis than the features'")
+    values = [expression(cell, facts) for cell in x.row]
+    size = (_l1 if node.integer("p", 2) == 1 else _l2)(values, facts)
+    zero = literals.number(0.0, facts)
+    nothing = exp.EQ(this=operand(size), expression=zero)
+    made = [
+        computed(x.row, case((nothing, zero), otherwise=divided(value, size)), bounded=True)
+        for value in values
+    ]
+    return Tensor.of(made, x.element, x.cells.shape)
+
+
+def maximum(_node: Node, facts: Expressions, *tensors: Tensor) -> Tensor:
+    """Max of several tensors, value by value."""
+    return _of_several(tensors, _largest, facts)
+
+
+def minimum(_node: Node, facts: Expressions, *tensors: Tensor) -> Tensor:
+    """Min of several tensors, value by value."""
+    return _of_several(tensors, _smallest, facts)
+
+
+def _of_several(tensors: Sequence[Tensor], reduce: Reduce, facts: Expressions) -> Tensor:
+    cells = np.broadcast_arrays(*(tensor.cells for tensor in tensors))
+    rows = zip(*(one.ravel() for one in cells), strict=True)
+    dtype, shape = tensors[0].dtype, cells[0].shape
+    return Tensor.of([reduce(row, dtype, facts) for row in rows], tensors[0].element, shape)
 
 
 largest = _over(_largest)

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from sqlscore.pushdown import labels
 from sqlscore.pushdown.arithmetic import case, expression, operand
-from sqlscore.pushdown.cells import Choice, Tensor, Term
+from sqlscore.pushdown.cells import ROWS, Choice, Tensor, Term
 from sqlscore.pushdown.refusals import Refused
 
 if TYPE_CHECKING:
@@ -27,8 +27,11 @@ def identity(_node: Node, _facts: Expressions, x: Tensor) -> Tensor:
 
 def concat(node: Node, _facts: Expressions, *parts: Tensor) -> Tensor:
     """Concat of columns."""
+    if len({part.rows for part in parts}) > 1:
+        raise Refused("its inputs have their rows along different axes")
     axis = _inner(node.integer("axis", 1), parts[0])
-    return Tensor(np.concatenate([part.cells for part in parts], axis=axis), parts[0].element)
+    whole = np.concatenate([part.cells for part in parts], axis=axis)
+    return Tensor(whole, parts[0].element, parts[0].rows)
 
 
 def feature_vectorizer(_node: Node, _facts: Expressions, *parts: Tensor) -> Tensor:
@@ -43,6 +46,10 @@ def reshape(node: Node, _facts: Expressions, x: Tensor, shape: Tensor | None = N
     given = shape.values().ravel().tolist() if shape else node.integers("shape")
     wanted = [int(n) for n in given]
     size = x.cells.size
+    if wanted[:1] == [ROWS]:
+        return Tensor(x.cells.reshape([1, *wanted[1:]]), x.element)
+    if wanted[:2] == [1, -1] and size == np.prod(wanted[2:]):
+        return Tensor(x.cells.reshape([1, 1, *wanted[2:]]), x.element, rows=1)
     if size == 1:
         return Tensor(x.cells.reshape([1] * len(wanted)), x.element)
     inner = [x.cells.shape[i] if n == 0 else n for i, n in enumerate(wanted)][1:]
@@ -169,6 +176,6 @@ def transpose(node: Node, _facts: Expressions, x: Tensor) -> Tensor:
 def _inner(axis: int, x: Tensor) -> int:
     """The axis, counted from the front; refused where it is the rows'."""
     counted = axis % x.cells.ndim
-    if counted == 0:
+    if counted == x.rows:
         raise Refused("its axis is that of the rows")
     return counted

@@ -52,6 +52,8 @@ def staged(
     used = dict.fromkeys(passed, top)
     for expression, level in (*((root, top) for root, _ in roots), *parts.named.values()):
         for column in expression.find_all(exp.Column):
+            if column.table:  # of a subquery of its own
+                continue
             used[column.name] = max(level, used.get(column.name, 0))
     for level in range(top):
         below = [name for name, last in used.items() if last > level > parts.made(name)]

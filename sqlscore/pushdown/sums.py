@@ -13,7 +13,7 @@ import numpy as np
 from sqlglot import exp
 
 from sqlscore.products.expressions import Saturation
-from sqlscore.pushdown import literals
+from sqlscore.pushdown import literals, spans
 from sqlscore.pushdown.arithmetic import (
     added,
     both,
@@ -104,7 +104,9 @@ def _weighted(
     slow = added([*products, *rest, literals.number(bias, facts)])
     found = needs([line for line, weight in lines if weight]) | needs(term for term, _ in terms)
     if not lines:
-        return Term(sql=slow, needs=found)
+        span = spans.total([*(t.span for t, _ in terms), *map(spans.span_of, choices)],
+                           [*(w for _, w in terms), *(1.0 for _ in choices)])  # fmt: skip
+        return Term(sql=slow, needs=found, span=spans.total([span, (bias, bias)]))
     slow = _one_sided(saturated(slow, facts), lines, facts)
     fast = _folded([line.scaled(w, np.float64) for line, w in lines if w], rest, bias, facts)
     test = _ordinary(lines, facts)

@@ -12,8 +12,9 @@ from sqlglot import exp
 
 from sqlscore.graph.elements import element_of
 from sqlscore.graph.nodes import dimensions, used_inputs
-from sqlscore.pushdown.cells import DTYPES, Line, Tensor, Term
+from sqlscore.pushdown.cells import DTYPES, ROWS, Line, Tensor, Term
 from sqlscore.pushdown.comparisons import truth_column
+from sqlscore.pushdown.dimensions import TAKE_ROWS
 from sqlscore.pushdown.node import Node
 from sqlscore.pushdown.operators import OPERATORS
 from sqlscore.pushdown.refusals import Refusal, Refused
@@ -64,7 +65,8 @@ class _Walker:
                 if (domain, proto.op_type) not in OPERATORS:
                     raise Refused("there is no SQL form of it")
                 return  # it depends on a node that was refused
-            if domain == "" and all(t is None or t.is_constant for t in inputs):
+            _check(proto, [t for t in inputs if t is not None])
+            if _is_constant(proto, domain, inputs):
                 found = self._constant(proto, inputs)
             elif (domain, proto.op_type) in OPERATORS:
                 found = OPERATORS[domain, proto.op_type](node, self._facts, *inputs)
@@ -94,6 +96,31 @@ class _Walker:
         )
         made_values = ReferenceEvaluator(model).run(None, feeds)
         return tuple(Tensor.constant(np.asarray(value)) for value in made_values)
+
+
+#: operators that may join or reduce over another first axis than the rows'
+_ALONG = frozenset({"Concat", *(f"Reduce{how}" for how in ("Mean", "Sum", "Max", "Min"))})
+_COMPARE = frozenset({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Not"})
+
+
+def _check(proto: NodeProto, inputs: Sequence[Tensor]) -> None:
+    """Refuse what no operator takes but those that know it."""
+    name = proto.op_type
+    if name not in TAKE_ROWS and any(ROWS in t.row for t in inputs if t.element == "int64"):
+        raise Refused("it computes with the number of rows")
+    if name not in _ALONG and any(t.rows for t in inputs):
+        raise Refused("another dimension of its input comes before the rows")
+    if name not in _COMPARE and any(t.is_cut for t in inputs):
+        raise Refused("it takes a computed number that was cut to a whole one")
+
+
+def _is_constant(proto: NodeProto, domain: str, inputs: Sequence[Tensor | None]) -> bool:
+    """Whether the node's outputs are the same for all rows, and of a shape that is known."""
+    if domain or not all(t is None or t.is_constant for t in inputs):
+        return False
+    if proto.op_type not in {"ConstantOfShape", "Expand", "Reshape"}:
+        return True
+    return not any(t is not None and ROWS in t.row for t in inputs)
 
 
 def _needed(model: ModelProto, wanted: set[str]) -> list[NodeProto]:

@@ -29,28 +29,51 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
         Case("float[N,3] y <float[3] k = {0.5, -1.0, 2.0}> { y = Add(x, k) }"),
         Case("float[N,3] y { z = Neg(x) s = Sigmoid(z) y = Add(s, x) }"),
     ),
+    ("", "And"): (
+        Case("""bool[N,3] y <float k = {0.1}, float[3] h = {0.5, 1.5, -1.0}>
+            { u = Less(x, k) v = Greater(x, h) w = Not(v) y = And(u, w) }"""),
+    ),
     ("", "ArgMax"): (Case("int64[N,1] y { y = ArgMax <axis = 1> (x) }", tame=True),),
     ("", "ArgMin"): (Case("int64[N] y { y = ArgMin <axis = 1, keepdims = 0> (x) }", tame=True),),
     ("", "Cast"): (
         Case("float[N,3] y { d = Cast <to = 11> (x) y = Cast <to = 1> (d) }"),
         Case("float[N,3] y <float k = {0.5}> { b = Greater(x, k) y = Cast <to = 1> (b) }"),
         Case("float[N,1] y { y = Cast <to = 1> (n) }", WHOLE),
+        Case("float[N,3] y { b = Cast <to = 9> (x) y = Cast <to = 1> (b) }"),
+        # a guard against a sum of zero, as AdaBoost has it
+        Case(
+            """bool[N,3] y <int32 k = {0}, float h = {2.0}>
+            { s = Sigmoid(x) e = Exp(s) t = Add(e, e) z = Cast <to = 6> (t) y = Equal(z, k) }""",
+            tame=True,
+        ),
     ),
     ("", "Clip"): (
         Case("float[N,3] y <float l = {-1.0}, float h = {1.25}> { y = Clip(x, l, h) }"),
         Case("float[N,3] y <float l = {-1.0}> { y = Clip(x, l) }"),
     ),
     ("", "Concat"): (Case("float[N,6] y { z = Neg(x) y = Concat <axis = 1> (x, z) }"),),
+    ("", "ConstantOfShape"): (
+        Case("""float[N,4] y <int64[1] k = {1}, int64[1] a = {0}, int64[1] b = {1}>
+            { s = Shape(x) r = Slice(s, a, b) t = Concat <axis = 0> (r, k)
+              o = ConstantOfShape <value = float[1] {1.5}> (t) z = Concat <axis = 1> (o, x)
+              y = Relu(z) }"""),
+    ),
     ("", "Div"): (
         Case("float[N,3] y <float[3] k = {0.5, -3.0, 7.0}> { y = Div(x, k) }"),
         Case("float[N,3] y <float k = {2.0}> { z = Abs(x) y = Div(k, z) }", tame=True),
     ),
+    ("", "Elu"): (Case("float[N,3] y { y = Elu <alpha = 0.75> (x) }"),),
     ("", "Equal"): (
         Case("bool[N,3] y <float k = {0.5}> { y = Equal(x, k) }"),
         Case("bool[N,1] y <int64 k = {2}> { y = Equal(n, k) }", WHOLE),
     ),
     ("", "Erf"): (Case("float[N,3] y { y = Erf(x) }"),),
     ("", "Exp"): (Case("float[N,3] y { y = Exp(x) }"),),
+    ("", "Expand"): (
+        Case("""float[N,3] y <int64[1] a = {1}, float[1,1] k = {0.25}>
+            { s = Shape(x) u = ReduceSum(x, a) z = Expand(u, s) o = Expand(k, s)
+              y = Add(z, o) }"""),
+    ),
     ("", "Flatten"): (Case("float[N,3] y { y = Flatten(x) }"),),
     ("", "Gather"): (
         Case("float[N,2] y <int64[2] i = {2, 0}> { y = Gather <axis = 1> (x, i) }"),
@@ -74,7 +97,9 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
         Case("bool[N,3] y <float k = {0.1}> { z = Neg(x) y = Greater(z, k) }"),
     ),
     ("", "GreaterOrEqual"): (Case("bool[N,3] y <float k = {0.1}> { y = GreaterOrEqual(x, k) }"),),
+    ("", "HardSigmoid"): (Case("float[N,3] y { y = HardSigmoid <alpha = 0.3> (x) }"),),
     ("", "Identity"): (Case("float[N,3] y { y = Identity(x) }"),),
+    ("", "IsNaN"): (Case("bool[N,3] y { y = IsNaN(x) }"),),
     ("", "LeakyRelu"): (Case("float[N,3] y { y = LeakyRelu <alpha = 0.25> (x) }"),),
     ("", "Less"): (
         Case("""bool[N,3] y <float k = {0.1}, float f = {0.3}, float m = {1.7}>
@@ -82,19 +107,31 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     ),
     ("", "LessOrEqual"): (Case("bool[N,3] y <float k = {0.1}> { y = LessOrEqual(k, x) }"),),
     ("", "Log"): (Case("float[N,3] y { y = Log(x) }"),),
+    ("", "LogSoftmax"): (Case("float[N,3] y { y = LogSoftmax <axis = 1> (x) }", tame=True),),
+    ("", "LpNormalization"): (
+        Case("float[N,3] y { y = LpNormalization <axis = 1, p = 1> (x) }", tame=True),
+        Case("float[N,3] y { y = LpNormalization <axis = 1, p = 2> (x) }", tame=True),
+    ),
     ("", "MatMul"): (
+        Case("float[N] y <float[3] w = {0.5, -0.25, 1.0}> { y = MatMul(x, w) }"),
         Case("float[N,1] y <float[3,1] w = {0.5, -0.25, 1.0}> { y = MatMul(x, w) }"),
         Case("""float[N,4] y
             <float[3,4] w = {0.5, -0.2, 1.0, 3.0, 0.1, -2.0, 0.0, 1.0, 1.0, 1.0, 2.0, 0.5},
              float[4] b = {0.5, 0.0, -0.5, 1.0}> { m = MatMul(x, w) a = Add(m, b) y = Relu(a) }"""),
     ),
+    ("", "Max"): (Case("float[N,3] y <float k = {0.5}> { y = Max(x, k) }", tame=True),),
     ("", "Mean"): (Case("float[N,3] y { e = Sigmoid(x) z = Tanh(x) y = Mean(e, z) }"),),
+    ("", "Min"): (Case("float[N,3] y { z = Neg(x) y = Min(x, z) }", tame=True),),
     ("", "Mul"): (
         Case("float[N,3] y <float[3] k = {0.5, -3.0, 7.0}> { y = Mul(x, k) }"),
         Case("float[N,3] y { z = Sigmoid(x) y = Mul(x, z) }", tame=True),
     ),
     ("", "Neg"): (Case("float[N,3] y { y = Neg(x) }"),),
     ("", "Not"): (Case("bool[N,3] y <float k = {0.1}> { z = Less(x, k) y = Not(z) }"),),
+    ("", "Or"): (
+        Case("""bool[N,3] y <float k = {0.1}, float[3] h = {0.5, 1.5, -1.0}>
+            { u = Less(x, k) v = Greater(x, h) y = Or(u, v) }"""),
+    ),
     ("", "Pow"): (
         Case("float[N,3] y <float k = {2.0}> { y = Pow(x, k) }"),
         Case("float[N,3] y <float k = {1.5}> { z = Abs(x) y = Pow(z, k) }", tame=True),
@@ -106,7 +143,16 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
         Case("float[N,1] y { y = ReduceLogSumExp <axes = [1]> (x) }", tame=True),
     ),
     ("", "ReduceMax"): (Case("float[N,1] y { y = ReduceMax <axes = [1]> (x) }", tame=True),),
-    ("", "ReduceMean"): (Case("float[N,1] y { y = ReduceMean <axes = [1]> (x) }", tame=True),),
+    ("", "ReduceMean"): (
+        # of several models, as bagging has it
+        Case(
+            """float[N,3] y <int64[3] s = {1, -1, 3}>
+            { z = Sigmoid(x) u = Reshape(x, s) v = Reshape(z, s) w = Concat <axis = 0> (u, v)
+              y = ReduceMean <axes = [0], keepdims = 0> (w) }""",
+            tame=True,
+        ),
+        Case("float[N,1] y { y = ReduceMean <axes = [1]> (x) }", tame=True),
+    ),
     ("", "ReduceMin"): (Case("float[N,1] y { y = ReduceMin <axes = [1]> (x) }", tame=True),),
     ("", "ReduceProd"): (Case("float[N,1] y { y = ReduceProd <axes = [1]> (x) }", tame=True),),
     ("", "ReduceSum"): (Case("float[N,1] y <int64[1] a = {1}> { y = ReduceSum(x, a) }"),),
@@ -118,12 +164,20 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
         Case("""float[N,3] y <int64[3] s = {-1, 1, 3}, int64[2] t = {0, 3}>
             { z = Reshape(x, s) y = Reshape(z, t) }"""),
     ),
+    ("", "Selu"): (Case("float[N,3] y { y = Selu(x) }"),),
+    ("", "Shape"): (
+        Case("""float[N,3] y <int64[1] k = {-1}, int64[1] a = {0}>
+            { s = Shape(x) r = Gather(s, a) t = Concat <axis = 0> (r, k) y = Reshape(x, t) }"""),
+    ),
     ("", "Sigmoid"): (Case("float[N,3] y { y = Sigmoid(x) }"),),
+    ("", "Sign"): (Case("float[N,3] y { y = Sign(x) }"),),
     ("", "Slice"): (
         Case("""float[N,2] y <int64[1] a = {1}, int64[1] b = {3}, int64[1] c = {1}>
             { y = Slice(x, a, b, c) }"""),
     ),
     ("", "Softmax"): (Case("float[N,3] y { y = Softmax <axis = 1> (x) }", tame=True),),
+    ("", "Softplus"): (Case("float[N,3] y { y = Softplus(x) }"),),
+    ("", "Softsign"): (Case("float[N,3] y { y = Softsign(x) }", tame=True),),
     ("", "Split"): (Case("float[N,2] y <int64[2] s = {1, 2}> { u, y = Split <axis = 1> (x, s) }"),),
     ("", "Sqrt"): (Case("float[N,3] y { y = Sqrt(x) }"),),
     ("", "Squeeze"): (
@@ -150,6 +204,10 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
             "float[N,3] y <float k = {0.1}, float h = {7.0}> { z = Less(x, k) y = Where(z, x, h) }"
         ),
     ),
+    ("", "Xor"): (
+        Case("""bool[N,3] y <float k = {0.1}, float[3] h = {0.5, 1.5, -1.0}>
+            { u = Less(x, k) v = Greater(x, h) y = Xor(u, v) }"""),
+    ),
     (ML, "ArrayFeatureExtractor"): (
         Case("float[N,2] y <int64[2] i = {1, 0}> { y = ai.onnx.ml.ArrayFeatureExtractor(x, i) }"),
         Case(
@@ -171,6 +229,8 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     (ML, "Imputer"): (
         Case("""float[N,3] y { y = ai.onnx.ml.Imputer
             <imputed_value_floats = [1.5, 0.1, -2.0], replaced_value_float = NaN> (x) }"""),
+        Case("""float[N,3] y { y = ai.onnx.ml.Imputer
+            <imputed_value_floats = [1.5, 0.1, -2.0], replaced_value_float = 0.1> (x) }"""),
         Case("""float[N,1] y <float[3,1] w = {0.5, -0.25, 1.0}>
             { z = ai.onnx.ml.Imputer
                 <imputed_value_floats = [1.5, 0.1, -2.0], replaced_value_float = NaN> (x)
@@ -237,6 +297,59 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
               u = Reshape(z, s) y = MatMul(u, w) }""",
             WHOLE,
         ),
+    ),
+    (ML, "SVMClassifier"): (
+        *(
+            Case(
+                f"""string[N] label, float[N,3] y {{ label, y = ai.onnx.ml.SVMClassifier
+                <classlabels_strings = ["a", "b", "c"], vectors_per_class = [2, 1, 1],
+                 support_vectors = [0.5, -1.0, 0.25, 1.0, 0.75, -0.5, -0.25, 0.5, 1.5,
+                                    2.0, -1.5, 0.0],
+                 coefficients = [0.5, 1.25, -1.0, 0.75, -0.5, 1.5, 0.25, -1.25],
+                 rho = [0.1, -0.2, 0.3], kernel_type = "{kernel}",
+                 kernel_params = [0.25, 0.5, 3.0]> (x) }}""",
+                tame=True,
+            )
+            for kernel in ("LINEAR", "RBF", "POLY", "SIGMOID")
+        ),
+        Case(
+            """int64[N] label, float[N,2] y { label, y = ai.onnx.ml.SVMClassifier
+            <classlabels_ints = [3, 7], vectors_per_class = [1, 1],
+             support_vectors = [0.5, -1.0, 0.25, 1.0, 0.75, -0.5], coefficients = [0.5, -1.25],
+             rho = [0.1], kernel_type = "RBF", kernel_params = [0.25, 0.0, 3.0]> (x) }"""
+        ),
+        Case(
+            """int64[N] label, float[N,3] y { label, y = ai.onnx.ml.SVMClassifier
+            <classlabels_ints = [3, 7, 9], rho = [0.1], kernel_params = [0.0, 0.0, 0.0],
+             coefficients = [0.5, -1.0, 0.25, 1.0, 0.75, -0.5, 0.125, 2.0, -0.25],
+             post_transform = "SOFTMAX"> (x) }""",
+            tame=True,
+        ),
+    ),
+    (ML, "SVMRegressor"): (
+        *(
+            Case(
+                f"""float[N,1] y {{ y = ai.onnx.ml.SVMRegressor
+                <n_supports = 2, support_vectors = [0.5, -1.0, 0.25, 1.0, 0.75, -0.5],
+                 coefficients = [0.5, -1.25], rho = [0.1], kernel_type = "{kernel}",
+                 kernel_params = [0.25, 0.5, {degree}]> (x) }}""",
+                tame=kernel != "RBF",
+            )
+            for kernel, degree in (
+                ("LINEAR", 3.0),
+                ("RBF", 3.0),
+                ("POLY", 2.0),
+                ("POLY", 4.0),
+                ("SIGMOID", 3.0),
+            )
+        ),
+        Case("""float[N,1] y { y = ai.onnx.ml.SVMRegressor
+            <coefficients = [0.5, -1.25, 2.0], rho = [0.1], kernel_params = [0.0, 0.0, 0.0]>
+            (x) }"""),
+        Case("""float[N,1] y { y = ai.onnx.ml.SVMRegressor
+            <n_supports = 1, support_vectors = [0.5, -1.0, 0.25], coefficients = [0.5],
+             rho = [-0.25], kernel_type = "RBF", kernel_params = [0.25, 0.0, 3.0], one_class = 1>
+            (x) }"""),
     ),
     (ML, "Scaler"): (
         Case("""float[N,3] y { y = ai.onnx.ml.Scaler

@@ -70,6 +70,8 @@ def models() -> dict[str, bytes]:
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA
     from sklearn.ensemble import (
+        AdaBoostClassifier,
+        BaggingRegressor,
         ExtraTreesRegressor,
         GradientBoostingClassifier,
         HistGradientBoostingClassifier,
@@ -79,6 +81,7 @@ def models() -> dict[str, bytes]:
     from sklearn.linear_model import (
         LinearRegression,
         LogisticRegression,
+        PoissonRegressor,
         SGDClassifier,
     )
     from sklearn.naive_bayes import BernoulliNB, GaussianNB
@@ -87,10 +90,11 @@ def models() -> dict[str, bytes]:
     from sklearn.preprocessing import (
         MinMaxScaler,
         Normalizer,
+        PolynomialFeatures,
         StandardScaler,
     )
-    from sklearn.svm import LinearSVC
-    from sklearn.tree import DecisionTreeClassifier
+    from sklearn.svm import SVC, SVR, LinearSVC, OneClassSVM
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     trees: dict[str, Any] = {"max_depth": 4, "random_state": 0}
     boosted: dict[str, Any] = {"max_iter": 6, "max_leaf_nodes": 8, "random_state": 0}
@@ -110,15 +114,30 @@ def models() -> dict[str, bytes]:
         "histogram boosting, regression": (
             lambda: HistGradientBoostingRegressor(**boosted), number,
         ),
+        "adaboost": (lambda: AdaBoostClassifier(n_estimators=4, random_state=0), three),
+        "bagging": (
+            lambda: BaggingRegressor(DecisionTreeRegressor(max_depth=3), 3, random_state=0), number,
+        ),
         "scaled tree": (
             lambda: make_pipeline(StandardScaler(), DecisionTreeClassifier(**trees)), three,
         ),
         "logistic of three": (lambda: LogisticRegression(), three),
         "linear": (lambda: make_pipeline(MinMaxScaler(clip=True), LinearRegression()), number),
+        "polynomial": (
+            lambda: make_pipeline(StandardScaler(), PolynomialFeatures(2), LogisticRegression()),
+            three,
+        ),
+        "poisson": (lambda: PoissonRegressor(), lambda classes: np.abs(number(classes))),
         "linear, normalised": (lambda: make_pipeline(Normalizer(), LinearRegression()), number),
         "principal components": (lambda: make_pipeline(PCA(2), LogisticRegression()), two),
         "stochastic gradient": (lambda: SGDClassifier(random_state=0), three),
         "support vectors, linear": (lambda: LinearSVC(random_state=0), two),
+        "support vectors": (lambda: SVC(C=10), two),
+        "support vectors, polynomial": (
+            lambda: make_pipeline(StandardScaler(), SVC(kernel="poly", C=10)), two,
+        ),
+        "support vectors, regression": (lambda: SVR(C=10, epsilon=0.5), number),
+        "support vectors, one class": (lambda: OneClassSVM(nu=0.05), number),
         "network": (lambda: MLPClassifier((6,), max_iter=20, random_state=0), three),
         "network of two": (
             lambda: MLPClassifier((5, 4), activation="tanh", max_iter=20, random_state=0), two,

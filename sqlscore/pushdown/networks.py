@@ -1,0 +1,108 @@
+"""Activations of neural networks that are made of exp and log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sqlglot import exp
+
+from sqlscore.pushdown import functions, literals
+from sqlscore.pushdown.activations import clipped
+from sqlscore.pushdown.arithmetic import (
+    above,
+    added,
+    case,
+    expression,
+    greatest,
+    operand,
+    times,
+)
+from sqlscore.pushdown.cells import Tensor, Term
+from sqlscore.pushdown.elementwise import quotient
+from sqlscore.pushdown.functions import computed
+from sqlscore.pushdown.refusals import Refused
+
+if TYPE_CHECKING:
+    from sqlscore.products.expressions import Expressions
+    from sqlscore.pushdown.cells import Cell
+    from sqlscore.pushdown.node import Node
+
+
+def elu(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """Elu: ``alpha * (exp(z) - 1)`` of what is negative."""
+    alpha = node.float("alpha", 1.0)
+    return _each(x, [_elu(cell, alpha, 1.0, facts) for cell in x.row])
+
+
+def selu(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """Selu: Elu times gamma."""
+    alpha = node.float("alpha", 1.67326319217681884765625)
+    gamma = node.float("gamma", 1.05070102214813232421875)
+    return _each(x, [_elu(cell, alpha, gamma, facts) for cell in x.row])
+
+
+def _elu(cell: Cell, alpha: float, gamma: float, facts: Expressions) -> Cell:
+    z = expression(cell, facts)
+    grown = exp.Sub(this=functions.decaying(z, facts), expression=literals.number(1.0, facts))
+    negative = exp.LTE(this=operand(z), expression=literals.number(0.0, facts))
+    bent = times(grown, float(np.float32(alpha)), facts)
+    sql = case((negative, bent), otherwise=z)
+    return computed([cell], times(sql, float(np.float32(gamma)), facts))
+
+
+def softplus(_node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """Softplus: ``log(1 + exp(z))``."""
+    return _each(x, [_softplus(cell, facts) for cell in x.row])
+
+
+def _softplus(cell: Cell, facts: Expressions) -> Cell:
+    z, one = expression(cell, facts), literals.number(1.0, facts)
+
+    def rest(value: exp.Expression) -> exp.Expression:
+        return exp.Ln(this=added([one, functions.decaying(value, facts)]))
+
+    sql = case(
+        (above(z, 0.0, facts), added([z, rest(exp.Neg(this=operand(z)))])),
+        (exp.LTE(this=operand(z), expression=literals.number(0.0, facts)), rest(z)),
+        otherwise=z,
+    )
+    return computed([cell], sql)
+
+
+def softsign(_node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """Softsign: ``z / (1 + |z|)``."""
+    one = literals.number(1.0, facts)
+    cells: list[Cell] = []
+    for cell in x.row:
+        z = expression(cell, facts)
+        size = exp.Abs(this=z)
+        cells.append(computed([cell], quotient(z, added([one, size]), facts)))
+    return _each(x, cells)
+
+
+def hard_sigmoid(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """HardSigmoid: ``alpha * z + beta`` between 0 and 1."""
+    alpha, beta = (float(np.float32(node.float(n, d))) for n, d in (("alpha", 0.2), ("beta", 0.5)))
+    cells: list[Cell] = []
+    for cell in x.row:
+        moved = added([times(expression(cell, facts), alpha, facts), literals.number(beta, facts)])
+        cells.append(clipped(computed([cell], moved), 0.0, 1.0, facts))
+    return _each(x, cells)
+
+
+def log_soft_max(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """LogSoftmax over the features."""
+    if x.cells.ndim != 2 or node.integer("axis", -1 if node.opset >= 13 else 1) not in {1, -1}:
+        raise Refused("another axis than the features'")
+    values = [expression(cell, facts) for cell in x.row]
+    most = greatest(values, facts)
+    less = [exp.Sub(this=operand(value), expression=operand(most)) for value in values]
+    total = functions.logarithm(added([functions.exponential(v, facts) for v in less]), facts)
+    return _each(
+        x, [computed(x.row, exp.Sub(this=value, expression=operand(total))) for value in less]
+    )
+
+
+def _each(x: Tensor, cells: list[Cell] | list[Term]) -> Tensor:
+    return Tensor.of(cells, x.element, x.cells.shape)
