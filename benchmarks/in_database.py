@@ -37,6 +37,7 @@ RATE, LATENCY, MEMORY = "thousand rows/s", "ms", "MB"
 _BATCH = 20_000  #: rows that ONNX Runtime alone is given at once
 _TRIGGERED = 100_000
 _CALLS = 500
+_AHEAD = "(ROWS BETWEEN CURRENT ROW AND 4000 FOLLOWING)"
 
 _ROW_FUNCTION = """
 CREATE OR REPLACE FUNCTION by_row(VARIADIC x float8[]) RETURNS float8
@@ -213,13 +214,18 @@ def _sqlite(place: Place, model: Model, prediction: str, settings: Settings) -> 
         connection.create_function("by_row", -1, by_row)
 
         def ask(call: str) -> Callable[[], object]:
-            return lambda: connection.execute(f"SELECT avg({call}) {some}").fetchall()
+            return lambda: connection.execute(call).fetchall()
 
-        ours = f"predict('{model.name}[{prediction}]', {numbers})"
+        given = f"('{model.name}[{prediction}]', {numbers})"
+        ahead = f"SELECT predict_over{given} OVER {_AHEAD} AS score {some}"
         ways = {
             **_alone(model, settings),
-            "a Python function for each row": (few, ask(f"by_row({numbers})")),
-            "predict of sqlscore.attach": (few, ask(ours)),
+            "a Python function for each row": (
+                few,
+                ask(f"SELECT avg(by_row({numbers})) {some}"),
+            ),
+            "predict of sqlscore.attach": (few, ask(f"SELECT avg(predict{given}) {some}")),
+            "predict_over of sqlscore.attach": (few, ask(f"SELECT avg(score) FROM ({ahead})")),
         }
         yield from _rates(ways, settings)
 

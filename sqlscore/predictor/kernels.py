@@ -3,7 +3,8 @@
 Measured on ONNX Runtime's CPU kernels, one thread: rows alone, in batches of 2 to 40,000, at every
 offset. Three things make a row's bits depend on its batch:
 
-- a single row takes a matrix-vector kernel in linear models: give every run at least two rows;
+- a single row takes a matrix-vector kernel in linear models: give every run at least two rows,
+  but for models that use only trees and operators that round once or never;
 - element-wise kernels compute the last, incomplete vector of a tensor with other code (Log, Sin,
   Softplus and Elu on floats; Exp, Tanh and Softmax too on doubles): give every run a multiple of
   the 16 floats of the widest vector. It costs a small batch time, so models that use only
@@ -42,32 +43,45 @@ _STEADY_NAMES = """
     ZipMap
 """
 _STEADY = frozenset(_STEADY_NAMES.split())
+_ALONE_NAMES = """
+    Abs Add And ArrayFeatureExtractor Cast Ceil Concat Constant Div Equal Expand Flatten Floor
+    Gather Greater GreaterOrEqual Identity Imputer IsInf IsNaN LabelEncoder Less LessOrEqual
+    Max Min Mul Neg Not OneHotEncoder Or Relu Reshape Scaler Shape Sign Slice Split Squeeze
+    Sub Tile Transpose TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor Unsqueeze
+    Where ZipMap
+"""
+_ALONE = frozenset(_ALONE_NAMES.split())
 
 
-def rows_at_once(width: int, *, steady: bool) -> int:
+def rows_at_once(width: int, *, company: int) -> int:
     """How many rows run together whose tensors have `width` bytes each: 1, or a multiple of 16.
 
     It depends on nothing but the row's own shapes.
     """
-    if width >= _LARGE and not steady:
+    if width >= _LARGE and company == VECTOR:
         return 1
     return min(MOST_ROWS, max(1, _MOST_BYTES // (VECTOR * max(width, 1))) * VECTOR)
 
 
-def rows_to_run(rows: int, *, steady: bool) -> int:
+def rows_to_run(rows: int, *, company: int) -> int:
     """How many rows to run in place of `rows`, which are at most `MOST_ROWS`."""
-    return max(rows, 2) if steady else -(-rows // VECTOR) * VECTOR
+    return -(-rows // VECTOR) * VECTOR if company == VECTOR else max(rows, company)
 
 
-def is_steady(model: bytes) -> bool:
-    """Whether two rows or more give each row's bits, wherever it lies among them."""
+def company_of(model: bytes) -> int:
+    """How many rows give each row's bits, wherever it lies among them.
+
+    1 or 2, and any number from there on; or 16, and multiples of it.
+    """
     proto = ModelProto.FromString(model)
     values = [*proto.graph.input, *proto.graph.output]
     if any(value.type.tensor_type.elem_type == TensorProto.DOUBLE for value in values):
-        return False
+        return VECTOR
     if any(tensor.data_type == TensorProto.DOUBLE for tensor in all_tensors(proto)):
-        return False
-    return all(_is_steady(node) for node in all_nodes(proto))
+        return VECTOR
+    if not all(map(_is_steady, all_nodes(proto))):
+        return VECTOR
+    return 1 if all(node.op_type in _ALONE for node in all_nodes(proto)) else 2
 
 
 def _is_steady(node: NodeProto) -> bool:

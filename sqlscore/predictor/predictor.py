@@ -27,6 +27,7 @@ from sqlscore.signature import InputKind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlscore.session.fixed import Fixed
     from sqlscore.signature import Feature, Input, Signature
 
 
@@ -108,6 +109,10 @@ class Predictor:
     def outputs(self, feeds: dict[str, np.ndarray], rows: int) -> dict[str, np.ndarray]:
         """The outputs of some rows' tensors, as arrays with the rows first."""
         return self._slices.outputs(feeds, rows)
+
+    def fixed(self, feeds: dict[str, np.ndarray], output: str) -> Fixed | None:
+        """A run of one row whose tensors, like these, stay where they are; see `Session.fixed`."""
+        return self._slices.fixed(feeds, output)
 
     def _typed(self, batch: pa.RecordBatch) -> list[pa.Array]:
         if batch.schema.names != self.feature_names:

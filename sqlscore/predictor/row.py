@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from sqlscore.errors import SignatureError
 from sqlscore.predictor.columns import DTYPES
+from sqlscore.predictor.fixed_row import FixedRow
 from sqlscore.predictor.nulls import NullRule
 from sqlscore.predictor.tensors import part
 from sqlscore.signature import InputKind
@@ -42,6 +43,7 @@ class RowPredictor:
         self._places: dict[str, list[int]] = {}  # of each input's features among all
         for place, feature in enumerate(self._features):
             self._places.setdefault(feature.input, []).append(place)
+        self._fixed: dict[int, FixedRow | None] = {}  # by the prediction's place
 
     def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """The predictions for one value a feature, in their order; None is NULL.
@@ -53,7 +55,20 @@ class RowPredictor:
 
     def one(self, values: Sequence[Any], place: int) -> Any:
         """The prediction at that place alone, and what `__call__` raises."""
-        return self._predicted(values, self._predictor.signature.predictions[place : place + 1])[0]
+        fixed = self._fixed.get(place)
+        found = None if fixed is None else fixed(values)
+        return self._ordinarily(values, place) if found is None else found
+
+    def _ordinarily(self, values: Sequence[Any], place: int) -> Any:
+        one = self._predictor.signature.predictions[place]
+        found = self._predicted(values, [one])[0]
+        if found is not None and place not in self._fixed:
+            self._fixed[place] = self._made(values, one) if self._plain else None
+        return found
+
+    def _made(self, values: Sequence[Any], one: Prediction) -> FixedRow | None:
+        feeds = self._feeds(self._converted(values))
+        return FixedRow.of(self._predictor.fixed(feeds, one.output), self._places, one)
 
     def _predicted(self, values: Sequence[Any], wanted: Sequence[Prediction]) -> list[Any]:
         if len(values) != len(self._features):

@@ -13,7 +13,7 @@ from sqlscore.errors import ModelError, ProviderError
 from sqlscore.predictor.columns import DTYPES
 from sqlscore.predictor.constants import constants_of
 from sqlscore.predictor.device import Room
-from sqlscore.predictor.kernels import is_steady, rows_at_once, rows_to_run
+from sqlscore.predictor.kernels import company_of, rows_at_once, rows_to_run
 from sqlscore.predictor.nonfinite import unusual
 from sqlscore.predictor.tensors import matrix, sliced
 from sqlscore.session import DeviceFull, Session
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlscore.session import Fed
+    from sqlscore.session.fixed import Fixed
     from sqlscore.signature import Signature
 
 
@@ -50,7 +51,7 @@ class Slices:
         self._wanted = list(dict.fromkeys(p.output for p in signature.predictions))
         self._unused = [one for one in self._session.inputs if one.name not in inputs]
         self._rowwise = rowwise
-        self._steady = is_steady(model)
+        self._company = company_of(model)
 
     @property
     def device(self) -> bool:
@@ -91,18 +92,14 @@ class Slices:
         width = sum(array.nbytes // len(array) for array in arrays if array.ndim > 1)
         if self._room is not None:
             return self._room.rows(width)
-        return 1 if self._rowwise else rows_at_once(width, steady=self._steady)
+        return 1 if self._rowwise else rows_at_once(width, company=self._company)
 
     def outputs(
         self, feeds: dict[str, np.ndarray], rows: int, *, alone: bool = False
     ) -> dict[str, np.ndarray]:
         """The outputs of some rows' tensors, as arrays with the rows first; `alone` unpadded."""
-        run = rows if alone or self._rowwise else rows_to_run(rows, steady=self._steady)
-        if run > rows:
-            feeds = {name: _padded(tensor, run - rows) for name, tensor in feeds.items()}
-        feeds.update(self._constants)
-        feeds.update({one.name: _zeros(one, run) for one in self._unused})
-        found = self._session.run(feeds, self._wanted)
+        run = rows if alone or self._rowwise else rows_to_run(rows, company=self._company)
+        found = self._session.run(self._complete(feeds, rows, run), self._wanted)
         outputs = {name: matrix(value, self._outputs[name]) for name, value in found.items()}
         for name, array in outputs.items():
             if array.ndim == 0 or len(array) != run:
@@ -111,6 +108,18 @@ class Slices:
                     f"not belong to rows. Leave it out: drop=[{name!r}]"
                 )
         return outputs if run == rows else {name: a[:rows] for name, a in outputs.items()}
+
+    def fixed(self, feeds: dict[str, np.ndarray], output: str) -> Fixed | None:
+        """A run of one row, of tensors like these, that gives one output; see `Session.fixed`."""
+        run = 1 if self._rowwise else rows_to_run(1, company=self._company)
+        return self._session.fixed(self._complete(feeds, 1, run), output)
+
+    def _complete(self, feeds: dict[str, np.ndarray], rows: int, run: int) -> dict[str, np.ndarray]:
+        """All that the session is fed, padded to the rows of a run."""
+        if run > rows:
+            feeds = {name: _padded(tensor, run - rows) for name, tensor in feeds.items()}
+        zeros = {one.name: _zeros(one, run) for one in self._unused}
+        return {**feeds, **self._constants, **zeros}
 
 
 def _padded(tensor: np.ndarray, more: int) -> np.ndarray:

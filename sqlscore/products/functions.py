@@ -18,8 +18,11 @@ class Scores(Protocol):
     def row(self, model: str, values: Sequence[Any]) -> Any:
         """The one prediction that ``churn`` or ``churn[score]`` has for a row; None is NULL."""
 
+    def rows(self, model: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
+        """The same for rows."""
+
     def column(self, model: str, columns: Sequence[pa.Array]) -> pa.Array:
-        """The same for rows, one array a feature; or one array of structs that have them."""
+        """The same for columns, one array a feature; or one array of structs that have them."""
 
     def columns(self, model: str, columns: Sequence[pa.Array]) -> pa.RecordBatch:
         """All predictions of ``churn``."""

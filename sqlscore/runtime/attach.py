@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlscore.binding import match_features
 from sqlscore.errors import DatabaseError, SignatureError
 from sqlscore.model import stored
+from sqlscore.predictor.rows import predicted_rows
 from sqlscore.products import functions_for, product_for
 from sqlscore.registry import Registry
 from sqlscore.registry.versions import Spec
@@ -64,9 +65,13 @@ class Held:
 
     def row(self, model: str, values: Sequence[Any]) -> Any:
         """The prediction for a row of values."""
+        found = self._found.get(model) or self._find(model)
+        return found.row.one(values, found.place)
+
+    def rows(self, model: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
+        """The prediction for each row of values."""
         found = self._find(model)
-        place = found.place
-        return found.row.one(values, place)
+        return predicted_rows(found.model.predictor(), found.row, rows, found.place)
 
     def column(self, model: str, columns: Sequence[pa.Array]) -> pa.Array:
         """The prediction for each row."""

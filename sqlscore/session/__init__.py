@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import ModelError, ProviderError
 from sqlscore.session.borders import with_float32_borders
 from sqlscore.session.bound import bindable, run_bound
+from sqlscore.session.fixed import Fixed, fixed
 from sqlscore.session.providers import AUTO, PROVIDERS, asked, install, refuse_options
 from sqlscore.types import ARROW_TYPES, SMALL_FLOATS
 
@@ -136,6 +137,30 @@ class Session:
                 raise DeviceFull(f"the device's memory is full: {_why(error)}") from error
             raise ModelError(f"the model failed while it ran: {_why(error)}") from error
         return dict(zip(names, values, strict=True))
+
+    def fixed(self, feeds: Mapping[str, np.ndarray], output: str) -> Fixed | None:
+        """A run for feeds of these shapes and one output, for one thread at a time.
+
+        None where it cannot be: text is fed or given, or the model runs on a device. Both this
+        and its `run` raise ModelError.
+        """
+        if self.device:
+            return None
+        try:
+            made = fixed(self._session, feeds, output)
+        except self._errors as error:
+            raise ModelError(f"the model failed while it ran: {_why(error)}") from error
+        if made is None:
+            return None
+        begin, errors = made.run, self._errors
+
+        def run() -> None:
+            try:
+                begin()
+            except errors as error:
+                raise ModelError(f"the model failed while it ran: {_why(error)}") from error
+
+        return replace(made, run=run)
 
     def _load(
         self,

@@ -98,6 +98,54 @@ def test_what_is_wrong_is_said(shop: Shop, attached: sa.Connection, call: str):
     assert re.search(WRONG[call], said, re.DOTALL)
 
 
+def over(sqlite: Database, window: str, call: str = "'churn', age, spend") -> str:
+    return f"SELECT id, predict_over({call}) OVER ({window}) FROM customers"
+
+
+def test_rows_that_follow_are_scored_together(sqlite: Database):
+    shop = Shop.on(sqlite)
+    shop.run("UPDATE customers SET age = NULL WHERE id % 7 = 0")
+    shop.run("UPDATE customers SET age = 3 WHERE id % 11 = 0")  # an integer among floats
+    with sqlite.engine.connect() as connection:
+        sqlscore.attach(connection)
+        alone = dict(ask(connection, "SELECT id, predict('churn', age, spend) FROM customers"))
+        assert None in alone.values()
+        assert len(alone) == 300
+        for window in (
+            "ROWS BETWEEN CURRENT ROW AND 4000 FOLLOWING",
+            "ROWS BETWEEN CURRENT ROW AND 7 FOLLOWING",
+            "ROWS CURRENT ROW",
+            "PARTITION BY city ORDER BY spend ROWS BETWEEN CURRENT ROW AND 50 FOLLOWING",
+        ):
+            assert dict(ask(connection, over(sqlite, window))) == alone
+        # of another frame, the first row's
+        found = ask(connection, over(sqlite, "ORDER BY id"))
+        assert {score for _, score in found} == {alone[0]}
+        later = "ORDER BY id ROWS BETWEEN 1 FOLLOWING AND 9 FOLLOWING"
+        assert dict(ask(connection, over(sqlite, later))) == {
+            key: alone.get(key + 3) for key in alone
+        }
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("'churn', city, spend", "the feature 'age' takes a number"),
+        ("'churn'", "takes a model's name and a value for each feature"),
+        ("'churm', age, spend", "there is no model 'churm'"),
+        ("'churn:' || (1 + (id > 9)), age, spend", "one model for all rows of a window"),
+    ],
+)
+def test_what_is_wrong_ahead_is_said(sqlite: Database, call: str, words: str):
+    Shop.on(sqlite)
+    with sqlite.engine.connect() as connection:
+        sqlscore.attach(connection)
+        window = "ROWS BETWEEN CURRENT ROW AND 100 FOLLOWING"
+        with pytest.raises(sa.exc.DBAPIError):
+            ask(connection, over(sqlite, window, call))
+        assert words in ask(connection, "SELECT predict_error()")[0][0]
+
+
 def test_the_callers_transaction_is_left_alone(sqlite: Database):
     Shop.on(sqlite, rows=2)
     assert sqlite.engine.url.database

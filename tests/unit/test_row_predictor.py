@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 import sqlscore
 from sqlscore.predictor.row import RowPredictor
+from sqlscore.predictor.rows import predicted_rows
 from tests.fixtures import models
 
 NUMBERS = models.columns(40, 4).tolist()
@@ -76,6 +79,45 @@ def test_other_words_for_numbers():
     row = RowPredictor(sqlscore.load(models.passing("float"), features=["a", "b"]).predictor())
     assert row([Decimal("0.5"), True]) == ([0.5, 1.0],)
     assert row([10**400, -(10**400)]) == ([math.inf, -math.inf],)
+
+
+def test_one_prediction_again_and_again():
+    text = "g (int64[N] a, float[N,1] b, int64[N] c) => (int64[N] d, float[N,1] y) "
+    text += "{ d = Sub(a, c) y = Identity(b) }"
+    row = RowPredictor(sqlscore.load(models.written(text)).predictor())
+    for _ in range(3):
+        assert row.one((2**62 + 1, 0.1, -1), 0) == 2**62 + 2
+        assert row.one((5, 0.1, 3.0), 0) == 2  # a whole number that came as a float
+        assert row.one((5, None, 3), 0) is None
+        assert row.one((1, 0.1, 2), 1) == float(np.float32(0.1))
+        assert row.one((1, 10**400, 2), 1) == row.one((1, 1e39, 2), 1) == math.inf
+    for wrong in ((0.5, 1, 2), (2**63, 1, 2), (1, "1", 2), (1, 2)):
+        with pytest.raises(sqlscore.SignatureError):
+            row.one(wrong, 0)
+
+
+def test_one_prediction_by_several_threads():
+    row = RowPredictor(sqlscore.load(models.lightgbm()).predictor())
+    expected = [row(values)[-1] for values in NUMBERS]
+    place = len(row(NUMBERS[0])) - 1
+
+    def all_rows(_: int) -> list[Any]:
+        return [row.one(values, place) for values in NUMBERS * 20]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(found == expected * 20 for found in pool.map(all_rows, range(8)))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_rows_together_have_the_bits_of_each_alone(name: str):
+    predictor = sqlscore.load(MODELS[name]()).predictor()
+    row = RowPredictor(predictor)
+    rows = [tuple(values) for values in ROWS]
+    place = len(predictor.signature.predictions) - 1
+    found = predicted_rows(predictor, row, rows, place)
+    assert same(found, [row(values)[place] for values in rows])
+    with pytest.raises(sqlscore.SignatureError, match="of the type str"):
+        predicted_rows(predictor, row, [*rows, ("1", 2.0, 3.0, 4.0)], place)
 
 
 def test_a_tensor_a_row():

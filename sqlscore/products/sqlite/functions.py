@@ -1,4 +1,4 @@
-"""``predict`` on an open connection of Python's sqlite3: called for each row.
+"""``predict`` and ``predict_over`` on an open connection of Python's sqlite3.
 
 The module has no way to make table functions, and it hides what an error of a function says: so
 that is logged, and `predict_error` has it.
@@ -7,6 +7,8 @@ that is logged, and `predict_error` has it.
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -14,9 +16,11 @@ from sqlalchemy.pool import StaticPool
 
 from sqlscore.errors import SqlscoreError
 from sqlscore.products.functions import Functions
+from sqlscore.products.sqlite.ahead import PredictOver
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
     from sqlscore.products.functions import Scores
 
@@ -50,21 +54,33 @@ def engine(connection: sqlite3.Connection) -> sa.Engine:
 
 
 def scalar(connection: sqlite3.Connection, scores: Scores) -> None:
-    """Make ``predict(model, value, …)`` and ``predict_error()``."""
+    """Make ``predict(model, value, …)``, ``predict_over(…) OVER (…)`` and ``predict_error()``."""
     last: list[str | None] = [None]
 
-    def predict(*given: Any) -> Any:
+    def keep(error: SqlscoreError) -> None:
+        last[0] = str(error)
+        _log.error("predict: %s", error)
+
+    @contextmanager
+    def told() -> Iterator[None]:
         try:
-            if not given:
-                raise SqlscoreError("predict takes a model's name and a value for each feature")
-            return scores.row(str(given[0]), given[1:])
+            yield
         except SqlscoreError as error:
-            last[0] = str(error)
-            _log.error("predict: %s", error)
+            keep(error)
+            raise
+
+    def predict(model: Any = None, *values: Any) -> Any:
+        try:
+            if model is None and not values:
+                raise SqlscoreError("predict takes a model's name and a value for each feature")
+            return scores.row(str(model), values)
+        except SqlscoreError as error:  # told() costs as much as the rest of the call
+            keep(error)
             raise
 
     connection.create_function("predict", -1, predict, deterministic=True)
     connection.create_function("predict_error", 0, lambda: last[0])
+    connection.create_window_function("predict_over", -1, partial(PredictOver, scores, told))
 
 
 FUNCTIONS = Functions(
