@@ -15,6 +15,8 @@ class Optimisation(StrEnum):
     """None of them changes a prediction."""
 
     PROJECTION = "projection"  #: features that nothing in the model looks at are not read
+    PRUNING = "pruning"  #: conditions on a feature cut the branches that it cannot reach
+    STATISTICS = "statistics"  #: types, NOT NULL, checks, least and largest values do so, too
 
 
 def optimisations(without: str | Iterable[str] = ()) -> frozenset[Optimisation]:

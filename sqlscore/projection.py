@@ -19,14 +19,18 @@ if TYPE_CHECKING:
     from sqlscore.binding import Binding, BoundFeature
 
 
-def projected(binding: Binding, watched: Collection[str] = ()) -> Binding:
+def projected(
+    binding: Binding, watched: Collection[str] = (), *, types_hold: bool = True
+) -> Binding:
     """The binding without the features that change no prediction, whatever their columns hold.
 
     Those are features that nothing in the graph looks at, and features whose weights are all zero,
     where the column holds neither NULL nor NaN nor an infinity. `watched` are features that the
-    caller asked something of. One feature an input stays: rows are counted by it.
+    caller asked something of; `types_hold` says that a column has values of its type alone. One
+    feature an input stays: rows are counted by it.
     """
-    idle = [b for b in binding.features if b.feature.name not in watched and _is_idle(b)]
+    idle = [b for b in binding.features if _is_idle(b, types_hold=types_hold)]
+    idle = [b for b in idle if b.feature.name not in watched]
     inputs = {one.name: one for one in binding.signature.inputs}
     left = {b.feature.input for b in binding.features if b not in idle}
     spare: dict[str, BoundFeature] = {}
@@ -51,14 +55,12 @@ def projected(binding: Binding, watched: Collection[str] = ()) -> Binding:
     return dataclasses.replace(binding, signature=signature, features=kept, idle=gone)
 
 
-def _is_idle(bound: BoundFeature) -> bool:
+def _is_idle(bound: BoundFeature, *, types_hold: bool) -> bool:
     if bound.feature.use is not Use.NOT_FINITE:
         return bound.feature.use is Use.NEVER
-    return not bound.column.nullable and is_finite(bound.column.type)
+    return types_hold and not bound.column.nullable and _is_finite(bound.column.type)
 
 
-def is_finite(type_: pa.DataType) -> bool:
-    """Whether every value of a column of this type is text, or finite in float32."""
-    if pa.types.is_decimal(type_):
-        return bool(type_.precision - type_.scale <= 38)
+def _is_finite(type_: pa.DataType) -> bool:
+    """Whether every value of a type is text, or finite in float32; a decimal may be NaN."""
     return bool(is_text(type_) or pa.types.is_integer(type_) or pa.types.is_boolean(type_))

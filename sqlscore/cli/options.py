@@ -80,7 +80,9 @@ Null = Annotated[
 
 Without = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAMES", help="Optimisations to leave out: projection."),
+    typer.Option(
+        metavar="NAMES", help="Optimisations to leave out: projection, pruning, statistics."
+    ),
 ]
 Types = Annotated[
     list[str] | None,

@@ -90,7 +90,8 @@ def bound_models(
         provider, told = _provider(job, registry, version)
         binding = _as_it_is(binding, job)
         if Optimisation.PROJECTION in optimisations(job.without):
-            binding = projected(binding, _watched(binding, job))
+            holds = not source.product.loose_types
+            binding = projected(binding, _watched(binding, job), types_hold=holds)
         names += [prediction.column for prediction in binding.predictions]
         bound.append(
             BoundModel(

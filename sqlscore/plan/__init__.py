@@ -67,6 +67,11 @@ class Wishes:
         """By the words that callers use; `StatementError`, `SqlscoreError` for unknown ones."""
         return cls(route=route_named(route), optimisations=optimisations(without))
 
+    def lasting(self) -> Wishes:
+        """For a view: pushed down, by nothing that the tables may lose after it is made."""
+        kept = frozenset(self.optimisations) - {Optimisation.STATISTICS}
+        return Wishes(route=Route.PUSH_DOWN, optimisations=kept)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
@@ -76,6 +81,7 @@ class Limits:
     column_limit: int
     arrays: bool
     nested: bool = True
+    types_hold: bool = False  #: a column holds values of its type alone
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +127,7 @@ def plan(
         raise StatementError(f"DATA does not fit the model: {error}{hint}", **place) from error
     binding = fed.bound(binding, candidates)
     if Optimisation.PROJECTION in wishes.optimisations:
-        binding = projected(binding)
+        binding = projected(binding, types_hold=limits.types_hold)
     outputs = given.outputs(predict, signature, binding, place)
     kept = kept_columns(predict, columns, statement)
     reasons = (*_reasons(binding, kept, columns), *given.reasons(outputs))

@@ -216,6 +216,7 @@ class Product:
     lateral: bool = True  #: a relation in FROM may name columns of those before it
     row_index: RowIndex = RowIndex.AFTER
     drops_temporary: bool = False  #: DROP TABLE commits, and DROP TEMPORARY TABLE does not
+    loose_types: bool = False  #: a column may hold values that are none of its type
     server: bool = True  #: a server that runs apart; else the database is a file or this memory
     transient: Transient = NOTHING  #: errors that pass by themselves
     timeouts: frozenset[str] = frozenset()  #: those of ``lock_timeout``, ``statement_timeout``
@@ -250,6 +251,9 @@ class Product:
     unit: Callable[[Engine, Connection | None], Unit]
     #: what a transaction begins with to be as it was asked to be
     settings: Callable[[Connection, Asked], Sequence[Executable]] = lambda _connection, _asked: ()
+    #: conditions that no row of a table fails, in the product's own SQL: checks, statistics; they
+    #: hold while the connection's transaction lasts
+    enforced: Callable[[Connection, Table], Sequence[str]] = lambda _connection, _table: ()
     tuning: Tuning = Tuning()
     #: what runs inside is not compiled to machine code, which takes a large expression seconds
     plainly: Callable[[Connection], AbstractContextManager[object]] = lambda _: nullcontext()

@@ -17,6 +17,7 @@ from sqlscore import graph as graphs
 from sqlscore.errors import PushdownUnsupported
 from sqlscore.pushdown.arithmetic import case, clamped, either, expression, needs, truth
 from sqlscore.pushdown.cells import Line, Term
+from sqlscore.pushdown.domains import UNKNOWN
 from sqlscore.pushdown.refusals import Refusal
 from sqlscore.pushdown.stages import staged
 from sqlscore.pushdown.walk import walk
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sqlscore.graph import Graph
     from sqlscore.products.expressions import Expressions
     from sqlscore.pushdown.cells import Cell, Tensor
+    from sqlscore.pushdown.domains import Domain
     from sqlscore.signature import Prediction, Signature
 
 __all__ = ["Refusal", "missing", "select"]
@@ -35,7 +37,7 @@ __all__ = ["Refusal", "missing", "select"]
 def missing(graph: Graph, signature: Signature, facts: Expressions) -> tuple[Refusal, ...]:
     """All that has no SQL form in a dialect; nothing, where the graph compiles."""
     columns = {feature.name: feature.name for feature in signature.features}
-    return tuple(_compiled(graph, signature, columns, facts)[1])
+    return tuple(_compiled(graph, signature, columns, facts, {})[1])
 
 
 def select(
@@ -47,14 +49,16 @@ def select(
     columns: Mapping[str, str],
     names: Mapping[str, str],
     passed: Sequence[str] = (),
+    domains: Mapping[str, Domain] | None = None,
 ) -> exp.Select:
     """``SELECT passed, predictions FROM relation``.
 
     `columns` gives each feature's column, `names` each prediction's. A row with a NULL in a
     feature whose missing values the graph does not handle has NULL predictions. Without a relation
-    the columns are a function's parameters. Raises PushdownUnsupported with all refusals.
+    the columns are a function's parameters. `domains` says what some features' columns can hold:
+    the expression is right for such rows alone. Raises PushdownUnsupported with all refusals.
     """
-    outputs, refusals = _compiled(graph, signature, columns, facts)
+    outputs, refusals = _compiled(graph, signature, columns, facts, domains or {})
     if refusals:
         raise PushdownUnsupported(refusals)
     made = {names[name]: value for name, value in outputs.items()}
@@ -62,10 +66,14 @@ def select(
 
 
 def _compiled(
-    graph: Graph, signature: Signature, columns: Mapping[str, str], facts: Expressions
+    graph: Graph,
+    signature: Signature,
+    columns: Mapping[str, str],
+    facts: Expressions,
+    domains: Mapping[str, Domain],
 ) -> tuple[dict[str, exp.Expression], list[Refusal]]:
     model = onnx.ModelProto.FromString(graphs.rewrite(graph))
-    tensors, refusals = walk(model, signature, columns, facts)
+    tensors, refusals = walk(model, signature, columns, facts, domains)
     outputs = {}
     for one in signature.predictions:
         if one.output not in tensors:
@@ -78,7 +86,9 @@ def _compiled(
             why = "it is a computed number, cut to a whole one: rounding could decide it"
             refusals.append(Refusal(operator="", node=f"output {one.output!r}", why=why))
             continue
-        outputs[one.name] = _prediction(tensors[one.output], one, signature, columns, facts)
+        outputs[one.name] = _prediction(
+            tensors[one.output], one, signature, columns, facts, domains
+        )
     return outputs, refusals
 
 
@@ -88,6 +98,7 @@ def _prediction(
     signature: Signature,
     columns: Mapping[str, str],
     facts: Expressions,
+    domains: Mapping[str, Domain],
 ) -> exp.Expression:
     if pa.types.is_list(one.type):
         cells = tensor.row
@@ -105,7 +116,9 @@ def _prediction(
             expression=exp.Null(),
         )
         for feature in signature.features
-        if not feature.missing and feature.name not in safe
+        if not feature.missing
+        and feature.name not in safe
+        and domains.get(feature.name, UNKNOWN).null
     ]
     return case((either(lost), exp.Null()), otherwise=value) if lost else value
 

@@ -188,7 +188,13 @@ def is_missing(value: exp.Expression, facts: Expressions) -> exp.Expression:
 def careful(line: Line, facts: Expressions) -> exp.Expression:
     """The line's value, by a comparison with each edge of float32's range."""
     finite = line.finite
-    column = line.column
+    column, domain = line.column, line.domain
+    if domain.within(finite.low, finite.high) and (line.missing is None or not domain.null):
+        value = _value(line, facts)
+        if not domain.tiny:
+            return value
+        zero = literals.number(line.at(0.0), facts)
+        return case((within(column, -_TINY, _TINY, facts), zero), otherwise=value)
     branches = [
         (within(column, -_TINY, _TINY, facts), literals.number(line.at(0.0), facts)),
         (within(column, finite.low, finite.high, facts), _value(line, facts)),

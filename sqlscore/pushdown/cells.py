@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from sqlscore.pushdown.cuts import last_above, last_not_above
+from sqlscore.pushdown.domains import UNKNOWN, Domain
 from sqlscore.pushdown.refusals import Refused
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Line:
     offset: float = 0.0
     missing: float | None = None  #: what stands for NaN and NULL; None: they stay
     dtype: type[np.floating[Any]] = np.float32  #: of its values; whole numbers are doubles
+    domain: Domain = UNKNOWN  #: what the column can hold
 
     @property
     def needs(self) -> frozenset[str]:
@@ -104,7 +106,7 @@ class Line:
 
     def imputed(self, value: float) -> Line:
         """With a value in the place of NaN and NULL."""
-        if self.missing is not None:
+        if self.missing is not None or not self.domain.missing:
             return self
         return dataclasses.replace(self, missing=float(value))
 

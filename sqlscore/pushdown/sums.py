@@ -6,6 +6,7 @@ nothing can overflow or underflow; else each feature is brought into float32's r
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,9 @@ def _weighted(
     slow = _one_sided(saturated(slow, facts), lines, facts)
     fast = _folded([line.scaled(w, np.float64) for line, w in lines if w], rest, bias, facts)
     test = _ordinary(lines, facts)
+    if test is None:
+        small = not terms and not choices
+        return Term(sql=fast, needs=found, bounded=small, finite=small)
     late = facts.saturation is Saturation.LATE
     bounded = facts.infinity and not terms and not choices and not late
     return Term(sql=case((test, fast), otherwise=slow), needs=found, bounded=bounded)
@@ -170,13 +174,21 @@ def _scale(lines: Sequence[Line]) -> float:
     return 1.0 if least >= 1.0 else 2.0 ** -math.floor(math.log2(least))
 
 
-def _ordinary(lines: Sequence[tuple[Line, float]], facts: Expressions) -> exp.Expression:
-    """Whether every feature is small enough for the folded sum."""
+def _ordinary(lines: Sequence[tuple[Line, float]], facts: Expressions) -> exp.Expression | None:
+    """Whether every feature is small enough for the folded sum; None: all of them always are."""
     edges = [line.finite for line, _ in lines]
     steepest = sum(abs(line.slope * weight) for line, weight in lines)
     bound = min(_ORDINARY, LARGEST / 8 / max(steepest, 1.0))
     bound = min(bound, *(min(-edge.low, edge.high) for edge in edges))
-    columns = list({line.feature: line.column for line, _ in lines}.values())
+    columns = list(
+        {
+            line.feature: line.column
+            for line, weight in lines
+            if not _is_small(line, weight, bound)
+        }.values()
+    )
+    if not columns:
+        return None
     if len(columns) == 1 or not facts.extremes:
         return both([within(column, -bound, bound, facts) for column in columns])
     high, low = literals.number(bound, facts), literals.number(-bound, facts)
@@ -186,6 +198,12 @@ def _ordinary(lines: Sequence[tuple[Line, float]], facts: Expressions) -> exp.Ex
             exp.GTE(this=least(columns, facts), expression=low),
         ]
     )
+
+
+def _is_small(line: Line, weight: float, bound: float) -> bool:
+    """Whether a column holds numbers within a bound alone, or NaN where NaN has a weight."""
+    domain = dataclasses.replace(line.domain, nan=line.domain.nan and not weight)
+    return domain.within(-bound, bound)
 
 
 def _one_sided(

@@ -19,6 +19,7 @@ from sqlscore.pushdown.arithmetic import above, both, case, either, is_missing, 
 from sqlscore.pushdown.branches import EQUALITIES, ORDERS, Branch, Leaf, holds
 from sqlscore.pushdown.cells import Choice, Line
 from sqlscore.pushdown.cuts import last_above, last_not_above
+from sqlscore.pushdown.domains import UNKNOWN
 from sqlscore.pushdown.refusals import Refused
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sqlscore.products.expressions import Expressions
     from sqlscore.pushdown.branches import Forest
     from sqlscore.pushdown.cells import Cell
+    from sqlscore.pushdown.domains import Domain
 
 
 class Grower:
@@ -56,13 +58,43 @@ class Grower:
                 done[index] = leaf(node)
                 pending.pop()
                 continue
-            missing = [child for child in (node.true, node.false) if child not in done]
+            known = self._known(index, node)
+            children = (node.true, node.false) if known is None else (known,)
+            missing = [child for child in children if child not in done]
             if missing:
                 pending += missing
                 continue
-            done[index] = self._branch(index, node, done[node.true], done[node.false])
+            done[index] = (
+                self._branch(index, node, done[node.true], done[node.false])
+                if known is None
+                else done[known]
+            )
             pending.pop()
         return done[root]
+
+    def _known(self, index: int, node: Branch) -> int | None:
+        """The child that every row goes to, by what the column can hold; None: to either."""
+        cell = self._cells[node.feature]
+        if not isinstance(cell, Line) or cell.domain is UNKNOWN:
+            return None
+        true = self._all_true(index, node, cell)
+        missing = node.missing_true or node.mode == "BRANCH_NEQ"
+        if cell.missing is not None:
+            missing = holds(node, cell.missing)
+        if true is None or (cell.domain.missing and missing != true):
+            return None
+        return node.true if true else node.false
+
+    def _all_true(self, index: int, node: Branch, line: Line) -> bool | None:
+        """Whether a branch is true, or false, for all numbers that the column can hold."""
+        cuts = self._cuts[index]
+        if node.mode not in EQUALITIES:
+            lower = line.domain.side(cuts[0])
+            return None if lower is None else lower == (ORDERS[node.mode][1] == (line.slope > 0))
+        inside = [_inside(line.domain, *pair) for pair in zip(cuts[::2], cuts[1::2], strict=True)]
+        if True in inside:
+            return EQUALITIES[node.mode]
+        return None if None in inside else not EQUALITIES[node.mode]
 
     def _branch(
         self, index: int, node: Branch, true: exp.Expression, false: exp.Expression
@@ -151,6 +183,15 @@ def _chosen(
         return true if default else false
     usual, other = (true, false) if default else (false, true)
     return case((either(others), other), otherwise=usual)
+
+
+def _inside(domain: Domain, one: float, other: float) -> bool | None:
+    """Whether all numbers of a domain are between two cuts, or none is."""
+    low, high = sorted((one, other), key=lambda cut: -np.inf if np.isnan(cut) else cut)
+    above_low, at_most_high = domain.side(low), domain.side(high)
+    if above_low is False and at_most_high is True:
+        return True
+    return False if above_low is True or at_most_high is False else None
 
 
 def _at_most(column: exp.Expression, cut: float, facts: Expressions) -> exp.Expression:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from sqlscore.graph.nodes import dimensions, used_inputs
 from sqlscore.pushdown.cells import DTYPES, ROWS, Line, Tensor, Term
 from sqlscore.pushdown.comparisons import truth_column
 from sqlscore.pushdown.dimensions import TAKE_ROWS
+from sqlscore.pushdown.domains import UNKNOWN
 from sqlscore.pushdown.node import Node
 from sqlscore.pushdown.operators import OPERATORS
 from sqlscore.pushdown.refusals import Refusal, Refused
@@ -27,19 +29,24 @@ if TYPE_CHECKING:
 
     from sqlscore.products.expressions import Expressions
     from sqlscore.pushdown.cells import Cell
+    from sqlscore.pushdown.domains import Domain
     from sqlscore.signature import Feature, Signature
 
 
 def walk(
-    model: ModelProto, signature: Signature, columns: Mapping[str, str], facts: Expressions
+    model: ModelProto,
+    signature: Signature,
+    columns: Mapping[str, str],
+    facts: Expressions,
+    domains: Mapping[str, Domain],
 ) -> tuple[dict[str, Tensor], list[Refusal]]:
     """The tensors of the outputs that predictions are made from, and what has no SQL form.
 
-    `columns` gives the column of each feature. An output that depends on a refused node is not
-    there.
+    `columns` gives the column of each feature, `domains` what some can hold. An output that depends
+    on a refused node is not there.
     """
     walker = _Walker(model, facts)
-    walker.known = _inputs(signature, columns, facts, walker.refusals)
+    walker.known = _inputs(signature, columns, facts, domains, walker.refusals)
     walker.known |= _unread(model, signature)
     wanted = {one.output for one in signature.predictions}
     for node in _needed(model, wanted):
@@ -137,6 +144,7 @@ def _inputs(
     signature: Signature,
     columns: Mapping[str, str],
     facts: Expressions,
+    domains: Mapping[str, Domain],
     refusals: list[Refusal],
 ) -> dict[str, Tensor]:
     found = {}
@@ -152,7 +160,13 @@ def _inputs(
         given = {f.position: f for f in signature.features if f.input == one.name}
         width = (one.shape[1] or 1) if one.kind is InputKind.BLOCK else 1
         cells = [
-            _cell(given[j], columns[given[j].name], one.element, facts)
+            _cell(
+                given[j],
+                columns[given[j].name],
+                one.element,
+                facts,
+                domains.get(given[j].name, UNKNOWN),
+            )
             if j in given
             else _nothing(one.element)
             for j in range(width)
@@ -184,7 +198,7 @@ def _nothing(element: str) -> Cell:
 _NOTHING: dict[str, Cell] = {"string": "", "bool": False}
 
 
-def _cell(feature: Feature, column: str, element: str, facts: Expressions) -> Cell:
+def _cell(feature: Feature, column: str, element: str, facts: Expressions, domain: Domain) -> Cell:
     sql = exp.column(exp.to_identifier(column, quoted=True))
     if element == "bool":
         return truth_column(sql, feature.name, facts)
@@ -196,4 +210,8 @@ def _cell(feature: Feature, column: str, element: str, facts: Expressions) -> Ce
         with np.errstate(over="ignore"):
             return x.astype(dtype)
 
-    return Line(feature=feature.name, column=sql, steps=rounded, dtype=dtype)
+    # a NULL that takes the row's predictions is seen to apart
+    domain = dataclasses.replace(domain, null=domain.null and feature.missing)
+    if domain.point is not None and not domain.null:
+        return float(rounded(np.array([domain.point]))[0])
+    return Line(feature=feature.name, column=sql, steps=rounded, dtype=dtype, domain=domain)

@@ -185,7 +185,7 @@ def _explained(on: Conversation, one: Routed, asked: Route) -> Explained:
     name = f"{model.name}:{model.version}" if model.name else "of bytes"
     return Explained(
         name=ready.name, route=one.route, refused=told.refused,
-        because=(_why(one, asked), *plan.reasons),
+        because=(_why(one, asked), *plan.reasons, *ready.known),
         seconds={
             str(Route.BRIDGE): told.costs.bridge, str(Route.PUSH_DOWN): told.costs.push_down,
         },

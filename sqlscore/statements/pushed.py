@@ -60,7 +60,7 @@ def query(ready: Ready, product: Product) -> exp.Select:
     names = {p.name: f"sqlscore_p{n}" for n, p in enumerate(signature.predictions)}
     compiled = pushdown.select(
         ready.model.graph, signature, facts, relation=_inside(rows, "fed"), columns=fed,
-        names=names, passed=kept,
+        names=names, passed=kept, domains=ready.domains,
     )  # fmt: skip
     given = [
         exp.alias_(_typed(_value(o, names, facts), o, facts), o.name, quoted=True)

@@ -139,8 +139,9 @@ class Queries:
 
     def _all_pushed(self, tree: exp.Expression, text: str, variables: Variables) -> tuple[str, ...]:
         """Push every PREDICT of a view down; the reasons of the first that cannot be."""
+        lasting = self._wishes.lasting()
         for predict in predicts(tree):
-            ready = self._ready(predict, tree, text, variables)
+            ready = self._ready(predict, tree, text, variables, lasting)
             refused = pushed.refusals(ready, self._on.product)
             if not ready.shared:
                 refused = (*refused, "DATA reads a temporary table")
@@ -171,9 +172,18 @@ class Queries:
         return data.normalised(writes.with_one_source(tree))
 
     def _ready(
-        self, predict: Predict, tree: exp.Expression, text: str, variables: Variables
+        self,
+        predict: Predict,
+        tree: exp.Expression,
+        text: str,
+        variables: Variables,
+        wishes: Wishes | None = None,
     ) -> Ready:
-        return make_ready(self._on, self._models, predict, tree, text, variables, self._wishes)
+        alone = len(predicts(tree)) == 1
+        return make_ready(
+            self._on, self._models, predict, tree, text, variables, wishes or self._wishes,
+            alone=alone,
+        )  # fmt: skip
 
     def _stage(self, ready: Ready, *, fill: bool = True) -> None:
         """Score a PREDICT's rows into temporary tables that take its place in the statement."""

@@ -14,14 +14,18 @@ from sqlscore.plan import Limits, Plan, plan, stray
 from sqlscore.predict import given, relation
 from sqlscore.predict.scope import data_alias, table_name, tables
 from sqlscore.statements import conditions, data
+from sqlscore.statements.knowledge import Knowledge
 from sqlscore.statements.places import place_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlglot import exp
 
     from sqlscore.model import Model
     from sqlscore.plan import Wishes
     from sqlscore.predict.tree import Predict
+    from sqlscore.pushdown.domains import Domain
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
     from sqlscore.statements.variables import Variables
@@ -38,6 +42,8 @@ class Ready:
     place: dict[str, int]
     query: exp.Expression  #: DATA with the columns that are read, in the database's own words
     shared: bool  #: other connections see DATA's tables too
+    domains: Mapping[str, Domain]  #: what features can hold, where less than anything
+    known: tuple[str, ...]  #: the same in words
 
 
 def make_ready(
@@ -48,12 +54,18 @@ def make_ready(
     text: str,
     variables: Variables,
     wishes: Wishes,
+    *,
+    alone: bool = True,
 ) -> Ready:
-    """Find the model of a PREDICT in a statement's tree, and bind it."""
+    """Find the model of a PREDICT in a statement's tree, and bind it.
+
+    `alone` says that nothing commits before the statement runs.
+    """
     place = place_of(predict, text)
     model = models.find(predict, on, variables, text)
     everything = on.translated(data.query_of(predict), text)
-    columns = on.columns(on.write(everything))
+    knowledge = Knowledge(on, wishes, checks=alone)
+    columns = knowledge.of_columns(data.query_of(predict), on.columns(on.write(everything)), text)
     names = [column.name for column in columns]
     relation.tell_apart(predict, names, [one.name for one in model.signature.predictions])
     predictions = given.names(predict, model.signature)
@@ -64,7 +76,7 @@ def make_ready(
         statement=tree, chosen=data.is_chosen(predict), place=place, wishes=wishes,
         limits=Limits(
             identifier_limit=product.identifier_limit, column_limit=product.column_limit,
-            arrays=product.arrays, nested=product.nested,
+            arrays=product.arrays, nested=product.nested, types_hold=knowledge.types_hold,
         ),
     )  # fmt: skip
     unknown = stray(predict, columns, planned.outputs)
@@ -72,8 +84,10 @@ def make_ready(
         raise StatementError(unknown[1], **place_of(unknown[0], text))
     query = data.query_of(predict, planned.read)
     tables_read = [table_name(table) for table in tables(query)]
+    domains, known = knowledge.of_features(query, planned.binding, text)
     return Ready(
         predict=predict, name=predict.alias or data_alias(predict), model=model, plan=planned,
+        domains=domains, known=known,
         place=place, query=on.translated(query, text),
         shared=not any(on.names.is_temporary(name) for name in tables_read),
     )  # fmt: skip

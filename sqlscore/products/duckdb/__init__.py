@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool
 from sqlscore.errors import DatabaseError
 from sqlscore.products import generic, transient
 from sqlscore.products.duckdb import types as duckdb_types
-from sqlscore.products.duckdb.catalogue import dependents, keys, swap, unfit
+from sqlscore.products.duckdb.catalogue import dependents, enforced, keys, swap, unfit
 from sqlscore.products.product import Declared, Product, RowIndex
 from sqlscore.transports.failures import translated
 from sqlscore.transports.fit import fitted
@@ -214,6 +214,7 @@ DUCKDB = Product(
     literal=literal,
     declare=duckdb_types.declare,
     estimate=estimate,
+    enforced=enforced,
     read=read,
     unit=unit,
     readers_block_commit=readers_block_commit,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -12,6 +14,8 @@ from sqlscore.products.renaming import take_place
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection, Table
 
     from sqlscore.products.product import Unit
@@ -84,3 +88,36 @@ def swap(unit: Unit, staged: Table, table: Table) -> None:
     """Drop the table, give the staged one its name, make the table's indexes anew."""
     indexes = unit.fetch(_about(table, "duckdb_indexes", "table_name", "sql"))
     take_place(unit, staged, table, [text for (text,) in indexes])
+
+
+def enforced(connection: Connection, table: Table) -> list[str]:
+    """CHECK constraints, and the least and largest values that DuckDB knows of each column.
+
+    Those take in every row that a transaction can see, and maybe more.
+    """
+    constraints = _about(table, "duckdb_constraints", "table_name", "constraint_type", "expression")
+    with translated(f"asking what holds of {table.fullname}"):
+        found = [text for kind, text in connection.execute(constraints) if kind == "CHECK"]
+        named = _columns_of(connection, table)
+        statistics = sa.select(*(sa.func.stats(c) for c in named)).select_from(table).limit(1)
+        row = connection.execute(statistics).one_or_none()
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    for column, known in zip(named, row or (), strict=False):
+        if isinstance(known, dict):  # older versions give a text
+            found += _told(quote(column.name), known)
+    return found
+
+
+def _columns_of(connection: Connection, table: Table) -> list[sa.ColumnClause[Any]]:
+    everything = sa.select(sa.text("*")).select_from(table).limit(0)
+    result = connection.execute(everything)
+    return [sa.column(name) for name in result.keys()]  # noqa: SIM118 - a result is no mapping
+
+
+def _told(column: str, statistics: dict[str, Any]) -> Iterator[str]:
+    for bound, comparison in (("min", ">="), ("max", "<=")):
+        value = statistics.get(bound)
+        if isinstance(value, int | float | Decimal) and math.isfinite(value):
+            yield f"{column} {comparison} {value}"
+    if statistics.get("has_null") is False:
+        yield f"{column} IS NOT NULL"

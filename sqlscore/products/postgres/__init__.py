@@ -13,7 +13,7 @@ from sqlscore.products.postgres.read import SETTINGS, TIMEOUTS, read
 from sqlscore.products.postgres.rewrite import rewrite
 from sqlscore.products.postgres.swap import dependents, swap
 from sqlscore.products.postgres.text import quoted
-from sqlscore.products.postgres.tuning import TUNING, plainly
+from sqlscore.products.postgres.tuning import TUNING, enforced, plainly
 from sqlscore.products.postgres.unit import CopyUnit
 from sqlscore.products.product import Product, Routines
 from sqlscore.transports import copy
@@ -153,6 +153,7 @@ POSTGRES = Product(
     read=read,
     unit=unit,
     tuning=TUNING,
+    enforced=enforced,
     plainly=plainly,
     readers_block_commit=generic.readers_block_commit,
     unfit=unfit,

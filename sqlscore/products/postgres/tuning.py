@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from sqlscore.products.postgres.text import quoted
 from sqlscore.products.product import Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
 TUNING = Tuning(
     no_jit=("SET LOCAL jit = off",),
@@ -23,6 +24,17 @@ TUNING = Tuning(
     ),
     serial=("SET LOCAL max_parallel_workers_per_gather = 0",),
 )
+
+
+_CHECKS = sa.text("""
+    SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint
+     WHERE conrelid = CAST(to_regclass(:name) AS oid) AND contype = 'c' AND convalidated
+""")
+
+
+def enforced(connection: Connection, table: Table) -> list[str]:
+    """The conditions of a table's CHECK constraints; statistics are of a sample, and prove none."""
+    return [text for (text,) in connection.execute(_CHECKS, {"name": quoted(table)})]
 
 
 @contextmanager

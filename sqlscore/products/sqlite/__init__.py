@@ -88,6 +88,7 @@ SQLITE = Product(
     nan=False,
     infinity=True,
     arrays=False,
+    loose_types=True,
     transactional_ddl=True,
     row_values=True,
     keyset_walk=True,
