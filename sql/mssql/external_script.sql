@@ -29,9 +29,14 @@ BEGIN
         @carried_given nvarchar(max), @carried_declared nvarchar(max), @input nvarchar(max),
         @call nvarchar(max), @typed nvarchar(max);
     EXEC sqlscore.check_query @model = @model, @query = @query;
-    SELECT @name = m.name, @version = m.version, @graph = m.graph, @signature = m.signature,
-           @given = m.given, @declared = m.declared
+    SELECT @name = m.name, @version = m.version, @graph = m.graph, @signature = m.signature
     FROM sqlscore.usable_model(@model) AS m;
+    SELECT @given = STRING_AGG(CAST(CONCAT(QUOTENAME(p.prediction), N' ', p.given, N' NULL')
+                AS nvarchar(max)), N', ') WITHIN GROUP (ORDER BY p.ordinal),
+           @declared = STRING_AGG(CAST(CONCAT(QUOTENAME(p.prediction), N' ', p.declared, N' NULL')
+                AS nvarchar(max)), N', ') WITHIN GROUP (ORDER BY p.ordinal)
+    FROM sqlscore.prepared_predictions AS p
+    WHERE p.name = @name AND p.version = @version;
     -- integers travel as digits: the script would get a bigint as a float
     SELECT @features = STRING_AGG(CAST(CONCAT(
             N'CAST(', CASE WHEN f.kind = N'integer' THEN N'CAST(q.' ELSE N'q.' END, QUOTENAME(f.feature),

@@ -38,8 +38,6 @@ IF OBJECT_ID(N'sqlscore.prepared_models') IS NULL
         version int NOT NULL,
         graph varbinary(max) NOT NULL,
         signature nvarchar(max) NOT NULL, -- JSON: what the script needs to know
-        given nvarchar(max) NOT NULL, -- the predictions as the script gives them
-        declared nvarchar(max) NOT NULL, -- the predictions in their own types
         PRIMARY KEY (name, version)
     );
 GO
@@ -55,10 +53,22 @@ IF OBJECT_ID(N'sqlscore.prepared_features') IS NULL
     );
 GO
 
+IF OBJECT_ID(N'sqlscore.prepared_predictions') IS NULL
+    CREATE TABLE sqlscore.prepared_predictions (
+        name nvarchar(190) COLLATE Latin1_General_100_BIN2 NOT NULL,
+        version int NOT NULL,
+        ordinal int NOT NULL,
+        prediction nvarchar(128) NOT NULL,
+        given nvarchar(128) NOT NULL, -- the type that a script gives
+        declared nvarchar(128) NOT NULL, -- its own type
+        PRIMARY KEY (name, version, ordinal)
+    );
+GO
+
 -- The version that churn, churn:3 or churn@production names, if the caller may use it.
 CREATE OR ALTER FUNCTION sqlscore.usable_model(@model nvarchar(400)) RETURNS TABLE AS
 RETURN (
-    SELECT TOP (1) m.name, m.version, p.graph, p.signature, p.given, p.declared
+    SELECT TOP (1) m.name, m.version, p.graph, p.signature
     FROM sqlscore.models AS m
     LEFT JOIN sqlscore.prepared_models AS p ON p.name = m.name AND p.version = m.version
     WHERE m.removed_at IS NULL

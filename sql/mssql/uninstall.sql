@@ -6,13 +6,18 @@
 -- fails from then on.
 
 DROP PROCEDURE IF EXISTS sqlscore.predict;
+DROP PROCEDURE IF EXISTS sqlscore.predict_rest;
+DROP PROCEDURE IF EXISTS sqlscore.send_rows;
+DROP PROCEDURE IF EXISTS sqlscore.use_endpoint;
 DROP PROCEDURE IF EXISTS sqlscore.check_query;
 DROP PROCEDURE IF EXISTS sqlscore.grant_model;
 DROP PROCEDURE IF EXISTS sqlscore.revoke_model;
 DROP FUNCTION IF EXISTS sqlscore.usable_model;
 DROP FUNCTION IF EXISTS sqlscore.query_columns;
 DROP FUNCTION IF EXISTS sqlscore.installed_version;
+DROP TABLE IF EXISTS sqlscore.rest_endpoint;
 DROP TABLE IF EXISTS sqlscore.prepared_features;
+DROP TABLE IF EXISTS sqlscore.prepared_predictions;
 DROP TABLE IF EXISTS sqlscore.prepared_models;
 GO
 

@@ -20,6 +20,7 @@ from sqlscore.cli import (
     present,
     runs,
     scoring,
+    serving,
     statements,
     touring,
     upkeep,
@@ -50,6 +51,7 @@ app.command()(upkeep.clean)
 app.command()(compiling.compile)
 app.command()(installing.install)
 app.command()(installing.uninstall)
+app.command()(serving.serve)
 app.command()(touring.doctor)
 
 # Typer brings its own copy of click, or uses click itself, by its version: the one base of what is

@@ -6,6 +6,7 @@ HTTP calls and the ODBC driver are the real ones.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from sqlscore.products.mssql.routines import batches
 from sqlscore.products.scripts import script
 from tests.fixtures import models
 from tests.fixtures.scoring import FEATURES, NEWER, Shop, customers, expected
+from tests.fixtures.serving import certificate, serving
 from tests.fixtures.tds import grammar
 
 if TYPE_CHECKING:
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
     from tests.fixtures.databases import Database
 
 IDS = range(0, 90, 3)
+KEY = "a key of the tests"
 ROWS = "SELECT id, age, spend FROM customers"
-SCRIPTS = ("install", "external_script", "uninstall", "purge")
+SCRIPTS = ("install", "external_script", "rest_endpoint", "uninstall", "purge")
 
 
 def kinds() -> Iterator[tuple[str, bytes, dict[str, Any], pa.RecordBatch]]:
@@ -60,7 +63,7 @@ def shop(shared_mssql: Database) -> Shop:
     image = models.written("g (float[N,2,2] x) => (float[N,2,2] y) { y = Neg(x) }")
     shop.scoring.models.add("image", image)
     found = shop.scoring.install()
-    assert found["external_script"] == "installed"
+    assert (found["external_script"], found["rest_endpoint"]) == ("installed", "installed")
     assert sorted(found["models"]) == sorted(f"{name}:1" for name in ("churn", *KINDS))
     assert "tensor a row" in found["left out"]["image:1"]
     return shop
@@ -74,9 +77,25 @@ def own(mssql: Database) -> Shop:
     return shop
 
 
-def predicted(shop: Shop, query: str = ROWS, model: str = "churn", more: str = "") -> list[Any]:
+@pytest.fixture(scope="module")
+def endpoint(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `sqlscore serve` over HTTPS, which the server knows."""
+    folder = tmp_path_factory.mktemp("endpoint")
+    with serving(shop.database.url, key=KEY, certificate=certificate(folder)) as address:
+        secret = json.dumps({"X-Sqlscore-Key": KEY})
+        shop.run(
+            f"CREATE DATABASE SCOPED CREDENTIAL [{address}] "
+            f"WITH IDENTITY = 'HTTPEndpointHeaders', SECRET = '{secret}'",
+            f"EXEC sqlscore.use_endpoint N'{address}/predict', N'{address}'",
+        )
+        yield address
+
+
+def predicted(
+    shop: Shop, query: str = ROWS, model: str = "churn", more: str = "", door: str = "predict"
+) -> list[Any]:
     quoted = query.replace("'", "''")
-    return shop.ask(f"EXEC sqlscore.predict N'{model}', N'{quoted}'{more}")
+    return shop.ask(f"EXEC sqlscore.{door} N'{model}', N'{quoted}'{more}")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -136,8 +155,26 @@ def test_calls_that_do_not_fit(shop: Shop, query: str, model: str, words: str):
         predicted(shop, query, model)
 
 
+@pytest.mark.parametrize("more", ["", ", @batch_rows = 7", ", @most_bytes = 500"])
+def test_a_query_is_scored_over_https(shop: Shop, endpoint: str, more: str):
+    assert dict(predicted(shop, more=more, door="predict_rest")) == expected(IDS)
+    assert predicted(shop, f"{ROWS} WHERE id < 0", door="predict_rest") == []
+
+
+def test_an_endpoint_that_refuses(shop: Shop, endpoint: str):
+    wrong = json.dumps({"X-Sqlscore-Key": "another key"})
+    shop.run(
+        f"CREATE DATABASE SCOPED CREDENTIAL [{endpoint}/] "
+        f"WITH IDENTITY = 'HTTPEndpointHeaders', SECRET = '{wrong}'",
+        f"EXEC sqlscore.use_endpoint N'{endpoint}/predict', N'{endpoint}/'",
+    )
+    with pytest.raises(sa.exc.DBAPIError, match="The endpoint answered 401: the header"):
+        predicted(shop, door="predict_rest")
+    shop.run(f"EXEC sqlscore.use_endpoint N'{endpoint}/predict', N'{endpoint}'")
+
+
 @pytest.mark.parametrize("name", KINDS)
-def test_kinds_of_models(shop: Shop, name: str):
+def test_kinds_of_models(shop: Shop, endpoint: str, name: str):
     model, options, rows = {one: given for one, *given in kinds()}[name]
     numbers = pa.array(range(len(rows)), pa.int64())
     given = {"key": numbers, **dict(zip(rows.schema.names, rows.columns, strict=True))}
@@ -145,17 +182,18 @@ def test_kinds_of_models(shop: Shop, name: str):
         f"given_{name}", given, {name: array.type for name, array in given.items()}, ("key",)
     )
     wanted = sqlscore.load(model, **options).predict(rows)
-    found = sorted(predicted(shop, f"SELECT * FROM given_{name}", name))
-    assert [row[0] for row in found] == numbers.to_pylist()
-    for place, column in enumerate(wanted.columns, 1):
-        for value, right in zip((row[place] for row in found), column.to_pylist(), strict=True):
-            assert _same(value, right), (value, right)
+    for door in ("predict", "predict_rest"):
+        found = sorted(predicted(shop, f"SELECT * FROM given_{name}", name, door=door))
+        assert [row[0] for row in found] == numbers.to_pylist()
+        for place, column in enumerate(wanted.columns, 1):
+            for value, right in zip((row[place] for row in found), column.to_pylist(), strict=True):
+                assert _same(value, right), (door, value, right)
 
 
 def _same(value: Any, right: Any) -> bool:
     """Equal bits; NaN is NULL, lists are JSON."""
     if isinstance(right, list):
-        return bool(value == str(right).replace("nan", "null"))
+        return bool(json.loads(value) == right)
     if isinstance(right, float) and not np.isfinite(right):
         return value is None
     return bool(value == right)

@@ -31,6 +31,11 @@ _DOORS = {
         SELECT CASE WHEN SERVERPROPERTY('IsAdvancedAnalyticsInstalled') = 1 THEN NULL
                ELSE 'Machine Learning Services are not installed here' END AS missing
     """,
+    "rest_endpoint": """
+        SELECT CASE WHEN EXISTS (
+                   SELECT 1 FROM sys.all_objects WHERE name = 'sp_invoke_external_rest_endpoint'
+               ) THEN NULL ELSE 'there is no sp_invoke_external_rest_endpoint here' END AS missing
+    """,
 }
 #: kind of a prediction -> as a script gives it, and its own type
 _DECLARED = {
@@ -69,22 +74,20 @@ def install(
 def keep(engine: Engine, models: Sequence[Ready]) -> None:
     """Store versions as they run, in the place of all that were stored."""
     with translated("storing models as they run", url=engine.url), engine.begin() as connection:
-        connection.execute(sa.delete(_FEATURES))
-        connection.execute(sa.delete(_MODELS))
+        for table in (_MODELS, _FEATURES, _PREDICTIONS):
+            connection.execute(sa.delete(table))
         for one in models:
             said = {"name": one.name, "version": one.version}
-            given, declared = (
-                ", ".join(_column(place, *p) for p in one.predictions) for place in (0, 1)
-            )
-            connection.execute(
-                sa.insert(_MODELS).values(
-                    **said, graph=one.graph, signature=one.signature, given=given,
-                    declared=declared,
-                )
-            )  # fmt: skip
+            ready = {"graph": one.graph, "signature": one.signature}
+            connection.execute(sa.insert(_MODELS).values(**said, **ready))
             for ordinal, (feature, kind) in enumerate(one.features, 1):
                 row = {"ordinal": ordinal, "feature": feature, "kind": kind}
                 connection.execute(sa.insert(_FEATURES).values(**said, **row))
+            for ordinal, (prediction, kind, short) in enumerate(one.predictions, 1):
+                given, declared = _DECLARED[kind]
+                row = {"given": given, "declared": "real" if short else declared}
+                values = {**said, **row, "ordinal": ordinal, "prediction": prediction}
+                connection.execute(sa.insert(_PREDICTIONS).values(**values))
 
 
 def uninstall(engine: Engine, *, purge: bool) -> None:
@@ -100,22 +103,21 @@ def _run(connection: Connection, name: str) -> None:
         connection.execution_options(no_parameters=True).exec_driver_sql(batch)
 
 
-def _column(place: int, name: str, kind: str, short: bool) -> str:
-    declared = "real" if short and place else _DECLARED[kind][place]
-    return f"[{name.replace(']', ']]')}] {declared} NULL"
-
-
 _PLACE: dict[str, Any] = {"schema": "sqlscore"}
 _MODELS = sa.table(
     "prepared_models",
-    *map(sa.column, ("name", "version")),
+    *map(sa.column, ("name", "version", "signature")),
     sa.column("graph", sa.LargeBinary()),
-    *map(sa.column, ("signature", "given", "declared")),
     **_PLACE,
 )
 _FEATURES = sa.table(
     "prepared_features",
     *map(sa.column, ("name", "version", "ordinal", "feature", "kind")),
+    **_PLACE,
+)
+_PREDICTIONS = sa.table(
+    "prepared_predictions",
+    *map(sa.column, ("name", "version", "ordinal", "prediction", "given", "declared")),
     **_PLACE,
 )
 ROUTINES = Routines(
