@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sqlscore.products.product import Ready, Routines
+    from sqlscore.products.routines import Ready, Routines
 
 
 class Upkeep(Connected):

@@ -20,7 +20,8 @@ from sqlscore.transports.failures import translated
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Executable, FromClause
 
-    from sqlscore.products.product import Asked, Routines
+    from sqlscore.products.product import Asked
+    from sqlscore.products.routines import Routines
     from sqlscore.types import Column
 
 _NEWEST = "ODBC Driver 18 for SQL Server"

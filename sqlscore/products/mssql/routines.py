@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
-from sqlscore.products.product import Routines
+from sqlscore.products.routines import Routines
 from sqlscore.products.scripts import script
 from sqlscore.tables.schema import schema_of
 from sqlscore.transports.failures import translated
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from sqlscore.products.product import Ready
+    from sqlscore.products.routines import Ready
 
 _GO = re.compile(r"^GO\s*$", re.MULTILINE | re.IGNORECASE)
 

@@ -15,7 +15,7 @@ from sqlscore.products.postgres.swap import dependents, swap
 from sqlscore.products.postgres.text import quoted
 from sqlscore.products.postgres.tuning import TUNING, enforced, plainly
 from sqlscore.products.postgres.unit import CopyUnit
-from sqlscore.products.product import Product, Routines
+from sqlscore.products.product import Product
 from sqlscore.transports import copy
 from sqlscore.transports.dbapi import fall_back
 from sqlscore.transports.failures import translated
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Executable, FromClause, Table
 
     from sqlscore.products.product import Asked
+    from sqlscore.products.routines import Routines
     from sqlscore.types import Column
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import DBAPIError
 
 from sqlscore.errors import DatabaseError
-from sqlscore.products.product import Routines
+from sqlscore.products.routines import Routines
 from sqlscore.products.scripts import script
 from sqlscore.tables.schema import schema_of
 from sqlscore.transports.failures import translated
