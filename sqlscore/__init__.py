@@ -1,4 +1,20 @@
-"""Native scoring for any SQL database: ONNX models where the rows lie."""
+"""Native scoring for any SQL database: ONNX models where the rows lie.
+
+How it is laid out, each line on those beneath it (import-linter holds that):
+
+    cli, database                           front doors: a command, a database
+    jobs, statements                        work: runs that fill tables, scripts with PREDICT
+    plan, costs, predict                    decisions about a statement, from its text alone
+    model, runtime                          a model in memory; one inside a database's process
+    binding, pushdown, bridge               features to columns; a model as SQL; rows out and back
+    registry, prove, predictor, session     models: kept, proved, run on batches, loaded
+    relations, products, transports         rows: tables and their keys, by product, over the wire
+    graph, signature, tables, types         what a model is; what sqlscore keeps; what a column is
+
+And how data flows: ``registry -> graph -> session`` brings a model, ``source -> batches ->
+predictor -> batches -> sink`` scores its rows. A statement's text becomes a Predict, a Predict with
+its model a Plan, and the plan takes one of the routes: push-down, runtime or bridge.
+"""
 
 from __future__ import annotations
 

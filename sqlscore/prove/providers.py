@@ -16,7 +16,7 @@ import numpy as np
 
 from sqlscore.errors import ModelError, ProviderError
 from sqlscore.predictor.constants import constant_inputs, constants_of
-from sqlscore.prove import ROWS, runnable, runtime_version
+from sqlscore.prove.proof import ROWS, runnable, runtime_version
 from sqlscore.prove.trial import trial_of
 from sqlscore.session import AUTO, PROVIDERS, Session, available, refuse_options
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sqlscore.graph import Graph
-    from sqlscore.prove import Proof
+    from sqlscore.prove.proof import Proof
     from sqlscore.prove.trial import Outputs, Trial
     from sqlscore.signature import Signature
 
