@@ -6,6 +6,7 @@ reads, and written as the catalogue spells it.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,20 +93,30 @@ def cte_of(table: exp.Table) -> exp.CTE | None:
         return None
     node: exp.Expr | None = table
     while node is not None:
-        within = node
-        node = node.parent
-        clause = node.args.get("with_") if node is not None else None
-        for cte in _visible(clause, within):
+        within, node = node, node.parent
+        for cte in _visible(node, within):
             if cte.alias.casefold() == table.name.casefold():
                 return cte
     return None
 
 
-def _visible(clause: exp.With | None, within: exp.Expr) -> Sequence[exp.CTE]:
-    """The CTEs that can be named from a part of a statement: in a CTE itself, those before it."""
-    if clause is None or within is clause:
-        return ()
-    return clause.expressions
+def _visible(node: exp.Expr | None, within: exp.Expr) -> list[exp.CTE]:
+    """The CTEs that a part of a node may name: a CTE those before it, and itself if it recurses."""
+    if isinstance(node, exp.With):
+        before = list(itertools.takewhile(lambda cte: cte is not within, node.expressions))
+        return [*before, within] if isinstance(within, exp.CTE) and _recurses(within) else before
+    clause = node.args.get("with_") if node is not None else None
+    return [] if clause is None or clause is within else list(clause.expressions)
+
+
+def _recurses(cte: exp.CTE) -> bool:
+    """Whether a CTE has the form of one that may read itself: rows, UNION ALL more of them."""
+    return isinstance(cte.this, exp.Union)
+
+
+def names_itself(cte: exp.CTE) -> bool:
+    """Whether a CTE reads its own rows."""
+    return any(cte_of(table) is cte for table in cte.find_all(exp.Table))
 
 
 class Scope:

@@ -83,6 +83,11 @@ FORMS = {
         "WITH c AS (SELECT id, age, spend FROM customers)"
         " SELECT q.id, p.score FROM PREDICT(MODEL = churn, DATA = c AS q) AS p"
     ),
+    "a CTE that reads another": (
+        "WITH c AS (SELECT id, age, spend FROM customers), d AS (SELECT * FROM c WHERE id >= 0),"
+        " s AS (SELECT d.id, p.score FROM PREDICT(MODEL = churn, DATA = d) AS p)"
+        " SELECT s.id, s.score FROM s JOIN c ON c.id = s.id"
+    ),
     "inside a CTE": (
         f"WITH s AS (SELECT d.id, p.score {FROM} AS p) SELECT id, score FROM s"
     ),
@@ -188,6 +193,35 @@ def test_what_cannot_be_pushed_down_is_refused_with_its_reasons(shop: Shop):
         assert message in one.refused[0], name
     with pytest.raises(sqlscore.StatementError, match=r"no route 'pushdown'.*Did you mean"):
         shop.scoring.sql("SELECT 1 AS one", route="pushdown")
+
+
+#: a WITH that names itself: the customers 0, 3, … 27, one after the other
+CHAIN = (
+    "WITH chain (id, age, spend, step) AS ("
+    "SELECT id, age, spend, 0 FROM customers WHERE id = 0 UNION ALL "
+    "SELECT c.id, c.age, c.spend, chain.step + 1 FROM customers AS c"
+    " JOIN chain ON c.id = chain.id + 3 WHERE c.id < 30) "
+)
+
+
+def test_a_with_that_names_itself(shop: Shop):
+    scored = f"{CHAIN}SELECT d.id, p.score FROM PREDICT(MODEL = churn, DATA = chain AS d) AS p"
+    if shop.scoring.product.t_sql:
+        with pytest.raises(sqlscore.StatementError, match="a WITH that names itself"):
+            shop.scoring.sql(scored)
+        return
+    wanted = {key: score for key, score in expected(shop).items() if key < 30}
+    assert found_by(shop, scored) == wanted
+    rows = f"{CHAIN}SELECT id, step FROM chain ORDER BY step"
+    assert list(shop.scoring.sql(rows)) == [(3 * step, step) for step in range(10)]
+    below = (
+        "WITH s AS (SELECT d.id, p.score FROM PREDICT(MODEL = churn, DATA = customers AS d)"
+        " WITH (score float) AS p), sums AS (SELECT id, score FROM s WHERE id = 0 UNION ALL"
+        " SELECT s.id, s.score + sums.score FROM s JOIN sums ON s.id = sums.id + 3 WHERE s.id < 9)"
+        " SELECT id, score FROM sums WHERE id = 6"
+    )
+    ((_, total),) = shop.scoring.sql(below)
+    assert total == pytest.approx(sum(wanted[key] or 0 for key in (0, 3, 6)), abs=1e-6)
 
 
 def test_models_of_bytes(shop: Shop):

@@ -33,6 +33,7 @@ RULES: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
     exp.Fetch: clauses.limit,
     exp.Lateral: clauses.lateral,
     exp.Schema: names.schema,
+    exp.With: clauses.recursive,
     exp.Insert: clauses.insert,
     exp.Update: clauses.update,
     exp.Select: clauses.select,

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from sqlscore.errors import StatementError
 from sqlscore.predict.rules import stars
+from sqlscore.predict.scope import names_itself
 
 if TYPE_CHECKING:
     from sqlscore.predict.rules.translation import Translation
@@ -55,6 +56,12 @@ def _correlated(node: exp.Lateral, scope: Scope) -> bool:
     inside = {o.alias.casefold() for select in selects for o in scope.origins(select)}
     columns = node.this.find_all(exp.Column)
     return any(column.table and column.table.casefold() not in inside for column in columns)
+
+
+def recursive(node: exp.With, about: Translation) -> None:
+    """T-SQL does not say that a WITH is recursive, others must be told."""
+    if any(names_itself(cte) for cte in node.expressions):
+        node.set("recursive", True)
 
 
 def insert(node: exp.Insert, about: Translation) -> None:
