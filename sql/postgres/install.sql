@@ -3,27 +3,19 @@
 -- `sqlscore install` runs this. By hand, as a superuser, in one transaction:
 --
 --     sqlscore init --print-sql | psql -1 shop             -- the tables that hold models
---     psql -1 -v ON_ERROR_STOP=1 -f install.sql shop
+--     psql -1 -v ON_ERROR_STOP=1 -f rights.sql -f install.sql shop
 --     psql shop -c "INSERT INTO sqlscore.python_folders VALUES (1, '/opt/sqlscore/lib/python3.11/site-packages')"
 --
 -- The last line names the folder that has the Python package sqlscore, for the Python that PL/Python
 -- runs. Run over an older version, this upgrades it. uninstall.sql takes it away.
 --
--- Rights. No function here is SECURITY DEFINER: a caller's query runs with the caller's own rights.
--- Callers are members of sqlscore_caller. Which models a role may use is in sqlscore.model_rights;
--- the views check it, since current_user in a view is the one who asks, not the view's owner.
+-- No function here is SECURITY DEFINER: a caller's query runs with the caller's own rights.
 
 DO $$
 BEGIN
-    IF to_regclass('sqlscore.model_parts') IS NULL THEN
-        RAISE EXCEPTION 'there are no sqlscore tables in the schema sqlscore of this database'
-            USING HINT = 'Make them first: sqlscore init';
-    END IF;
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'sqlscore_owner') THEN
-        CREATE ROLE sqlscore_owner NOLOGIN;
-    END IF;
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'sqlscore_caller') THEN
-        CREATE ROLE sqlscore_caller NOLOGIN;
+    IF to_regclass('sqlscore.queue_jobs') IS NOT NULL THEN
+        RAISE EXCEPTION 'the queue is installed here, with functions of the same names'
+            USING HINT = 'Take it away first, with its jobs: sqlscore uninstall';
     END IF;
 END
 $$;
@@ -32,47 +24,6 @@ CREATE EXTENSION IF NOT EXISTS plpython3u;
 
 -- Where PL/Python finds sqlscore: only a superuser and the schema's owner can say it.
 CREATE TABLE IF NOT EXISTS sqlscore.python_folders (number int PRIMARY KEY, folder text NOT NULL);
-
--- Who may use which model; '*' is every model.
-CREATE TABLE IF NOT EXISTS sqlscore.model_rights (
-    model text NOT NULL,
-    grantee regrole NOT NULL,
-    PRIMARY KEY (model, grantee)
-);
-
--- Two processes may install at once: the second waits here.
-LOCK TABLE sqlscore.model_rights IN SHARE ROW EXCLUSIVE MODE;
-
-CREATE OR REPLACE VIEW sqlscore.usable_models WITH (security_barrier) AS
-SELECT m.name, m.version, m.sha256, m.options, m.proof
-FROM sqlscore.models AS m
-WHERE m.removed_at IS NULL
-  AND (pg_catalog.has_table_privilege(current_user, 'sqlscore.model_parts', 'SELECT')
-       OR EXISTS (SELECT FROM sqlscore.model_rights AS r
-                  WHERE r.model IN (m.name, '*')
-                    AND pg_catalog.pg_has_role(current_user, r.grantee, 'USAGE')));
-
-CREATE OR REPLACE VIEW sqlscore.usable_aliases WITH (security_barrier) AS
-SELECT a.name, a.alias, a.version
-FROM sqlscore.aliases AS a
-WHERE EXISTS (SELECT FROM sqlscore.usable_models AS m
-              WHERE m.name = a.name AND m.version = a.version);
-
-CREATE OR REPLACE VIEW sqlscore.usable_parts WITH (security_barrier) AS
-SELECT p.sha256, p.part, p.bytes
-FROM sqlscore.model_parts AS p
-WHERE EXISTS (SELECT FROM sqlscore.usable_models AS m WHERE m.sha256 = p.sha256);
-
--- Let a role, and its members, use a model: SELECT sqlscore.grant_model('churn', 'analysts').
-CREATE OR REPLACE FUNCTION sqlscore.grant_model(model text, grantee regrole) RETURNS void
-LANGUAGE sql STRICT SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO sqlscore.model_rights VALUES ($1, $2) ON CONFLICT DO NOTHING
-$$;
-
-CREATE OR REPLACE FUNCTION sqlscore.revoke_model(model text, grantee regrole) RETURNS void
-LANGUAGE sql STRICT SET search_path = pg_catalog, pg_temp AS $$
-    DELETE FROM sqlscore.model_rights AS r WHERE r.model = $1 AND r.grantee = $2
-$$;
 
 -- The memory of an array as bytes: what byteasend does with bytes, declared for arrays. It only
 -- reads its own argument. Nothing here turns bytes back into an array, which would trust them.
@@ -182,36 +133,8 @@ CREATE OR REPLACE FUNCTION sqlscore.fill() RETURNS trigger LANGUAGE plpython3u A
     GD["sqlscore"].writing.fill(plpy, TD)
 $$;
 
-CREATE OR REPLACE FUNCTION sqlscore.installed_version() RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT '0.1.0'::text $$;
+GRANT SELECT ON sqlscore.python_folders TO sqlscore_caller;
 
-GRANT USAGE ON SCHEMA sqlscore TO sqlscore_owner, sqlscore_caller;
-GRANT SELECT ON sqlscore.models, sqlscore.model_parts, sqlscore.aliases, sqlscore.model_rights
-    TO sqlscore_owner;
-
-DO $$
-DECLARE
-    one regprocedure;
-    name text;
-BEGIN
-    FOREACH name IN ARRAY ARRAY['usable_models', 'usable_aliases', 'usable_parts'] LOOP
-        EXECUTE format('ALTER VIEW sqlscore.%I OWNER TO sqlscore_owner', name);
-        EXECUTE format('REVOKE ALL ON sqlscore.%I FROM PUBLIC', name);
-        EXECUTE format('GRANT SELECT ON sqlscore.%I TO sqlscore_caller', name);
-    END LOOP;
-    GRANT SELECT ON sqlscore.python_folders TO sqlscore_caller;
-    FOR one IN
-        SELECT p.oid FROM pg_catalog.pg_proc AS p
-        WHERE p.pronamespace = 'sqlscore'::regnamespace
-          AND p.proname IN ('grant_model', 'revoke_model', 'array_bytes',
-              'load_runtime', 'predict', 'predict_row', 'predict_bytes', 'predict_array', 'score',
-              'fill', 'installed_version')
-    LOOP
-        EXECUTE format('ALTER ROUTINE %s OWNER TO sqlscore_owner', one);
-        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', one);
-        IF one::text !~ '(grant|revoke)_model' THEN
-            EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO sqlscore_caller', one);
-        END IF;
-    END LOOP;
-END
-$$;
+CALL sqlscore.hand_over(ARRAY[
+    'array_bytes', 'load_runtime', 'predict', 'predict_row', 'predict_bytes', 'predict_array',
+    'score', 'fill']);

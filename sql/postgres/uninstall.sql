@@ -1,4 +1,4 @@
--- Take away what install.sql made. `sqlscore uninstall` runs this; by hand, as a superuser:
+-- Take away what rights.sql, install.sql and queue.sql made. `sqlscore uninstall` runs this; by hand, as a superuser:
 --
 --     psql -1 -v ON_ERROR_STOP=1 -f uninstall.sql shop
 --
@@ -14,13 +14,18 @@ BEGIN
         WHERE p.pronamespace = to_regnamespace('sqlscore')
           AND p.proname IN ('grant_model', 'revoke_model', 'array_bytes',
               'load_runtime', 'predict', 'predict_row', 'predict_bytes', 'predict_array', 'score',
-              'fill', 'installed_version')
+              'fill', 'installed_version', 'hand_over', 'queue_version', 'queue_is_query',
+              'queue_statement', 'queue_begin', 'queue_names', 'queue_ready',
+              'queue_refuse_digits', 'submit', 'queue_status', 'queue_tell', 'queue_raise', 'wait',
+              'queue_rows', 'result', 'cancel', 'queue_refuse_transaction', 'queue_key',
+              'queue_writes', 'queue_target')
     LOOP
         EXECUTE format('DROP ROUTINE %s RESTRICT', one);
     END LOOP;
 END
 $$;
 
+DROP TABLE IF EXISTS sqlscore.queue_parts, sqlscore.queue_jobs RESTRICT;
 DROP VIEW IF EXISTS sqlscore.usable_parts RESTRICT;
 DROP VIEW IF EXISTS sqlscore.usable_aliases RESTRICT;
 DROP VIEW IF EXISTS sqlscore.usable_models RESTRICT;
@@ -31,8 +36,11 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['sqlscore_caller', 'sqlscore_owner'] LOOP
+    FOREACH name IN ARRAY ARRAY['sqlscore_caller', 'sqlscore_worker', 'sqlscore_owner'] LOOP
         CONTINUE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name);
+        IF NOT pg_catalog.pg_has_role(current_user, name, 'MEMBER') THEN  -- no superuser
+            EXECUTE format('GRANT %I TO %I', name, current_user);
+        END IF;
         EXECUTE format('DROP OWNED BY %I RESTRICT', name);
         BEGIN
             EXECUTE format('DROP ROLE %I', name);

@@ -24,6 +24,7 @@ from sqlscore.cli import (
     statements,
     touring,
     upkeep,
+    working,
 )
 from sqlscore.errors import SqlscoreError
 
@@ -52,6 +53,7 @@ app.command()(compiling.compile)
 app.command()(installing.install)
 app.command()(installing.uninstall)
 app.command()(serving.serve)
+app.command()(working.worker)
 app.command()(touring.doctor)
 
 # Typer brings its own copy of click, or uses click itself, by its version: the one base of what is

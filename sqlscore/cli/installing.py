@@ -17,23 +17,29 @@ def install(
             help="Folders on the server that have the package sqlscore; those used here, if none.",
         ),
     ] = None,
+    queue: Annotated[
+        bool,
+        typer.Option("--queue", help="Functions over a queue, which 'sqlscore worker' serves."),
+    ] = False,
     db: options.Db = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Put functions into the database, so that its SQL scores; or upgrade those that are there.
 
-    PostgreSQL with PL/Python, by a superuser; SQL Server, by a member of db_owner: run it again
-    there after models were added. The tables that keep models are made too.
+    PostgreSQL with PL/Python, by a superuser; without it, or with --queue, functions over a queue
+    that 'sqlscore worker' serves. SQL Server, by a member of db_owner: run it again there after
+    models were added. The tables that keep models are made too.
 
     Example: sqlscore install --db postgresql://postgres@localhost/shop
     """
     with options.opened(db) as database:
-        found = database.install(python_path=options.names(python_path))
-        where, advice = database.url, database.routines.advice
+        found = database.install(python_path=options.names(python_path), queue=queue)
+        advice = database.queue.advice if "queue" in found else database.routines.advice
+        where = database.url
     if as_json:
         return present.document(found)
-    present.say(f"Installed into {where}, which runs:")
+    present.say(f"Installed into {where}:")
     present.fields({name: str(value) for name, value in found.items() if name != "folders"})
     return present.say(advice)
 

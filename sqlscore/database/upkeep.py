@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlscore
@@ -13,13 +14,16 @@ from sqlscore.model.compiling import statements
 from sqlscore.model.forms import Form
 from sqlscore.model.installing import install
 from sqlscore.model.preparing import prepared
+from sqlscore.products.queue import NoRoom
 from sqlscore.prove import runtime_version
+from sqlscore.worker.serving import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy import Engine
 
+    from sqlscore.products.queue import Queue
     from sqlscore.products.routines import Ready, Routines
 
 
@@ -46,11 +50,13 @@ class Upkeep(Connected):
         layout.refuse_absent(self.engine, self.product)
         return self.init(dry_run=dry_run)
 
-    def install(self, *, python_path: Sequence[str] = ()) -> dict[str, Any]:
+    def install(self, *, python_path: Sequence[str] = (), queue: bool = False) -> dict[str, Any]:
         """Put the functions into the database, or upgrade them; what runs them there.
 
         python_path: folders on the server's machine that have the package sqlscore, for the Python
             of PL/Python; by default those of this process.
+        queue: functions that put rows into a queue, which a `worker` serves, instead of those that
+            run models inside the server; a server that cannot run any gets these unasked.
 
         The owned tables are made first. `DatabaseError` where the product takes no functions, and
         for what is missing on the server, with what to do.
@@ -58,10 +64,27 @@ class Upkeep(Connected):
         routines = self.routines
         self.init()
         versions = {"sqlscore": sqlscore.__version__, "onnxruntime": runtime_version()}
-        found = routines.install(self.engine, python_path, versions)
-        if routines.keep is not None:
-            found |= self._prepare(routines.keep)
-        return found
+        if not queue:
+            try:
+                found = routines.install(self.engine, python_path, versions)
+                return found | (self._prepare(routines.keep) if routines.keep else {})
+            except NoRoom:
+                if python_path or self.product.queue is None:
+                    raise
+        self.queue.install(self.engine)
+        return {"queue": "served by: sqlscore worker", "sqlscore": sqlscore.__version__}
+
+    def worker(self, *, threads: int = 1, keep: timedelta = timedelta(days=1)) -> Worker:
+        """A worker for the queue that `install` made: call its `serve`, or its `drain`.
+
+        threads: how many parts of jobs are scored at a time.
+        keep: how long the results of jobs stay after their end.
+
+        `DatabaseError` where the product has no queue.
+        """
+        return Worker(
+            self.engine, self.product, self.queue, self.models, threads=threads, keep=keep
+        )
 
     def install_model(
         self,
@@ -110,6 +133,13 @@ class Upkeep(Connected):
                     left_out[spec] = str(error)
         keep(self.engine, ready)
         return {"models": [f"{one.name}:{one.version}" for one in ready], "left out": left_out}
+
+    @property
+    def queue(self) -> Queue:
+        """How the product's queue is served; `DatabaseError` where there is none."""
+        if self.product.queue is None:
+            raise DatabaseError(f"there is no queue for {self.product.name}")
+        return self.product.queue()
 
     @property
     def routines(self) -> Routines:

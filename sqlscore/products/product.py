@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from sqlglot.expressions import Expr
 
+    from sqlscore.products.queue import Queue
     from sqlscore.products.routines import Routines
     from sqlscore.types import Column
 
@@ -151,6 +152,23 @@ class Unit(Protocol):
     ) -> None: ...
 
 
+class Ready(Protocol):
+    """One version of a model, ready to run without this package."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def graph(self) -> bytes: ...
+    @property
+    def features(self) -> tuple[tuple[str, str], ...]: ...
+    @property
+    def predictions(self) -> tuple[tuple[str, str, bool], ...]: ...
+    @property
+    def signature(self) -> str: ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tuning:
     """Settings of the product's own planner, for a transaction, as statements."""
@@ -242,3 +260,5 @@ class Product:
     named: str | None = None
     #: what `sqlscore install` puts inside; None: the product takes nothing
     routines: Callable[[], Routines] | None = None
+    #: what a worker serves, for servers that run no models inside; None: there is no queue
+    queue: Callable[[], Queue] | None = None

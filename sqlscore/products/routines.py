@@ -33,7 +33,7 @@ class Routines:
     """Functions and procedures that a product takes inside itself."""
 
     #: make or upgrade them, with folders of Python packages for the server and the versions that
-    #: packages must have there; what it runs
+    #: packages must have there; what it runs. `NoRoom` where the server runs no Python
     install: Callable[[Engine, Sequence[str], Mapping[str, str]], dict[str, Any]]
     #: take them away, with ``purge=True`` the owned tables too
     uninstall: Callable[..., None]

@@ -21,7 +21,7 @@ from sqlscore.runtime.prepared import keep
 from sqlscore.runtime.queries import bound, described, fetched, query_of
 from sqlscore.runtime.records import Asked, Columns
 from sqlscore.runtime.selecting import Selecting
-from sqlscore.runtime.wire import array_text, columns_of, rows_of_array
+from sqlscore.runtime.wire import array_text, columns_of, jsonable, rows_of_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -103,7 +103,7 @@ def predict_object(plpy: Any, model: str, features: str) -> str:
     columns = match_features(chosen.model.signature, list(given))
     found = chosen.row([given[column] for column in columns])
     names = (prediction.name for prediction in chosen.model.signature.predictions)
-    return json.dumps(dict(zip(names, map(_json, found), strict=True)))
+    return json.dumps(dict(zip(names, map(jsonable, found), strict=True)))
 
 
 def predict_bytes(plpy: Any, model: str, features: bytes) -> str:
@@ -117,10 +117,3 @@ def predict_bytes(plpy: Any, model: str, features: bytes) -> str:
     predictor = chosen.model.predictor()
     batch = pa.RecordBatch.from_arrays(columns_of(values, nulls), names=predictor.feature_names)
     return array_text(predictor(batch).batch.column(place))
-
-
-def _json(value: Any) -> Any:
-    """A value that JSON has: NaN and ±inf are text there, as to_jsonb has them."""
-    if isinstance(value, float) and value - value != 0:
-        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
-    return [_json(v) for v in value] if isinstance(value, list) else value

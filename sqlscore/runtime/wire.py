@@ -148,3 +148,10 @@ def array_text(column: pa.Array) -> str:
     if _bare(column.type):
         return "{" + ",".join(found.fill_null("NULL").to_pylist()) + "}"
     return _literal(found.to_pylist())
+
+
+def jsonable(value: Any) -> Any:
+    """A value that JSON has: NaN and ±inf are text there, as to_jsonb has them."""
+    if isinstance(value, float) and value - value != 0:
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
+    return [jsonable(v) for v in value] if isinstance(value, list) else value

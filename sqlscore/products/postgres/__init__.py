@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Executable, FromClause, Table
 
     from sqlscore.products.product import Asked
+    from sqlscore.products.queue import Queue
     from sqlscore.products.routines import Routines
     from sqlscore.types import Column
 
@@ -112,6 +113,13 @@ def routines() -> Routines:
     return ROUTINES
 
 
+def queue() -> Queue:
+    """Jobs of sessions that have no PL/Python beside them."""
+    from sqlscore.products.postgres.queue import QUEUE
+
+    return QUEUE
+
+
 #: what bears a name
 _NAMED = """
 SELECT obj_description(c.oid, 'pg_class')
@@ -161,5 +169,6 @@ POSTGRES = Product(
     dependents=dependents,
     swap=swap,
     routines=routines,
+    queue=queue,
     named=_NAMED,
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import DBAPIError
 
 from sqlscore.errors import DatabaseError
+from sqlscore.products.queue import NoRoom
 from sqlscore.products.routines import Routines
 from sqlscore.products.scripts import script
 from sqlscore.tables.schema import schema_of
@@ -51,17 +52,13 @@ def install(engine: Engine, folders: Sequence[str], versions: Mapping[str, str])
     packages must be the same there. One transaction: what fails leaves nothing. Raises
     DatabaseError, which says what to do.
     """
-    if schema_of(engine) != "sqlscore":
-        raise DatabaseError(
-            f"the tables of sqlscore are in the schema {schema_of(engine)!r} here, and its "
-            "functions work with tables in the schema 'sqlscore' only"
-        )
+    refuse_other_schema(engine)
     engine.dispose()  # a process of the server that has imported the package would find it anyhow
     given = [str(Path(folder)) for folder in folders] or _own_folders()
     with translated("installing the functions", url=engine.url), engine.begin() as connection:
         _extension(connection)
         found = _probe(connection, given, versions)
-        _run(connection, script("postgres", "install"))
+        run_scripts(connection, "rights", "install")
         connection.exec_driver_sql("DELETE FROM sqlscore.python_folders")
         insert = "INSERT INTO sqlscore.python_folders VALUES (%s, %s)"
         for number, folder in enumerate(given, 1):
@@ -77,9 +74,7 @@ def uninstall(engine: Engine, *, purge: bool) -> None:
     doing = "taking the functions away"
     with translated(doing, url=engine.url), engine.begin() as connection:
         try:
-            _run(connection, script("postgres", "uninstall"))
-            if purge:
-                _run(connection, script("postgres", "purge"))
+            run_scripts(connection, "uninstall", *(["purge"] if purge else []))
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != _DEPENDED_ON:
                 raise
@@ -98,14 +93,16 @@ def _extension(connection: Connection) -> None:
     ).scalar_one()
     major = connection.exec_driver_sql("SHOW server_version").scalar_one().partition(".")[0]
     if not offered:
-        raise DatabaseError(
+        raise NoRoom(
             "this server has no PL/Python. On Debian and Ubuntu, on the server's machine, run: "
-            f"apt-get install postgresql-plpython3-{major}. A managed service may not offer it"
+            f"apt-get install postgresql-plpython3-{major}. A managed service may not offer it: "
+            "there, use the queue (sqlscore install --queue)"
         )
     if not allowed:
         raise DatabaseError(
             "only a superuser may make functions in PL/Python, which can do what the server's own "
-            "account can. Give a superuser's URL with --db"
+            "account can. Give a superuser's URL with --db, or use the queue, which needs none "
+            "(sqlscore install --queue)"
         )
     connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS plpython3u")
 
@@ -157,9 +154,20 @@ def _own_folders() -> list[str]:
     return list(dict.fromkeys(map(str, (package, packages))))
 
 
-def _run(connection: Connection, text: str) -> None:
-    """A script of several statements, as it is."""
-    connection.execution_options(no_parameters=True).exec_driver_sql(text)
+def refuse_other_schema(engine: Engine) -> None:
+    """DatabaseError where the owned tables are not where the scripts look for them."""
+    if schema_of(engine) != "sqlscore":
+        raise DatabaseError(
+            f"the tables of sqlscore are in the schema {schema_of(engine)!r} here, and its "
+            "functions work with tables in the schema 'sqlscore' only"
+        )
+
+
+def run_scripts(connection: Connection, *names: str) -> None:
+    """Scripts of several statements, as they are."""
+    for name in names:
+        text = script("postgres", name)
+        connection.execution_options(no_parameters=True).exec_driver_sql(text)
 
 
 ROUTINES = Routines(

@@ -99,7 +99,7 @@ def described(connection: Connection, relation: FromClause) -> tuple[Column, ...
     return tuple(
         Column(
             name=name,
-            type=_meaning(base, modifier, element),
+            type=meaning(base, modifier, element),
             declared=declared,
             nullable=not (is_table and filled),
         )
@@ -107,7 +107,8 @@ def described(connection: Connection, relation: FromClause) -> tuple[Column, ...
     )
 
 
-def _meaning(base: str, modifier: int, element: str | None) -> pa.DataType:
+def meaning(base: str, modifier: int, element: str | None) -> pa.DataType:
+    """What a type means, by the catalogue's names of it and of its elements; no domain's."""
     if element is not None:
         return pa.list_(_ARROW.get(element, pa.string()))
     if base == "numeric" and modifier >= 4:

@@ -1,0 +1,64 @@
+"""The queue of PostgreSQL: its script, the columns of its jobs, and how a new job is heard of."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from sqlscore.products.postgres.routines import refuse_other_schema, run_scripts
+from sqlscore.products.postgres.types import meaning
+from sqlscore.products.queue import Queue
+from sqlscore.transports.failures import translated
+from sqlscore.types import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sqlalchemy import Engine
+
+_CHANNEL = "sqlscore_queue"
+
+
+def install(engine: Engine) -> None:
+    """Make the queue, or upgrade it; no superuser is needed. One transaction."""
+    refuse_other_schema(engine)
+    with translated("installing the queue", url=engine.url), engine.begin() as connection:
+        run_scripts(connection, "rights", "queue")
+
+
+def column(described: Mapping[str, Any]) -> Column:
+    """A column of a caller's query, by the catalogue's names of what lies beneath its type."""
+    type_ = meaning(described["base"], -1, described["element"])
+    return Column(name=described["name"], type=type_, declared=described["type"])
+
+
+@contextmanager
+def bell(engine: Engine) -> Iterator[Callable[[float], None]]:
+    """LISTEN on a connection of its own; another driver than psycopg looks once in a while."""
+    with engine.connect() as connection:
+        listening = connection.execution_options(isolation_level="AUTOCOMMIT")
+        driver: Any = connection.connection.driver_connection
+        if not hasattr(driver, "notifies"):
+            yield lambda seconds: time.sleep(min(seconds, 0.05))
+            return
+        listening.execute(sa.text(f"LISTEN {_CHANNEL}"))
+
+        def wait(seconds: float) -> None:
+            for _ in driver.notifies(timeout=seconds, stop_after=1):
+                pass
+
+        yield wait
+        connection.invalidate()  # the pool gets no connection that listens
+
+
+QUEUE = Queue(
+    install=install,
+    column=column,
+    bell=bell,
+    advice="Who may call: GRANT sqlscore_caller TO somebody;\n"
+    "which model: SELECT sqlscore.grant_model('churn', 'somebody');\n"
+    "who works: GRANT sqlscore_worker TO somebody; and then: sqlscore worker",
+)

@@ -1,0 +1,35 @@
+"""How a product's queue is put there and served: what differs between products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlscore.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import Engine
+
+    from sqlscore.types import Column
+
+
+class NoRoom(DatabaseError):
+    """The server takes no model inside it; where it takes a queue, that is put there instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """One product's. Its tables are those of `worker.queue_tables`, made by its script."""
+
+    #: make it or upgrade it
+    install: Callable[[Engine], None]
+    #: a column of a caller's query as its job describes it; of the type null where only its values
+    #: tell the type
+    column: Callable[[Mapping[str, Any]], Column]
+    #: gives what waits for a new job, for so many seconds at most
+    bell: Callable[[Engine], AbstractContextManager[Callable[[float], None]]]
+    #: who may call, use which model, and work, in the product's own words
+    advice: str

@@ -1,0 +1,198 @@
+"""What a worker takes from the queue, and gives back: each call is one short transaction.
+
+A part belongs to the worker that took it as long as its row says so: what it gives back counts only
+then, so nothing is written twice. A part whose worker is dead is for the next one: at once where
+that was a process of this host that is gone, else when its heartbeat is old (`jobs.lease`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from sqlscore.jobs.lease import EXPIRY, alive
+from sqlscore.tables import now
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from sqlscore.worker.queue_tables import QueueTables
+    from sqlscore.worker.scoring import Scored
+
+ATTEMPTS = 3  #: a part that so many workers took and none gave back is not tried again
+
+# written out, so that the index of open parts is seen to serve
+_WAITING, _TAKEN, _DONE, _FAILED = (
+    sa.literal(word, literal_execute=True) for word in ("waiting", "taken", "done", "failed")
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A part that a worker has taken, with what its job says."""
+
+    job: int
+    part: int
+    attempts: int  #: this one counted
+    model: str
+    version: int
+    sha256: str
+    columns: str  #: JSON: the columns of the caller's query
+    given: str  #: JSON: their values
+
+
+class Claims:
+    """The queue of one database, in the eyes of one worker."""
+
+    def __init__(self, engine: sa.Engine, tables: QueueTables, worker: str) -> None:
+        self._engine = engine
+        self._jobs, self._parts = tables.jobs, tables.parts
+        self._worker = worker
+
+    def take(self) -> Claim | None:
+        """The next part; None where none waits. First parts go first, so small jobs soon come."""
+        jobs, parts = self._jobs, self._parts
+        found = (
+            sa.select(parts.c.job, parts.c.part, parts.c.attempts)
+            .where(parts.c.status == _WAITING)
+            .order_by(parts.c.part, parts.c.job)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        with self._engine.begin() as connection:
+            row = connection.execute(found).one_or_none()
+            if row is None:
+                return None
+            job, part, attempts = row
+            connection.execute(
+                sa.update(parts)
+                .where(parts.c.job == job, parts.c.part == part)
+                .values(status=_TAKEN, worker=self._worker, heartbeat=now(), attempts=attempts + 1)
+            )
+            of_job = sa.select(
+                jobs.c.model, jobs.c.version, jobs.c.sha256, jobs.c.columns, parts.c.given
+            ).where(jobs.c.id == parts.c.job, parts.c.job == job, parts.c.part == part)
+            told = connection.execute(of_job).mappings().one()
+        return Claim(job=job, part=part, attempts=attempts + 1, **told)
+
+    def give(self, claim: Claim, scored: Scored) -> bool:
+        """Store a part's predictions; False where it is no longer ours, or its job is gone."""
+        jobs, parts = self._jobs, self._parts
+        with self._engine.begin() as connection:
+            if not self._holds(connection, claim):
+                return False
+            connection.execute(
+                sa.update(parts)
+                .where(*self._mine(claim))
+                .values(status=_DONE, predicted=scored.predicted, worker=None, heartbeat=None)
+            )
+            left = sa.select(sa.func.count()).where(
+                parts.c.job == claim.job, parts.c.status != _DONE
+            )
+            ended = connection.scalar(left) == 0
+            values = {"carried": scored.carried, "predictions": scored.predictions}
+            done = {"status": _DONE, "finished_at": now()} if ended else {}
+            connection.execute(
+                sa.update(jobs).where(jobs.c.id == claim.job).values(**values, **done)
+            )
+        return True
+
+    def fail(self, claim: Claim, error: str) -> None:
+        """End a job with an error, for its caller to read; its rows are of no use any more."""
+        with self._engine.begin() as connection:
+            if self._holds(connection, claim):
+                self._end(connection, claim.job, error)
+
+    def release(self, claim: Claim) -> None:
+        """Give a part back as it was, to be tried again."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(self._parts).where(*self._mine(claim)).values(status=_WAITING)
+            )
+
+    def recover(self) -> int:
+        """Give parts of dead workers back to the queue; how many. The last attempt's end is the
+        job's."""
+        parts = self._parts
+        taken = sa.select(
+            parts.c.job, parts.c.part, parts.c.attempts, parts.c.worker, parts.c.heartbeat
+        ).where(parts.c.status == _TAKEN)
+        with self._engine.begin() as connection:
+            left = [row for row in connection.execute(taken) if _is_left(row.worker, row.heartbeat)]
+            for row in left:
+                # a heartbeat that came meanwhile says that its worker lives
+                as_seen = (
+                    parts.c.job == row.job, parts.c.part == row.part, parts.c.status == _TAKEN,
+                    parts.c.attempts == row.attempts, parts.c.worker == row.worker,
+                    parts.c.heartbeat == row.heartbeat,
+                )  # fmt: skip
+                if row.attempts >= ATTEMPTS:
+                    self._give_up(connection, row.job, as_seen)
+                else:
+                    connection.execute(sa.update(parts).where(*as_seen).values(status=_WAITING))
+        return len(left)
+
+    def beat(self) -> None:
+        """Say that the worker lives."""
+        parts = self._parts
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(parts)
+                .where(parts.c.status == _TAKEN, parts.c.worker == self._worker)
+                .values(heartbeat=now())
+            )
+
+    def clean(self, keep: timedelta) -> int:
+        """Take jobs away that ended so long ago; how many."""
+        jobs = self._jobs
+        old = sa.and_(jobs.c.status != _WAITING, jobs.c.finished_at < now() - keep)
+        with self._engine.begin() as connection:
+            return connection.execute(sa.delete(jobs).where(old)).rowcount
+
+    def _holds(self, connection: sa.Connection, claim: Claim) -> bool:
+        """Whether the part is ours still; its job is locked, so that its end is seen by one."""
+        jobs, parts = self._jobs, self._parts
+        waits = sa.select(jobs.c.id).where(jobs.c.id == claim.job, jobs.c.status == _WAITING)
+        if connection.execute(waits.with_for_update()).one_or_none() is None:
+            return False
+        mine = sa.select(parts.c.job).where(*self._mine(claim))
+        return connection.execute(mine.with_for_update()).one_or_none() is not None
+
+    def _mine(self, claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
+        parts = self._parts
+        return (
+            parts.c.job == claim.job, parts.c.part == claim.part, parts.c.status == _TAKEN,
+            parts.c.worker == self._worker, parts.c.attempts == claim.attempts,
+        )  # fmt: skip
+
+    def _give_up(
+        self, connection: sa.Connection, job: int, as_seen: tuple[sa.ColumnElement[bool], ...]
+    ) -> None:
+        jobs = self._jobs
+        lock = sa.select(jobs.c.id).where(jobs.c.id == job, jobs.c.status == _WAITING)
+        connection.execute(lock.with_for_update()).all()
+        seen = sa.select(self._parts.c.job).where(*as_seen)
+        if connection.execute(seen.with_for_update()).one_or_none() is not None:
+            self._end(
+                connection,
+                job,
+                f"{ATTEMPTS} workers in a row ended while they scored the same rows of this job, "
+                "so it is not tried again. Their log or the system's says why: a crash, memory",
+            )
+
+    def _end(self, connection: sa.Connection, job: int, error: str) -> None:
+        jobs, parts = self._jobs, self._parts
+        connection.execute(
+            sa.update(jobs)
+            .where(jobs.c.id == job)
+            .values(status=_FAILED, error=error, finished_at=now())
+        )
+        connection.execute(sa.delete(parts).where(parts.c.job == job))
+
+
+def _is_left(worker: str, heartbeat: object) -> bool:
+    """Whether a part's worker is dead, or has been silent for too long."""
+    running = alive(worker)
+    return running is False or now() - heartbeat > EXPIRY  # type: ignore[operator]

@@ -1,0 +1,107 @@
+"""A part's rows to predictions: the project's own binding and predictor, on what a queue holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from sqlscore.binding import bind
+from sqlscore.errors import RegistryError
+from sqlscore.worker.payload import array_of, columns_of, encoded, meant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlscore.binding import Binding
+    from sqlscore.model import Model
+    from sqlscore.model.models import Models
+    from sqlscore.products.product import Product
+    from sqlscore.products.queue import Queue
+    from sqlscore.types import Column
+    from sqlscore.worker.claims import Claim
+
+_KEPT = 16  #: models that stay loaded; the one that came first goes first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scored:
+    """What a part becomes, as the queue holds it."""
+
+    predicted: str  #: JSON: an array of values for each prediction
+    predictions: str  #: JSON: name and type of each
+    carried: str  #: JSON: the places of the columns that feed no feature
+
+
+class Scoring:
+    """The models that a worker has loaded; may be used by several threads."""
+
+    def __init__(self, models: Models, product: Product, queue: Queue) -> None:
+        self._models = models
+        self._product = product
+        self._queue = queue
+        self._loaded: dict[tuple[str, int, str], Model] = {}
+
+    def __call__(self, claim: Claim) -> Scored:
+        """Score a part. Raises SignatureError for what does not bind, RegistryError, ModelError."""
+        values = columns_of(claim.given)
+        described = json.loads(claim.columns)
+        columns = [self._column(d, v) for d, v in zip(described, values, strict=True)]
+        model = self._model(claim)
+        bound = self._bound(model, columns)
+        predictor = model.predictor(signature=bound.signature)
+        places = {column.name: i for i, column in enumerate(columns)}
+        arrays = [
+            _read(values[places[one.column.name]], one.column.type, one.read)
+            for one in bound.features
+        ]
+        batch = pa.RecordBatch.from_arrays(arrays, names=predictor.feature_names)
+        found = predictor(batch).batch
+        product = self._product
+        fed = {one.column.name for one in bound.features}
+        return Scored(
+            predicted=encoded(found, nan=product.nan, infinity=product.infinity),
+            predictions=json.dumps(
+                [(p.column, product.declare(p.type)) for p in bound.predictions]
+            ),
+            carried=json.dumps([i for i, column in enumerate(columns) if column.name not in fed]),
+        )
+
+    def _column(self, described: Mapping[str, Any], values: Sequence[Any]) -> Column:
+        column = self._queue.column(described)
+        if not pa.types.is_null(column.type):
+            return column
+        return dataclasses.replace(column, type=meant(values))
+
+    def _bound(self, model: Model, columns: Sequence[Column]) -> Binding:
+        product = self._product
+        return bind(
+            model.signature, columns, key=(), positional=True, nested=product.nested,
+            identifier_limit=product.identifier_limit, column_limit=product.column_limit,
+            arrays=product.arrays,
+        )  # fmt: skip
+
+    def _model(self, claim: Claim) -> Model:
+        """The version that the job began with, loaded once; its bytes are what they were then."""
+        key = (claim.model, claim.version, claim.sha256)
+        if key not in self._loaded:
+            model = self._models[f"{claim.model}:{claim.version}"]
+            if model.sha256 != claim.sha256:
+                raise RegistryError(
+                    f"model {claim.model}:{claim.version} is another one than when this job came. "
+                    "Submit it again"
+                )
+            self._loaded[key] = model
+            if len(self._loaded) > _KEPT:
+                self._loaded.pop(next(iter(self._loaded)))
+        return self._loaded[key]
+
+
+def _read(values: Sequence[Any], meaning: pa.DataType, read: pa.DataType) -> pa.Array:
+    """A column as the predictor takes it, through its own type: a 4-byte float is one first."""
+    through = read if pa.types.is_decimal(meaning) or pa.types.is_null(meaning) else meaning
+    array = array_of(values, through)
+    return array if array.type == read else array.cast(read, safe=False)
