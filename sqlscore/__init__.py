@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlscore import accessor
+from sqlscore.version import VERSION
 
 if TYPE_CHECKING:
     from sqlscore.database import Database, connect
@@ -69,7 +70,7 @@ __all__ = [
     "load",
 ]
 
-__version__ = "0.1.0"  # as in pyproject.toml: a checkout that is not installed has it too
+__version__ = VERSION
 
 #: public name -> the module that has it: imported when it is first used, and not before
 _HOMES = {

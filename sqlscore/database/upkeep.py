@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import sqlscore
 from sqlscore import layout
 from sqlscore.database.connected import Connected
 from sqlscore.errors import DatabaseError, SqlscoreError
@@ -15,7 +14,8 @@ from sqlscore.model.forms import Form
 from sqlscore.model.installing import install
 from sqlscore.model.preparing import prepared
 from sqlscore.products.queue import NoRoom
-from sqlscore.prove import runtime_version
+from sqlscore.session import runtime_version
+from sqlscore.version import VERSION
 from sqlscore.worker.serving import Worker
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Upkeep(Connected):
         """
         routines = self.routines
         self.init()
-        versions = {"sqlscore": sqlscore.__version__, "onnxruntime": runtime_version()}
+        versions = {"sqlscore": VERSION, "onnxruntime": runtime_version()}
         if not queue:
             try:
                 found = routines.install(self.engine, python_path, versions)
@@ -72,7 +72,7 @@ class Upkeep(Connected):
                 if python_path or self.product.queue is None:
                     raise
         self.queue.install(self.engine)
-        return {"queue": "served by: sqlscore worker", "sqlscore": sqlscore.__version__}
+        return {"queue": "served by: sqlscore worker", "sqlscore": VERSION}
 
     def worker(self, *, threads: int = 1, keep: timedelta = timedelta(days=1)) -> Worker:
         """A worker for the queue that `install` made: call its `serve`, or its `drain`.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlscore.predictor import NullPolicy, Predictor
 from sqlscore.predictor.type_rules import EVERY, TypeRule
-from sqlscore.prove import runtime_version
 from sqlscore.prove.examples import hold
+from sqlscore.session import runtime_version
 
 if TYPE_CHECKING:
     from sqlscore.jobs.bound import BoundModel

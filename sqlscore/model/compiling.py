@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from sqlscore.model.forms import Form
 from sqlscore.model.model import Model, load
 from sqlscore.model.writing import Writer, written
 from sqlscore.products.expressions import expressions_for
+from sqlscore.version import VERSION
 
 if TYPE_CHECKING:
     import os
@@ -102,8 +102,7 @@ def statements(
 def _said(model: Model, title: str, dialect: str) -> str:
     """Which model it is, and what compiled it."""
     name = title if model.name is None else f"{model.name}:{model.version}"
-    version = sys.modules["sqlscore"].__version__  # which lies above this layer
-    return f"{name}, sha256 {model.sha256}, {forms.COMPILED} {version} for {dialect}"
+    return f"{name}, sha256 {model.sha256}, {forms.COMPILED} {VERSION} for {dialect}"
 
 
 def _usual_name(form: Form, title: str | None) -> str:

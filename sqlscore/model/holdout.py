@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from sqlscore.binding import match_features
 from sqlscore.errors import ModelError, SignatureError, SqlscoreError, nearest
 from sqlscore.model.frames import rows_of
-from sqlscore.prove import runtime_version
 from sqlscore.prove.examples import Examples, compared, expectations, sample
+from sqlscore.session import runtime_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

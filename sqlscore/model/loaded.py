@@ -13,9 +13,9 @@ from sqlscore.predictor import Predictor
 from sqlscore.predictor.constants import constants_of, plain
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.predictor.type_rules import named_rules
-from sqlscore.prove import prove, runnable, runtime_version
+from sqlscore.prove import prove, runnable
 from sqlscore.prove.providers import automatic, measure
-from sqlscore.session import AUTO, Session
+from sqlscore.session import AUTO, Session, runtime_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sqlscore.prove.proof import Proof, prove, runnable, runtime_version
+from sqlscore.prove.proof import Proof, prove, runnable
 
-__all__ = ["Proof", "prove", "runnable", "runtime_version"]
+__all__ = ["Proof", "prove", "runnable"]

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ from sqlscore.errors import SqlscoreError
 from sqlscore.predictor.constants import constants_of
 from sqlscore.prove.agreement import Disagreement, within
 from sqlscore.prove.trial import FEW, trial_of
-from sqlscore.session import Session, available
+from sqlscore.session import Session, runtime_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,12 +100,6 @@ def prove(
 def runnable(graph: Graph, proof: Proof) -> bytes:
     """The bytes that a session runs for a graph with this proof."""
     return graphs.rewrite(graph) if proof.rewritten else graph.stored
-
-
-def runtime_version() -> str:
-    """The version of ONNX Runtime, which a session of this process has imported."""
-    available()  # imports it
-    return str(sys.modules["onnxruntime"].__version__)
 
 
 def _proof(

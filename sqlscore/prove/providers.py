@@ -16,9 +16,9 @@ import numpy as np
 
 from sqlscore.errors import ModelError, ProviderError
 from sqlscore.predictor.constants import constant_inputs, constants_of
-from sqlscore.prove.proof import ROWS, runnable, runtime_version
+from sqlscore.prove.proof import ROWS, runnable
 from sqlscore.prove.trial import trial_of
-from sqlscore.session import AUTO, PROVIDERS, Session, available, refuse_options
+from sqlscore.session import AUTO, PROVIDERS, Session, available, refuse_options, runtime_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlscore import graph as graphs
 from sqlscore.predictor.constants import plain
-from sqlscore.prove import prove, runtime_version
+from sqlscore.prove import prove
 from sqlscore.registry.versions import options_json, signature_json
+from sqlscore.session import runtime_version
 
 if TYPE_CHECKING:
     import os

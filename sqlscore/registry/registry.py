@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlscore import graph as graphs
 from sqlscore.errors import DatabaseError, RegistryError
-from sqlscore.prove import runtime_version
 from sqlscore.prove.providers import Measured, measure
 from sqlscore.registry import measures
 from sqlscore.registry.aliases import Aliases
@@ -20,7 +19,7 @@ from sqlscore.registry.candidate import Candidate
 from sqlscore.registry.model_rows import ModelRows, listed, unknown_model
 from sqlscore.registry.turns import Turns
 from sqlscore.registry.versions import Spec, Version, checked_name
-from sqlscore.session import asked, available
+from sqlscore.session import asked, available, runtime_version
 
 if TYPE_CHECKING:
     import os

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sqlscore.session.fed import Fed
 from sqlscore.session.providers import AUTO, PROVIDERS, asked, install, refuse_options
-from sqlscore.session.session import DeviceFull, Fed, Session, available
+from sqlscore.session.session import DeviceFull, Session, available, runtime_version
 
 __all__ = [
     "AUTO",
@@ -15,4 +16,5 @@ __all__ = [
     "available",
     "install",
     "refuse_options",
+    "runtime_version",
 ]

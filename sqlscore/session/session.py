@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import ModelError, ProviderError
 from sqlscore.session.borders import with_float32_borders
 from sqlscore.session.bound import bindable, run_bound
+from sqlscore.session.fed import fed_inputs, has_small_floats, refuse_foreign
 from sqlscore.session.fixed import Fixed, fixed
 from sqlscore.session.providers import PROVIDERS, asked
-from sqlscore.types import ARROW_TYPES, SMALL_FLOATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,14 +38,9 @@ class DeviceFull(ProviderError):
     """A device has not the memory for so many rows at once."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fed:
-    """One input that the loaded model must be fed."""
-
-    name: str
-    element: str  #: ONNX element type; of what is no tensor, its type as ONNX Runtime prints it
-    shape: tuple[int | None, ...]  #: empty for a scalar, and where any shape will do
-    batch: str | None = None  #: the name of a free first dimension
+def runtime_version() -> str:
+    """The version of ONNX Runtime."""
+    return str(_onnxruntime().__version__)
 
 
 def available() -> tuple[str, ...]:
@@ -79,10 +74,10 @@ class Session:
         settings = {**chosen.options, **{k: str(v) for k, v in (options or {}).items()}}
         self._errors = _errors(runtime)
         self._session = self._load(runtime, model, chosen, settings, threads)
-        if _has_small_floats(self._session):
+        if has_small_floats(self._session):
             borders = with_float32_borders(model)
             self._session = self._load(runtime, borders, chosen, settings, threads)
-        _refuse_foreign(self._session)
+        refuse_foreign(self._session)
         self.provider = provider
         #: the share of the model's operators that run on the provider, the rest on the CPU
         self.share = _share(self._session, chosen.name)
@@ -98,15 +93,7 @@ class Session:
         self._bound = chosen.device and bindable(self._session)
         self._turn: AbstractContextManager[Any]
         self._turn = threading.Lock() if chosen.alone else nullcontext()
-        self.inputs = tuple(
-            Fed(
-                name=i.name,
-                element=_element(i.type),
-                shape=_shape(i.shape),
-                batch=next((d for d in i.shape[:1] if isinstance(d, str)), None),
-            )
-            for i in self._session.get_inputs()
-        )
+        self.inputs = fed_inputs(self._session)
         #: inputs that the graph has a value for, which a feed takes the place of
         self.defaults = tuple(i.name for i in self._session.get_overridable_initializers())
         self.outputs = tuple(output.name for output in self._session.get_outputs())
@@ -210,27 +197,6 @@ def _why(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _element(type_: str) -> str:
-    """``tensor(int64)`` is int64; what is no tensor stays as it is."""
-    inside = re.fullmatch(r"tensor\((\w+)\)", type_)
-    return inside[1] if inside else type_
-
-
-def _shape(shape: Sequence[object]) -> tuple[int | None, ...]:
-    return tuple(d if isinstance(d, int) else None for d in shape)
-
-
-def _refuse_foreign(session: Any) -> None:
-    """Raise ModelError for a tensor at the border whose values nothing here can hold."""
-    for value in (*session.get_inputs(), *session.get_outputs()):
-        element = _element(value.type)
-        if element != value.type and element not in ARROW_TYPES:
-            raise ModelError(
-                f"{value.name!r} holds {element}, which neither numpy nor Arrow has. "
-                "Cast it to another type inside the model"
-            )
-
-
 def _share(session: Any, provider: str) -> float:
     """The share of a session's operators that the provider runs; all where it cannot be told."""
     if not hasattr(session, "get_provider_graph_assignment_info"):  # onnxruntime before 1.24
@@ -240,8 +206,3 @@ def _share(session: Any, provider: str) -> float:
         nodes[part.ep_name] = nodes.get(part.ep_name, 0) + len(part.get_nodes())
     total = sum(nodes.values())
     return nodes[provider] / total if total else 1.0
-
-
-def _has_small_floats(session: Any) -> bool:
-    values = [*session.get_inputs(), *session.get_outputs()]
-    return any(_element(value.type) in SMALL_FLOATS for value in values)

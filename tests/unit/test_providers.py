@@ -12,9 +12,9 @@ import pytest
 from sqlscore import graph as graphs
 from sqlscore.errors import ProviderError
 from sqlscore.model import load
-from sqlscore.prove import prove, runtime_version
+from sqlscore.prove import prove
 from sqlscore.prove.providers import Measured, best, measure
-from sqlscore.session import PROVIDERS, Session, available, providers
+from sqlscore.session import PROVIDERS, Session, available, providers, runtime_version
 from sqlscore.session.bound import bindable, run_bound
 from tests.fixtures import models
 from tests.fixtures.providers import NONE, TWIN
