@@ -8,8 +8,6 @@ and the finder takes itself away when pandas is there.
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +46,7 @@ def _extend(pandas: Any) -> None:
         pandas.api.extensions.register_dataframe_accessor(_NAME)(Accessor)
 
 
-class _WaitsForPandas(importlib.abc.MetaPathFinder):
+class _WaitsForPandas:
     """Finds pandas as the other finders do, with a loader that registers the accessor too."""
 
     def find_spec(
@@ -62,12 +60,12 @@ class _WaitsForPandas(importlib.abc.MetaPathFinder):
             spec = finder.find_spec(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _ThenExtends(spec.loader, self)
+                    spec.loader = _ThenExtends(spec.loader, self)  # type: ignore[assignment]
                 return spec
         return None
 
 
-class _ThenExtends(importlib.abc.Loader):
+class _ThenExtends:
     """pandas' own loader, and the accessor after it."""
 
     def __init__(self, loader: Any, finder: _WaitsForPandas) -> None:
@@ -82,7 +80,7 @@ class _ThenExtends(importlib.abc.Loader):
         try:
             module: ModuleType | None = self._loader.create_module(spec)
         finally:
-            spec.loader = self
+            spec.loader = self  # type: ignore[assignment]  # it has all that Loader has
         return module
 
     def exec_module(self, module: ModuleType) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 #: floating-point element types that neither numpy nor Arrow has
@@ -31,6 +32,9 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
 }
 
+#: numpy's name of a type -> ONNX's, where they differ
+_ELEMENTS = {"float32": "float", "float64": "double"}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
@@ -40,6 +44,21 @@ class Column:
     type: pa.DataType  #: what the column means, in Arrow's terms; pa.null() where unknown
     declared: str | None = None  #: the type in the product's own words, e.g. ``numeric(10,2)``
     nullable: bool = True
+
+
+def numbers(
+    values: np.ndarray, type_: pa.DataType | None = None, nulls: np.ndarray | None = None
+) -> pa.Array:
+    """Numbers or truths as Arrow's array; the memory is shared. `nulls` is true where one is NULL.
+
+    `pyarrow.array` would import pandas to see whether it is given something of it.
+    """
+    type_ = type_ or ARROW_TYPES[_ELEMENTS.get(values.dtype.name, values.dtype.name)]
+    if values.dtype.kind not in "iuf" or type_.to_pandas_dtype() is not values.dtype.type:
+        return pa.array(values, type_, mask=nulls)
+    there = None if nulls is None else pa.py_buffer(np.packbits(~nulls, bitorder="little"))
+    buffers = [there, pa.py_buffer(np.ascontiguousarray(values))]
+    return pa.Array.from_buffers(type_, len(values), buffers)
 
 
 def is_number(type_: pa.DataType) -> bool:

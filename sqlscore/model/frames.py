@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sqlscore import compute as pc
 from sqlscore.errors import SignatureError
 
 if TYPE_CHECKING:

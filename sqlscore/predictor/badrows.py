@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sqlscore import compute as pc
 from sqlscore.errors import ModelError, ProviderError, SignatureError
 from sqlscore.predictor.columns import typed
 from sqlscore.predictor.held import fitted

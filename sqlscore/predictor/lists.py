@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sqlscore import compute as pc
 from sqlscore.errors import SignatureError
 from sqlscore.predictor.scalars import as_number, as_text
 from sqlscore.types import is_list, is_number, is_text

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sqlscore import compute as pc
 from sqlscore.predictor.counts import Tally
 from sqlscore.types import is_list
 

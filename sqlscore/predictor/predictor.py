@@ -194,4 +194,6 @@ def _scattered(predictions: pa.RecordBatch, lost: np.ndarray) -> pa.RecordBatch:
 
 def _empty(signature: Signature) -> pa.RecordBatch:
     schema = pa.schema([(p.name, p.type) for p in signature.predictions])
-    return pa.RecordBatch.from_pylist([], schema=schema)
+    return pa.RecordBatch.from_arrays(
+        [pa.nulls(0, p.type) for p in signature.predictions], schema=schema
+    )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sqlscore import compute as pc
 from sqlscore.errors import SignatureError
 from sqlscore.predictor.type_rules import TypeRule
 from sqlscore.types import is_number, is_text

@@ -10,6 +10,7 @@ import pyarrow as pa
 from sqlscore.errors import ModelError, SignatureError
 from sqlscore.predictor.columns import DTYPES, typed, values
 from sqlscore.signature import InputKind
+from sqlscore.types import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -144,7 +145,7 @@ def part(array: np.ndarray, one: Prediction) -> np.ndarray:
 
 
 def _plain(array: np.ndarray, type_: pa.DataType) -> pa.Array:
-    return pa.array(np.ascontiguousarray(array), type_)
+    return numbers(array, type_)
 
 
 def _shape_error(array: np.ndarray, one: Prediction) -> ModelError:

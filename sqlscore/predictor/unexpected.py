@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sqlscore import compute as pc
 from sqlscore.predictor.counts import Tally
 from sqlscore.types import is_text
 

@@ -19,14 +19,24 @@ from sqlscore.runtime.choosing import choose
 from sqlscore.runtime.overlap import overlapped
 from sqlscore.runtime.prepared import keep
 from sqlscore.runtime.queries import bound, described, fetched, query_of
-from sqlscore.runtime.records import Asked, Columns
+from sqlscore.runtime.records import Asked, Columns, carried
 from sqlscore.runtime.selecting import Selecting
-from sqlscore.runtime.wire import array_text, columns_of, jsonable, rows_of_array
+from sqlscore.runtime.wire import (
+    array_text,
+    columns_of,
+    field,
+    fields,
+    jsonable,
+    rows_of_array,
+    unquoted,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlscore.runtime.chosen import Chosen
+
+    _Rows = Sequence[Mapping[str, Any]]
 
 _selected: dict[Any, tuple[Binding, Selecting]] = {}
 
@@ -38,7 +48,28 @@ def predict(plpy: Any, model: str, query: str, *params: str) -> Iterator[Any]:
     model that the caller may not use.
     """
     # not a generator itself: what is wrong at the start is then the error's own words
-    return _rows(_scored(plpy, choose(plpy, model), query_of(plpy, query), params))
+    chosen, query = choose(plpy, model), query_of(plpy, query)
+    binding, selecting = _selected_by(plpy, chosen, query, params)
+    predictor = chosen.model.predictor()
+
+    def score(rows: _Rows) -> Columns:
+        if len(rows) == 1:
+            return Columns(rows, selecting, binding, _of_row(chosen, selecting.values(rows[0])))
+        batch = predictor(selecting.batch(rows, predictor.feature_names)).batch
+        return Columns(rows, selecting, binding, _of_batch(batch))
+
+    return _rows(overlapped(fetched(plpy, selecting.text, params), score, small=_small))
+
+
+def _of_batch(batch: pa.RecordBatch) -> Callable[[str, slice], list[str]]:
+    """What gives the fields of a batch's predictions."""
+    return lambda name, part: fields(batch.column(name)[part])
+
+
+def _of_row(chosen: Chosen, values: Sequence[Any]) -> Callable[[str, slice], list[str]]:
+    """What gives the fields of one row's predictions, without Arrow: see `RowPredictor`."""
+    places = {one.name: i for i, one in enumerate(chosen.model.signature.predictions)}
+    return lambda name, part: [field(chosen.row.one(values, places[name]))][part]
 
 
 def _rows(scored: Iterator[Columns]) -> Iterator[Any]:
@@ -54,37 +85,39 @@ def _rows(scored: Iterator[Columns]) -> Iterator[Any]:
 
 
 def predicted(
-    plpy: Any, chosen: Chosen, query: str, carried: tuple[str, ...]
+    plpy: Any, chosen: Chosen, query: str, carry: tuple[str, ...]
 ) -> Iterator[tuple[list[list[str | None]], pa.RecordBatch]]:
-    """Batches of a query's rows: the texts of the carried columns, and the predictions."""
-    for columns in _scored(plpy, chosen, query, (), carried):
-        yield [columns.texts(name) for name in carried], columns.predicted
+    """Batches of a query's rows: the texts of the columns to carry, and the predictions."""
+    _, selecting = _selected_by(plpy, chosen, query, (), carry)
+    predictor = chosen.model.predictor()
+
+    def score(rows: _Rows) -> tuple[list[list[str | None]], pa.RecordBatch]:
+        texts = [list(map(unquoted, carried(rows, f"c{i}"))) for i in range(len(carry))]
+        return texts, predictor(selecting.batch(rows, predictor.feature_names)).batch
+
+    return overlapped(fetched(plpy, selecting.text, ()), score, small=_small)
 
 
-def _scored(
+def _small(rows: _Rows) -> bool:
+    return len(rows) < MOST_ROWS
+
+
+def _selected_by(
     plpy: Any,
     chosen: Chosen,
     query: str,
     params: Sequence[str],
-    carried: tuple[str, ...] | None = None,
-) -> Iterator[Columns]:
-    """The batches of a query, scored; with columns that feed no feature, or with `carried`."""
+    carry: tuple[str, ...] | None = None,
+) -> tuple[Binding, Selecting]:
+    """The model bound to a query, with the columns that feed no feature, or with `carry`."""
     names, types = described(plpy, query, params)
-    key = (chosen.key, query, tuple(names), tuple(types), carried)
+    key = (chosen.key, query, tuple(names), tuple(types), carry)
     if key not in _selected:
         binding = bound(plpy, chosen, names, types)
         fed = {one.column.name for one in binding.features}
-        others = [name for name in names if name not in fed] if carried is None else carried
+        others = [name for name in names if name not in fed] if carry is None else carry
         keep(_selected, key, (binding, Selecting.of(binding, query, others, plpy.quote_ident)))
-    binding, selecting = _selected[key]
-    predictor = chosen.model.predictor()
-
-    def score(rows: Sequence[Mapping[str, Any]]) -> Columns:
-        batch = predictor(selecting.batch(rows, predictor.feature_names)).batch
-        return Columns(rows, batch, selecting, binding)
-
-    batches = fetched(plpy, selecting.text, params)
-    return overlapped(batches, score, small=lambda rows: len(rows) < MOST_ROWS)
+    return _selected[key]
 
 
 def predict_row(plpy: Any, model: str, features: Sequence[float | None]) -> Any:

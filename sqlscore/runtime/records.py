@@ -5,58 +5,58 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import SignatureError, nearest
-from sqlscore.runtime.wire import fields, unquoted
+from sqlscore.runtime.wire import unquoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import pyarrow as pa
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlscore.binding import Binding
     from sqlscore.runtime.selecting import Selecting
 
 
 class Columns:
-    """The columns of one batch that can be asked for."""
+    """The columns of some scored rows that can be asked for by name."""
 
     def __init__(
         self,
         rows: Sequence[Mapping[str, Any]],
-        predicted: pa.RecordBatch,
         selecting: Selecting,
         binding: Binding,
+        predicted: Callable[[str, slice], list[str]],
     ) -> None:
+        """`predicted` gives the fields of a prediction for a part of the rows."""
         self._rows = rows
-        self.predicted = predicted
+        self._predicted = predicted
         self.carried = {name: f"c{i}" for i, name in enumerate(selecting.carried)}
         self.predictions = {one.column: one.prediction.name for one in binding.predictions}
         self.fed = {one.column.name for one in binding.features}
 
     def first(self, name: str) -> str | None:
         """The first row's value, as text; None also for a name that is none of ours."""
-        return unquoted(self._fields(name, stop=1)[0])
-
-    def texts(self, name: str) -> list[str | None]:
-        """The values of a column as text."""
-        return [unquoted(field) for field in self._fields(name)]
+        return unquoted(self._fields(name, slice(1))[0])
 
     def records(self, names: Sequence[str], start: int = 0) -> list[str]:
         """The rows from `start` on as texts of records with these columns."""
-        columns = [self._fields(name, start=start) for name in names]
+        if start >= len(self._rows):
+            return []
+        columns = [self._fields(name, slice(start, None)) for name in names]
         if len(columns) == 1:
             return [f"({a})" for a in columns[0]]
         if len(columns) == 2:
             return [f"({a},{b})" for a, b in zip(*columns, strict=True)]
         return [f"({','.join(values)})" for values in zip(*columns, strict=True)]
 
-    def _fields(self, name: str, start: int = 0, stop: int | None = None) -> list[str]:
+    def _fields(self, name: str, part: slice) -> list[str]:
         if name in self.carried:
-            key = self.carried[name]
-            return [row[key][1:-1] for row in self._rows[start:stop]]
+            return carried(self._rows[part], self.carried[name])
         if name in self.predictions:
-            column = self.predicted.column(self.predictions[name])
-            return fields(column.slice(start, None if stop is None else stop - start))
-        return [""] * len(self._rows[start:stop])
+            return self._predicted(self.predictions[name], part)
+        return [""] * len(self._rows[part])
+
+
+def carried(rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:
+    """The fields of a column that is carried along, fetched under this name."""
+    return [row[key][1:-1] for row in rows]
 
 
 class Asked(dict[str, Any]):

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from sqlscore.errors import SignatureError
 from sqlscore.runtime.wire import columns_of, matrix
+from sqlscore.runtime.wire import row as one_row
 from sqlscore.types import is_number
 
 if TYPE_CHECKING:
@@ -69,6 +70,16 @@ class Selecting:
         return cls(
             text=text, carried=tuple(carried), doubles=doubles, integers=integers, words=words
         )
+
+    def values(self, row: Mapping[str, Any]) -> list[Any]:
+        """The features of one fetched row, as Python's values."""
+        found: dict[int, Any] = {place: row[f"t{place}"] for place in self.words}
+        if self.doubles:
+            found |= zip(self.doubles, one_row(row["d"], len(self.doubles)), strict=True)
+        if self.integers:
+            integers = one_row(row["i"], len(self.integers), np.int64)
+            found |= zip(self.integers, integers, strict=True)
+        return [found[i] for i in range(len(found))]
 
     def batch(self, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pa.RecordBatch:
         """The features of fetched rows, under these names."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sqlscore import compute as pc
 from sqlscore.errors import SignatureError
+from sqlscore.types import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,18 @@ def matrix(
         if not rows[:, 4:8].any():  # the offset of the values, which is given where NULLs are
             return rows[:, head:].copy().view(dtype), None
     return _with_nulls(arrays, width, head, dtype)
+
+
+def row(array: bytes, width: int, dtype: type[np.generic] = np.float64) -> list[Any]:
+    """The values of one array, of 8 bytes each, as Python's; None for NULL."""
+    head = _aligned(_START + _LOWEST + 8) - _START
+    if len(array) == head + 8 * width and not any(array[4:8]):
+        plain: list[Any] = np.frombuffer(array, dtype, width, head).tolist()
+        return plain
+    values, nulls = _with_nulls([array], width, head, dtype)
+    return [
+        None if null else value for value, null in zip(values[0].tolist(), nulls[0], strict=True)
+    ]
 
 
 def _with_nulls(
@@ -92,9 +105,9 @@ def columns_of(values: np.ndarray, nulls: np.ndarray | None) -> list[pa.Array]:
     """Each column of a matrix as an Arrow array."""
     by_column = np.ascontiguousarray(values.T)
     if nulls is None:
-        return [pa.array(column) for column in by_column]
+        return [numbers(column) for column in by_column]
     masks = np.ascontiguousarray(nulls.T)
-    return [pa.array(column, mask=mask) for column, mask in zip(by_column, masks, strict=True)]
+    return [numbers(c, nulls=mask) for c, mask in zip(by_column, masks, strict=True)]
 
 
 def texts(column: pa.Array) -> pa.Array:
@@ -122,6 +135,17 @@ def fields(column: pa.Array) -> list[str]:
         return ["" if value is None else quoted(value) for value in found.to_pylist()]
     fields: list[str] = found.fill_null("").to_pylist()
     return fields
+
+
+def field(value: Any) -> str:
+    """One value as a field of a record's text, as `fields` writes it."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return quoted(_literal(value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return quoted(value) if isinstance(value, str) else repr(value)
 
 
 def _bare(type_: pa.DataType) -> bool:

@@ -84,6 +84,37 @@ def test_rows_of_several_batches_have_onnx_runtimes_predictions(shop: Shop):
     assert {k: score for score, k in doubles} == wanted
 
 
+def test_a_single_row_has_what_it_has_among_others(shop: Shop):
+    """One row takes a way of its own."""
+    shop.run(
+        "UPDATE customers SET age = NULL WHERE id = 3", "UPDATE customers SET city = 'a, \"b\"'"
+    )
+    shop.scoring.models.add("classes", models.lightgbm(2), features=scoring.FEATURES)
+    for model, columns in (
+        ("churn", "score float8, city text, id int"),
+        ("classes", "label int, probabilities_1 float8, probabilities_0 real, id bigint"),
+    ):
+        together = ask(shop, predict("SELECT * FROM customers WHERE id < 30", columns, model))
+        assert len(together) == 10
+        for row in together:
+            query = f"SELECT * FROM customers WHERE id = {row[-1]}"
+            assert ask(shop, predict(query, columns, model)) == [row]
+
+
+def test_a_call_imports_no_more_than_it_needs(shop: Shop):
+    """Each new connection pays for every import."""
+    shop.database.engine.dispose()  # so that the next connection is a new one
+    with shop.database.engine.connect() as connection:
+        connection.exec_driver_sql(predict("SELECT id, age, spend FROM customers WHERE id = 3"))
+        connection.exec_driver_sql(
+            "CREATE FUNCTION pg_temp.imported() RETURNS text[] LANGUAGE plpython3u AS "
+            "$$ import sys; return list(sys.modules) $$"
+        )
+        imported = connection.exec_driver_sql("SELECT pg_temp.imported()").scalar_one()
+    assert "sqlscore.runtime.plpython" in imported
+    assert not {"pandas", "pyarrow.compute", "sqlalchemy", "sqlglot"} & set(imported)
+
+
 def test_columns_are_found_by_name_whatever_they_hold(shop: Shop):
     shop.run("UPDATE customers SET city = NULL WHERE id = 3")
     shop.run("""UPDATE customers SET city = 'a "b", (c) \\ d' WHERE id = 6""")

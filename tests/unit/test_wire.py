@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +40,7 @@ def test_rows_with_and_without_null(width: int):
         [1.0, *[None] * (width - 1)],
     ]
     values, nulls = wire.matrix([memory(row, (width,)) for row in rows], width)
+    assert [wire.row(memory(row, (width,)), width) for row in rows] == rows
     columns = wire.columns_of(values, nulls)
     assert [list(row) for row in zip(*(c.to_pylist() for c in columns), strict=True)] == rows
 
@@ -75,6 +77,14 @@ def test_predictions_as_text_say_the_very_value():
     assert texts[5] == "-0"
     assert wire.fields(pa.array([1, None, 2**63 - 1])) == ["1", "", "9223372036854775807"]
     assert wire.fields(pa.array([True, None])) == ["true", ""]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0.1, math.inf, 5, 2**63 - 1, True, False, None, 'a "b", \\c', "", [1.5, None], ["x", "{"]],
+)
+def test_one_value_is_written_as_a_column_of_them(value: Any):
+    assert [wire.field(value)] == wire.fields(pa.array([value]))
 
 
 @pytest.mark.parametrize("text", ["", "plain", 'quo"te', "back\\slash", "com,ma", "(x)", "é\n"])
