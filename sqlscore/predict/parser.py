@@ -48,6 +48,13 @@ class PredictParser(Placed, TSQLParser):
         parameter.meta["start"] = start
         return parameter
 
+    def _parse_delete(self) -> exp.Delete:
+        # OUTPUT stands before WHERE, which sqlglot knows only where a table is named before FROM
+        delete = super()._parse_delete()
+        if delete.args.get("returning") and not delete.args.get("where"):
+            delete.set("where", self._parse_where())
+        return delete
+
     def _at_predict(self) -> bool:
         return (
             bool(self._curr)

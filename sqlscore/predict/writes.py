@@ -121,6 +121,8 @@ def merged(tree: exp.Merge, name: str) -> list[exp.Expression]:
     Each must see the rows as they were: what is missing is read first, into a temporary table whose
     name begins with `name`, and rows are deleted before others are updated.
     """
+    if tree.args.get("returning"):
+        raise StatementError("OUTPUT of MERGE is not supported here: SELECT the rows afterwards")
     whens = tree.args["whens"].expressions
     matched = [when for when in whens if when.args.get("matched")]
     changes = []

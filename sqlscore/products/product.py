@@ -198,6 +198,7 @@ class Product:
     shared: bool  #: more than one process can have the database open for writing
     roles: bool = True  #: rights on tables are granted to roles
     merge: bool = True  #: it has MERGE
+    returning: frozenset[str] = frozenset()  #: which of insert, update and delete have RETURNING
     replaces_views: bool = True  #: it has CREATE OR REPLACE VIEW, whatever the columns
     t_sql: bool = False  #: its SQL is T-SQL: statements pass as written, # makes tables temporary
     lateral: bool = True  #: a relation in FROM may name columns of those before it

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
@@ -45,7 +46,7 @@ class Conversation:
         self.joined = connection is not None
         self.facts = Facts(
             dialect=product.dialect, lateral=product.lateral, declare=product.declare,
-            t_sql=product.t_sql, rewrite=product.rewrite,
+            t_sql=product.t_sql, rewrite=product.rewrite, returning=product.returning,
         )  # fmt: skip
         with translated("connecting", url=engine.url):
             self.connection = engine.connect() if connection is None else connection
@@ -158,6 +159,15 @@ class Conversation:
             found = result.fetchall() if most is None else result.fetchmany(most)
             result.close()
         return [tuple(row) for row in found]
+
+    def written(self, sql: str) -> pa.Table:
+        """Run a statement that writes and gives rows; the rows, in the types that they come in."""
+        with self.told("running the statement"):
+            result = self.connection.execute(textual(sql))
+            names, rows = list(result.keys()), result.fetchall()
+            result.close()
+        columns = [pa.array([row[i] for row in rows]) for i in range(len(names))]
+        return pa.Table.from_arrays(columns, names=names)
 
     def columns(self, sql: str) -> tuple[Column, ...]:
         """The columns that a query gives."""

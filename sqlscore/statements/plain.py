@@ -9,6 +9,7 @@ from sqlglot import exp
 from sqlscore.predict import writes
 from sqlscore.predict.scope import table_name
 from sqlscore.statements import made, reading
+from sqlscore.statements.results import held
 
 if TYPE_CHECKING:
     from sqlscore.statements.conversation import Conversation
@@ -24,6 +25,9 @@ def run(on: Conversation, tree: exp.Expression, text: str) -> Result | int:
     if _spelled_out(tree, on):
         return _merge(on, tree, text)
     sql = on.write(on.translated(_plainly(on, tree), text))
+    if tree.args.get("returning"):
+        with on.transaction(), on.plainly():
+            return held(on.written(sql))
     with on.transaction(), on.plainly():
         count = on.execute(sql)
     _remember(on, tree)

@@ -35,6 +35,8 @@ def sent(text: str) -> str:
         "DELETE s FROM scores AS s LEFT JOIN changes AS b ON b.id = s.id WHERE b.id IS NULL",
         "SELECT CAST(a AS REAL) AS r, CAST(a AS FLOAT) AS f, CONVERT(VARCHAR(10), d, 120) AS t",
         "WITH c AS (SELECT 1 AS a) INSERT INTO t (a) SELECT a FROM c",
+        "INSERT INTO t (a) OUTPUT inserted.a SELECT 1 AS a",
+        "UPDATE t SET a = 2 OUTPUT inserted.a, deleted.a AS old WHERE b = 1",
     ],
 )
 def test_statements_pass_as_written(text: str):
@@ -46,6 +48,10 @@ def test_statements_pass_as_written(text: str):
     [
         ("SELECT id FROM @t", "SELECT id FROM [#@t] AS [@t]"),
         ("SELECT COUNT(*), a FROM t", "SELECT COUNT(*) AS [column1], a FROM t"),
+        (
+            "DELETE FROM dbo.t OUTPUT deleted.id WHERE id = 1",
+            "DELETE dbo.t OUTPUT deleted.id FROM dbo.t WHERE id = 1",
+        ),
         (
             "WITH c AS (SELECT 1 AS a), d (b) AS (SELECT a FROM c) SELECT b FROM d AS x JOIN c "
             "ON c.a = x.b",

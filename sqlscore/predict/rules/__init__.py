@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sqlscore.predict.rules import as_written, casts, clauses, names, operators
+from sqlscore.predict.rules import as_written, casts, clauses, names, operators, output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ RULES: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
     exp.Insert: clauses.insert,
     exp.Update: clauses.update,
     exp.Select: clauses.select,
-    exp.Returning: clauses.refuse_output,
+    exp.Returning: output.returned,
 }
 
 #: the same where statements pass as they are written
@@ -45,5 +45,5 @@ AS_WRITTEN: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
     exp.Table: as_written.made_here,
     exp.Cast: as_written.cast,
     exp.Select: as_written.named_select,
-    exp.Returning: clauses.refuse_output,
+    exp.Returning: output.as_written,
 }

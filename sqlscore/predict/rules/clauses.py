@@ -85,8 +85,3 @@ def select(node: exp.Select, about: Translation) -> None:
     stars.write_out(node, about)
     if node.args.get("for_"):
         raise StatementError("FOR XML and FOR JSON are not supported here: select columns")
-
-
-def refuse_output(node: exp.Returning, about: Translation) -> None:
-    """OUTPUT is refused."""
-    raise StatementError("OUTPUT is not supported here: SELECT the rows in another statement")

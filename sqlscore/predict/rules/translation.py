@@ -9,7 +9,7 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     import pyarrow as pa
 
@@ -24,6 +24,7 @@ class Facts:
     lateral: bool  #: it has LATERAL
     declare: Callable[[pa.DataType], str]  #: its words for a column's type
     t_sql: bool = False  #: statements pass as written
+    returning: Collection[str] = ()  #: which of insert, update and delete have RETURNING
     rewrite: Callable[[exp.Expr, str | None], exp.Expr | None] | None = None  #: its own rules
 
     @property

@@ -197,6 +197,7 @@ DUCKDB = Product(
     infinity=True,
     arrays=True,
     transactional_ddl=True,
+    returning=frozenset({"insert", "update", "delete"}),
     row_values=False,  # its optimiser makes BETWEEN of two comparisons of rows, and refuses it then
     keyset_walk=False,
     shared=False,

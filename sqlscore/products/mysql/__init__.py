@@ -114,6 +114,7 @@ MYSQL = Product(
     keyset_walk=True,
     shared=True,
     merge=False,
+    returning=frozenset({"insert", "delete"}),  # MariaDB's; MySQL refuses it
     lateral=False,  # MySQL has it, MariaDB has not
     row_index=RowIndex.WITHIN,
     drops_temporary=True,

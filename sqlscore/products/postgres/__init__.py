@@ -146,6 +146,7 @@ POSTGRES = Product(
     shared=True,
     rewrite=rewrite,
     replaces_views=False,
+    returning=frozenset({"insert", "update", "delete"}),
     estimate=estimate,
     transient=transient.POSTGRES,
     timeouts=frozenset(TIMEOUTS),

@@ -95,6 +95,7 @@ SQLITE = Product(
     shared=True,
     roles=False,
     merge=False,
+    returning=frozenset({"insert", "update", "delete"}),
     replaces_views=False,
     lateral=False,
     row_index=RowIndex.WITHIN,
