@@ -152,23 +152,6 @@ class Unit(Protocol):
     ) -> None: ...
 
 
-class Ready(Protocol):
-    """One version of a model, ready to run without this package."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def graph(self) -> bytes: ...
-    @property
-    def features(self) -> tuple[tuple[str, str], ...]: ...
-    @property
-    def predictions(self) -> tuple[tuple[str, str, bool], ...]: ...
-    @property
-    def signature(self) -> str: ...
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tuning:
     """Settings of the product's own planner, for a transaction, as statements."""

@@ -7,19 +7,19 @@ that was a process of this host that is gone, else when its heartbeat is old (`j
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from sqlscore.jobs.lease import EXPIRY, alive
 from sqlscore.tables import now
+from sqlscore.worker.parts import Claim
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from sqlscore.worker.parts import Scored
     from sqlscore.worker.queue_tables import QueueTables
-    from sqlscore.worker.scoring import Scored
 
 ATTEMPTS = 3  #: a part that so many workers took and none gave back is not tried again
 
@@ -27,20 +27,6 @@ ATTEMPTS = 3  #: a part that so many workers took and none gave back is not trie
 _WAITING, _TAKEN, _DONE, _FAILED = (
     sa.literal(word, literal_execute=True) for word in ("waiting", "taken", "done", "failed")
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
-    """A part that a worker has taken, with what its job says."""
-
-    job: int
-    part: int
-    attempts: int  #: this one counted
-    model: str
-    version: int
-    sha256: str
-    columns: str  #: JSON: the columns of the caller's query
-    given: str  #: JSON: their values
 
 
 class Claims:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from sqlscore.binding import bind
 from sqlscore.errors import RegistryError
+from sqlscore.worker.parts import Scored
 from sqlscore.worker.payload import array_of, columns_of, encoded, meant
 
 if TYPE_CHECKING:
@@ -22,18 +22,9 @@ if TYPE_CHECKING:
     from sqlscore.products.product import Product
     from sqlscore.products.queue import Queue
     from sqlscore.types import Column
-    from sqlscore.worker.claims import Claim
+    from sqlscore.worker.parts import Claim
 
 _KEPT = 16  #: models that stay loaded; the one that came first goes first
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scored:
-    """What a part becomes, as the queue holds it."""
-
-    predicted: str  #: JSON: an array of values for each prediction
-    predictions: str  #: JSON: name and type of each
-    carried: str  #: JSON: the places of the columns that feed no feature
 
 
 class Scoring:

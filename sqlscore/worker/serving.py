@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlscore.model.models import Models
     from sqlscore.products.product import Product
     from sqlscore.products.queue import Queue
-    from sqlscore.worker.claims import Claim
+    from sqlscore.worker.parts import Claim
 
 _log = logging.getLogger("sqlscore.worker")
 _HEARTBEAT = 10.0  #: seconds
