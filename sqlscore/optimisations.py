@@ -16,6 +16,7 @@ class Optimisation(StrEnum):
 
     PROJECTION = "projection"  #: features that nothing in the model looks at are not read
     PRUNING = "pruning"  #: conditions on a feature cut the branches that it cannot reach
+    THRESHOLDS = "thresholds"  #: a condition on a score drops rows by the sum, before exp
     STATISTICS = "statistics"  #: types, NOT NULL, checks, least and largest values do so, too
 
 

@@ -81,7 +81,8 @@ Null = Annotated[
 Without = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="NAMES", help="Optimisations to leave out: projection, pruning, statistics."
+        metavar="NAMES",
+        help="Optimisations to leave out: projection, pruning, thresholds, statistics.",
     ),
 ]
 Types = Annotated[

@@ -137,6 +137,13 @@ def _below(
     return tables.get(key_of(inner), {})
 
 
+def learned(condition: exp.Expr) -> Known:
+    """(Relation, column), folded -> what a condition that is true says of it, as it is written."""
+    known: Known = {}
+    _learn(condition, known)
+    return known
+
+
 def _learn(condition: exp.Expr, known: Known, *, checked: bool = False) -> None:
     """Add what a condition that is true says; one that is `checked` is true of NULL, too."""
     for part in _parts(condition):

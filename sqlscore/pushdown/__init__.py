@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlscore.pushdown.domains import Domain
     from sqlscore.signature import Prediction, Signature
 
-__all__ = ["Refusal", "missing", "select"]
+__all__ = ["Refusal", "missing", "select", "sums"]
 
 
 def missing(graph: Graph, signature: Signature, facts: Expressions) -> tuple[Refusal, ...]:
@@ -63,6 +63,28 @@ def select(
         raise PushdownUnsupported(refusals)
     made = {names[name]: value for name, value in outputs.items()}
     return staged(made, passed, relation, facts, taken=columns.values())
+
+
+def sums(
+    graph: Graph,
+    signature: Signature,
+    facts: Expressions,
+    columns: Mapping[str, str],
+    domains: Mapping[str, Domain],
+) -> dict[str, exp.Expression]:
+    """Prediction -> the sum that it is the logistic function of, for those that are one.
+
+    The expressions are their own, so they share no part with those of `select`.
+    """
+    model = onnx.ModelProto.FromString(graphs.rewrite(graph))
+    tensors, _ = walk(model, signature, columns, facts, domains)
+    found = {}
+    for one in signature.predictions:
+        if one.output in tensors and not pa.types.is_list(one.type):
+            cell = tensors[one.output].row[one.position or 0]
+            if isinstance(cell, Term) and cell.logit is not None:
+                found[one.name] = expression(cell.logit, facts)
+    return found
 
 
 def _compiled(

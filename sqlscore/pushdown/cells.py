@@ -50,6 +50,7 @@ class Term:
     bounded: bool = False  #: past the largest float32 only as an infinity
     finite: bool = False  #: neither that nor an infinity; NaN only where NULL would be too
     span: tuple[float, float] = ANYTHING  #: between which values it is for sure
+    logit: Term | None = None  #: what this is the logistic function of, where it is that
 
 
 @dataclass(frozen=True, slots=True)

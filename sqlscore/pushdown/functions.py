@@ -7,6 +7,7 @@ with its dialect's facts how it stays clear of that.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
@@ -105,8 +106,10 @@ def logistic(cell: Cell, facts: Expressions) -> Cell:
     z = expression(cell, facts)
     if isinstance(cell, Term) and cell.real:
         in_steps = _logistic_in_steps(z, facts)
-        return computed([cell], in_steps, finite=True, real=True, span=(0.0, 1.0))
-    return computed([cell], _logistic(z, facts), finite=True, span=(0.0, 1.0))
+        made = computed([cell], in_steps, finite=True, real=True, span=(0.0, 1.0))
+    else:
+        made = computed([cell], _logistic(z, facts), finite=True, span=(0.0, 1.0))
+    return dataclasses.replace(made, logit=cell) if isinstance(cell, Term) else made
 
 
 def _logistic(z: exp.Expression, facts: Expressions) -> exp.Expression:

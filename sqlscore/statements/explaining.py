@@ -9,6 +9,7 @@ from sqlscore.errors import StatementError
 from sqlscore.plan import Route
 from sqlscore.predict import doors
 from sqlscore.predict.statements import Assign, Declare, Option, Query, Use
+from sqlscore.statements import pushed
 from sqlscore.statements.interpreter import Interpreter
 
 if TYPE_CHECKING:
@@ -179,13 +180,17 @@ def explain(
         conversation.close()
 
 
+def _turned(on: Conversation, one: Routed) -> tuple[str, ...]:
+    return pushed.told(one.ready, on.product) if one.route is Route.PUSH_DOWN else ()
+
+
 def _explained(on: Conversation, one: Routed, asked: Route) -> Explained:
     ready, told = one.ready, one.told
     model, plan = ready.model, ready.plan
     name = f"{model.name}:{model.version}" if model.name else "of bytes"
     return Explained(
         name=ready.name, route=one.route, refused=told.refused,
-        because=(_why(one, asked), *plan.reasons, *ready.known),
+        because=(_why(one, asked), *plan.reasons, *ready.known, *_turned(on, one)),
         seconds={
             str(Route.BRIDGE): told.costs.bridge, str(Route.PUSH_DOWN): told.costs.push_down,
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ from sqlglot import exp
 
 from sqlscore import pushdown
 from sqlscore.errors import DatabaseError
+from sqlscore.graph.size import size_of
 from sqlscore.predict.asked import Cut, Largest
 from sqlscore.products.expressions import Expressions, expressions_for
 from sqlscore.pushdown import literals
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from sqlscore.predict.asked import Output
     from sqlscore.products.product import Product
     from sqlscore.statements.ready import Ready
+
+
+_MOST_TERMS = 200  #: of a sum that is computed twice
+_CURVES = 2  #: classes, each with a score
 
 
 def refusals(ready: Ready, product: Product) -> tuple[str, ...]:
@@ -50,7 +56,7 @@ def query(ready: Ready, product: Product) -> exp.Select:
     facts = expressions_for(product.dialect)
     plan = ready.plan
     kept = [column.name for column in plan.kept]
-    fed = {bound.feature.name: f"sqlscore_f{n}" for n, bound in enumerate(plan.binding.features)}
+    fed = _feeding(ready)
     values = [
         exp.alias_(_fed(bound) or exp.Null(), fed[bound.feature.name], quoted=True)
         for bound in plan.binding.features
@@ -58,6 +64,7 @@ def query(ready: Ready, product: Product) -> exp.Select:
     rows = exp.select(*map(_named, kept), *values).from_(_inside(ready.query.copy(), "rows"))
     signature = plan.binding.signature
     names = {p.name: f"sqlscore_p{n}" for n, p in enumerate(signature.predictions)}
+    rows = _above(rows, turned(ready, facts, fed))
     compiled = pushdown.select(
         ready.model.graph, signature, facts, relation=_inside(rows, "fed"), columns=fed,
         names=names, passed=kept, domains=ready.domains,
@@ -67,6 +74,54 @@ def query(ready: Ready, product: Product) -> exp.Select:
         for o in plan.outputs
     ]
     return exp.select(*map(_named, kept), *given).from_(_inside(compiled, "predicted"))
+
+
+def _feeding(ready: Ready) -> dict[str, str]:
+    """Feature -> the name that its column gets."""
+    features = enumerate(ready.plan.binding.features)
+    return {bound.feature.name: f"sqlscore_f{n}" for n, bound in features}
+
+
+def told(ready: Ready, product: Product) -> tuple[str, ...]:
+    """What is done about the statement's conditions on scores, in words; there are no refusals."""
+    if not turned(ready, expressions_for(product.dialect), _feeding(ready)):
+        return ()
+    parts = []
+    for name, (low, high) in ready.sums.items():
+        parts += [f"the sum of {name} is more than {low:.6g}"] * math.isfinite(low)
+        parts += [f"the sum of {name} is less than {high:.6g}"] * math.isfinite(high)
+    return (f"thresholds: rows go on only where {' and '.join(parts)}",)
+
+
+def _above(rows: exp.Select, tests: list[exp.Expression]) -> exp.Select:
+    """The rows that may satisfy the statement's conditions on scores."""
+    if not tests:
+        return rows
+    whole = exp.select(*map(_named, rows.named_selects)).from_(_inside(rows, "summed"))
+    return whole.where(*tests, copy=False)
+
+
+def turned(ready: Ready, facts: Expressions, columns: dict[str, str]) -> list[exp.Expression]:
+    """The statement's conditions on scores, as tests of the sums that they are made of.
+
+    None where the sum costs more than exp: it is computed a second time for the rows that stay.
+    """
+    size = size_of(ready.model.graph.proto)
+    if not ready.sums or size.leaves or not size.terms <= _MOST_TERMS or size.calls > _CURVES:
+        return []
+    signature = ready.plan.binding.signature
+    found = pushdown.sums(ready.model.graph, signature, facts, columns, ready.domains)
+    tests: list[exp.Expression] = []
+    for output in ready.plan.outputs:
+        low, high = ready.sums.get(output.name, (-math.inf, math.inf))
+        value = found.get(output.prediction) if output.rule is None else None
+        if value is None or not pa.types.is_floating(output.type):
+            continue
+        for bound, test in ((low, exp.GT), (high, exp.LT)):
+            if math.isfinite(bound):
+                number = literals.number(bound, facts)
+                tests.append(test(this=exp.Paren(this=value.copy()), expression=number))
+    return tests
 
 
 def _value(output: Output, names: dict[str, str], facts: Expressions) -> exp.Expression:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlscore.errors import StatementError
-from sqlscore.plan import Limits, Plan, plan, stray
+from sqlscore.optimisations import Optimisation
+from sqlscore.plan import Limits, Plan, Route, plan, stray
+from sqlscore.plan.thresholds import sums
 from sqlscore.predict import given, relation
 from sqlscore.predict.scope import data_alias, table_name, tables
 from sqlscore.statements import conditions, data
@@ -18,17 +20,19 @@ from sqlscore.statements.knowledge import Knowledge
 from sqlscore.statements.places import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlglot import exp
 
     from sqlscore.model import Model
     from sqlscore.plan import Wishes
+    from sqlscore.plan.thresholds import Bounds
     from sqlscore.predict.tree import Predict
     from sqlscore.pushdown.domains import Domain
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.models import Models
     from sqlscore.statements.variables import Variables
+    from sqlscore.types import Column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +48,7 @@ class Ready:
     shared: bool  #: other connections see DATA's tables too
     domains: Mapping[str, Domain]  #: what features can hold, where less than anything
     known: tuple[str, ...]  #: the same in words
+    sums: Mapping[str, Bounds]  #: output -> bounds of the sum that it is made of
 
 
 def make_ready(
@@ -87,7 +92,16 @@ def make_ready(
     domains, known = knowledge.of_features(query, planned.binding, text)
     return Ready(
         predict=predict, name=predict.alias or data_alias(predict), model=model, plan=planned,
-        domains=domains, known=known,
+        domains=domains, known=known, sums=_sums(predict, planned, columns, wishes),
         place=place, query=on.translated(query, text),
         shared=not any(on.names.is_temporary(name) for name in tables_read),
     )  # fmt: skip
+
+
+def _sums(
+    predict: Predict, planned: Plan, columns: Sequence[Column], wishes: Wishes
+) -> Mapping[str, Bounds]:
+    if wishes.route is Route.BRIDGE or Optimisation.THRESHOLDS not in wishes.optimisations:
+        return {}
+    outputs = [output.name for output in planned.outputs]
+    return sums(predict, outputs, [column.name for column in columns])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.fixtures.databases import Database
 
 NAMES = ["a", "b", "c"]
-EVERYTHING = ("pruning", "statistics")
+EVERYTHING = ("pruning", "statistics", "thresholds")
 #: conditions with bounds on, just under and just over what the drawn trees ask for
 CONDITIONS = (
     "a > 0.1", "a >= 0.1 AND b < 1.5", "0.0 < a", "b BETWEEN -0.1 AND 1.5", "c = 1.5",
@@ -220,3 +220,27 @@ def test_each_optimisation_is_shown_and_switched_off(hard: Hard):
     assert "pruning: f0 from 0.999999 to 2" in shown
     assert "pruning" not in plain
     assert size < whole / 2
+
+
+def test_conditions_on_scores_give_the_same_rows_by_the_sum(hard: Hard):
+    logistic = "z = ai.onnx.ml.LinearRegressor <coefficients = [2.0, 0.5, 0.25]> (x)"
+    model = named(models.written(
+        f"g (float[N,3] x) => (float[N,1] y) {{ {logistic} y = Sigmoid (z) }}"
+    ))  # fmt: skip
+    source = (
+        f"SELECT d.id, p.y FROM PREDICT(MODEL = 0x{model.hex()}, DATA = (SELECT id, a AS f0,"
+        " b AS f1, c AS f2 FROM hard) AS d) WITH (y real) AS p WHERE"
+    )
+    scores = [y for _, y in hard.scoring.sql(source[:-5], route="push-down") if y is not None]
+    bounds = sorted({round(float(y), 6) for y in scores if y == y and not 0.12 < y < 0.88})
+    bounds = [0.9, 0.1, 0.999999, *bounds[:: max(len(bounds) // 6, 1)]]
+    shown = str(hard.scoring.explain(f"{source} p.y > 0.9", route="push-down"))
+    assert "thresholds: rows go on only where the sum of y is more than 2.197" in shown
+    for bound in bounds:
+        for condition in (f"p.y > {bound!r}", f"p.y <= {bound!r}", f"{bound!r} = p.y"):
+            turned, plain = (
+                [(k, str(y)) for k, y in hard.scoring.sql(f"{source} {condition}",
+                                                          route="push-down", without=without)]
+                for without in ((), "thresholds")
+            )  # fmt: skip
+            assert sorted(turned) == sorted(plain), condition
