@@ -71,6 +71,13 @@ class Predictor:
             rowwise=rowwise, constants=constants or {},
         )  # fmt: skip
         self._empty = _empty(signature)
+        self._numbers = all(
+            pa.types.is_floating(feature.type)
+            and self.rules[feature.name] is not TypeRule.EXACT
+            and self.inputs[feature.input].kind is not InputKind.TENSOR
+            and not (feature.categories or feature.range)
+            for feature in signature.features
+        )
 
     @property
     def feature_names(self) -> list[str]:
@@ -84,6 +91,8 @@ class Predictor:
         predictions NULL keeps its place. Raises SignatureError for columns that do not fit, and
         for a NULL where the policy is `error`; ModelError where the model fails.
         """
+        if self._numbers and batch.num_rows and all(map(_is_plain, batch.columns)):
+            return self._plainly(self._named(batch))
         columns = self._typed(batch)
         tallies = self._tallied(batch, columns)
         counts = Counts(rows=batch.num_rows, features=tallies)
@@ -114,12 +123,30 @@ class Predictor:
         """A run of one row whose tensors, like these, stay where they are; see `Session.fixed`."""
         return self._slices.fixed(feeds, output)
 
-    def _typed(self, batch: pa.RecordBatch) -> list[pa.Array]:
+    def _plainly(self, batch: pa.RecordBatch) -> Predicted:
+        """What a batch of floating-point numbers without a NULL needs, and no more."""
+        columns = batch.columns
+        arrays = [column.to_numpy() for column in columns]
+        outputs, suspects = self._slices.run(arrays, batch.num_rows)
+        predictions = to_columns(outputs, self.signature)
+        counts = Counts(
+            rows=batch.num_rows,
+            features=tally_features(self.signature, columns, suspects) if suspects else {},
+            predictions=tally_predictions(self.signature, outputs, predictions),
+        )
+        return Predicted(batch=predictions, counts=counts)
+
+    def _named(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch; SignatureError where its columns are others."""
         if batch.schema.names != self.feature_names:
             raise SignatureError(
                 f"the model takes the columns {', '.join(map(repr, self.feature_names))} in order, "
                 f"and the batch has {', '.join(map(repr, batch.schema.names))}"
             )
+        return batch
+
+    def _typed(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        self._named(batch)
         return [
             typed(column, feature, self.inputs[feature.input], self.rules[feature.name])
             for feature, column in zip(self.signature.features, batch.columns, strict=True)
@@ -182,6 +209,10 @@ class Predictor:
             features=tally_features(self.signature, columns, suspects),
             predictions=tally_predictions(self.signature, outputs, predictions),
         ) + Counts(features=tally_unexpected(self.signature, columns))
+
+
+def _is_plain(column: pa.Array) -> bool:
+    return pa.types.is_floating(column.type) and not column.null_count
 
 
 def _scattered(predictions: pa.RecordBatch, lost: np.ndarray) -> pa.RecordBatch:

@@ -8,6 +8,7 @@ as the process lives; whether the caller may use one is asked of the database by
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ from sqlscore.errors import SignatureError
 from sqlscore.predictor.kernels import MOST_ROWS
 from sqlscore.runtime.choosing import choose
 from sqlscore.runtime.overlap import overlapped
-from sqlscore.runtime.prepared import keep
+from sqlscore.runtime.prepared import ask, keep
 from sqlscore.runtime.queries import bound, described, fetched, query_of
 from sqlscore.runtime.records import Asked, Columns, carried
 from sqlscore.runtime.selecting import Selecting
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 
     _Rows = Sequence[Mapping[str, Any]]
 
+#: how many processes more a query may have is a setting that every administrator knows
+_MOST_WORKERS = (
+    "SELECT pg_catalog.current_setting('max_parallel_workers_per_gather')::pg_catalog.int4 AS most"
+)
 _selected: dict[Any, tuple[Binding, Selecting]] = {}
 
 
@@ -58,7 +63,8 @@ def predict(plpy: Any, model: str, query: str, *params: str) -> Iterator[Any]:
         batch = predictor(selecting.batch(rows, predictor.feature_names)).batch
         return Columns(rows, selecting, binding, _of_batch(batch))
 
-    return _rows(overlapped(fetched(plpy, selecting.text, params), score, small=_small))
+    batches = fetched(plpy, selecting.text, params)
+    return _rows(overlapped(batches, score, threads=_threads(plpy), small=_small))
 
 
 def _of_batch(batch: pa.RecordBatch) -> Callable[[str, slice], list[str]]:
@@ -95,7 +101,18 @@ def predicted(
         texts = [list(map(unquoted, carried(rows, f"c{i}"))) for i in range(len(carry))]
         return texts, predictor(selecting.batch(rows, predictor.feature_names)).batch
 
-    return overlapped(fetched(plpy, selecting.text, ()), score, small=_small)
+    batches = fetched(plpy, selecting.text, ())
+    return overlapped(batches, score, threads=_threads(plpy), small=_small)
+
+
+def _threads(plpy: Any) -> Callable[[], int]:
+    """What tells how many threads may score for one call beside the server's own."""
+
+    def allowed() -> int:
+        most: int = ask(plpy, _MOST_WORKERS)[0]["most"]
+        return max(1, min(most, len(os.sched_getaffinity(0))))
+
+    return allowed
 
 
 def _small(rows: _Rows) -> bool:

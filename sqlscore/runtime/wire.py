@@ -166,6 +166,11 @@ def unquoted(field: str) -> str | None:
     return field[1:-1].replace('""', '"').replace("\\\\", "\\")
 
 
+def list_text(values: Sequence[str | None]) -> str:
+    """Texts as the text of one array."""
+    return _literal(values)
+
+
 def array_text(column: pa.Array) -> str:
     """All values as the text of one array."""
     found = texts(column)

@@ -13,7 +13,7 @@ from sqlscore.errors import SignatureError, SqlscoreError, nearest
 from sqlscore.runtime.choosing import choose
 from sqlscore.runtime.plpython import predicted
 from sqlscore.runtime.queries import bound, described, query_of
-from sqlscore.runtime.wire import array_text
+from sqlscore.runtime.wire import array_text, list_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,9 +115,9 @@ def fill(plpy: Any, trigger: Mapping[str, Any]) -> None:
     if not batches:
         return
     given = _filled(batches[0][1], columns)
-    keys = pa.array([field for carried, _ in batches for field in carried[0]], pa.string())
+    keys = [key for carried, _ in batches for key in carried[0]]
     values = [pa.chunked_array([b.column(p) for _, b in batches]).combine_chunks() for p in given]
-    texts = [array_text(keys), *map(array_text, values)]
+    texts = [list_text(keys), *map(array_text, values)]
     types_ = [_type(plpy, types[names.index(key)]), *(_word(value.type) for value in values)]
     arrays = ", ".join(f"${i}::{type_}[]" for i, type_ in enumerate(types_, 1))
     table = f"{quote(trigger['table_schema'])}.{quote(trigger['table_name'])}"

@@ -84,6 +84,16 @@ def test_rows_of_several_batches_have_onnx_runtimes_predictions(shop: Shop):
     assert {k: score for score, k in doubles} == wanted
 
 
+@pytest.mark.parametrize("workers", [0, 3])
+def test_batches_keep_their_order_on_one_thread_and_on_several(shop: Shop, workers: int):
+    shop.create("many", customers(range(30_000)))
+    with shop.database.engine.connect() as connection:
+        connection.exec_driver_sql(f"SET max_parallel_workers_per_gather = {workers}")
+        query = predict("SELECT id, age, spend FROM many ORDER BY id", "id int, score float8")
+        found = connection.exec_driver_sql(query).all()
+    assert [tuple(row) for row in found] == sorted(expected(range(30_000)).items())
+
+
 def test_a_single_row_has_what_it_has_among_others(shop: Shop):
     """One row takes a way of its own."""
     shop.run(
