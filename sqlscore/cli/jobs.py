@@ -103,12 +103,11 @@ def run(
 
 
 def _give(jobs: Mapping[str, dict[str, Any]], name: str, value: str) -> None:
-    """Give a parameter to the jobs whose where asks for it, in place of the file's value."""
-    asking = [
-        job for job in jobs.values() if re.search(rf":{re.escape(name)}\b", job["where"] or "")
-    ]
+    """Give a parameter to the jobs that ask for it, in place of the file's value."""
+    asks = re.compile(rf"(?<!:):{re.escape(name)}\b")
+    asking = [job for job in jobs.values() if asks.search(f"{job['source']} {job['where']}")]
     if not asking:
-        raise typer.BadParameter(f"none of these jobs has a where that asks for :{name}")
+        raise typer.BadParameter(f"none of these jobs has a where or SELECT that asks for :{name}")
     for job in asking:
         job["param"] = [*(job["param"] or ()), f"{name}={value}"]
 

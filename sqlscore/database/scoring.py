@@ -76,7 +76,7 @@ class Scoring(Connected):
         mode: ``upsert``, ``append``, ``update`` (the source table's own columns) or ``replace``.
         where: a condition on the source's rows, in its database's SQL: ``region = 'EU'``. With mode
             replace only the target's rows of this slice are replaced.
-        params: values for the parameters of `where`, which are written ``:day``.
+        params: values for the parameters of `where` and of a SELECT, which are written ``:day``.
         columns: passed through from the source to the target.
         lineage: columns of the target that say where a prediction comes from: True for all, or some
             of ``model``, ``version``, ``sha256``, ``run`` and ``time``.

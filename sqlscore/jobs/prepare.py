@@ -45,7 +45,9 @@ def prepare(
     """
     product = product_for(engines.target)
     made = made and job.where is None  # a slice leaves the other rows, and with them the columns
-    source = staged or sources.resolve(engines.source, product_for(engines.source), job.source)
+    source = staged or sources.resolve(
+        engines.source, product_for(engines.source), job.source, job.params
+    )
     key = keys.select_key(source, job.key)
     where = None if staged else slices.condition_of(job, source)
     passed = tuple(source.column(name) for name in job.columns)

@@ -57,24 +57,25 @@ def check(job: Job) -> None:
 def condition_of(job: Job, source: Source) -> Condition:
     """The job's `where` on a source's rows, tried once on the database; None: all of them."""
     if job.where is None:
-        _refuse_unasked(job, set())
+        _refuse_unasked(job, source.asked)
         return None
     found = condition(
         job.where, job.params, product=source.product, columns=source.columns,
         relation=source.relation, of=f"the source {source.name!r}",
     )  # fmt: skip
-    _refuse_unasked(job, parameters(job.where, source.product))
+    _refuse_unasked(job, source.asked | parameters(job.where, source.product))
     with translated("trying where="), source.engine.connect() as connection:
         tried = sa.select(sa.literal(1)).select_from(source.relation).where(found)
         connection.execute(tried.limit(0))
     return found
 
 
-def _refuse_unasked(job: Job, asked: set[str]) -> None:
+def _refuse_unasked(job: Job, asked: frozenset[str]) -> None:
     for name in job.params:
         if name not in asked:
             raise SqlscoreError(
-                f"there is a value for the parameter :{name}, and where= asks for no such one."
+                f"there is a value for the parameter :{name}, and neither where= nor a SELECT as "
+                f"the source asks for it."
                 f"{nearest(name, asked)}"
             )
 

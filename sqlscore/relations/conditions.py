@@ -7,22 +7,19 @@ text: by the catalogue's spelling, and by `Product.literal`.
 
 from __future__ import annotations
 
-import itertools
-import uuid
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
-from sqlglot import Dialect, TokenType, exp
+from sqlglot import Dialect, exp
 from sqlglot.errors import SqlglotError
 
 from sqlscore.errors import SqlscoreError, nearest
 from sqlscore.relations.catalogue import find_column
-from sqlscore.relations.ranges import decoded
+from sqlscore.relations.parameters import compared, literal, placeholders
 from sqlscore.relations.selects import REPEATABLE
-from sqlscore.types import Column, is_number, is_text
+from sqlscore.types import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
     from sqlscore.products.product import Product
+    from sqlscore.types import Column
 
 #: what may stand in a condition beside what may stand in a repeatable SELECT
 _MORE = (exp.Placeholder, exp.Escape, exp.Interval, exp.Var, exp.Extract, exp.Date)
@@ -86,21 +84,20 @@ def condition(
     pieces: dict[int, tuple[int, sa.ColumnElement[Any]]] = {
         start: (end, relation.c[column.name]) for start, (end, column) in found.items()
     }
-    compared = _compared(tree, {start: column for start, (_, column) in found.items()})
-    for start, end, name in _placeholders(text, product):
+    types = compared(tree, {start: column for start, (_, column) in found.items()})
+    for start, end, name in placeholders(text, product):
         if name not in params:
             raise SqlscoreError(
                 f"where= asks for the parameter :{name}, which has no value."
                 f"{nearest(name, params)} Give it: params={{{name!r}: …}} (--param {name}=…)"
             )
-        value = decoded(params[name])
-        pieces[start] = (end, _literal(name, value, compared.get(name), product))
+        pieces[start] = (end, literal(name, params[name], types.get(name), product))
     return Condition(list(_parts(text, pieces)))
 
 
 def parameters(text: str, product: Product) -> set[str]:
     """The names of the parameters that a condition asks for."""
-    return {name for _, _, name in _placeholders(text, product)}
+    return {name for _, _, name in placeholders(text, product)}
 
 
 def _parsed(text: str, product: Product) -> exp.Expression:
@@ -152,54 +149,6 @@ def _check_whole(tree: exp.Expression, text: str, columns: Sequence[Column]) -> 
         type_ = columns[0].type
         if is_text(type_) or pa.types.is_floating(type_):
             raise SqlscoreError(_no_condition(text))
-
-
-def _placeholders(text: str, product: Product) -> Iterator[tuple[int, int, str]]:
-    """First place, last place and name of each ``:name`` in a text that was parsed."""
-    tokens = Dialect.get_or_raise(product.dialect).tokenize(text)
-    for colon, name in itertools.pairwise(tokens):
-        if colon.token_type is TokenType.COLON and name.start == colon.end + 1:
-            yield colon.start, name.end, name.text
-
-
-def _compared(tree: exp.Expression, columns: Mapping[int, Column]) -> dict[str, Column]:
-    """Parameter -> the column that it is compared with, whose type its value takes on."""
-    found: dict[str, Column] = {}
-    for node in tree.find_all(exp.Placeholder):
-        sides = node.parent.iter_expressions() if isinstance(node.parent, exp.Predicate) else ()
-        for side in sides:
-            if isinstance(side, exp.Column):
-                found.setdefault(node.name, columns[side.this.meta["start"]])
-    return found
-
-
-def _literal(
-    name: str, value: Any, column: Column | None, product: Product
-) -> sa.ColumnElement[Any]:
-    """The value as SQL: a text as the column that it is compared with, all else as what it is."""
-    if isinstance(value, str) and column is not None and is_number(column.type):
-        value = _number(name, value, column)
-    if isinstance(value, uuid.UUID) and column is None:
-        value = str(value)
-    if column is None or not isinstance(value, str | bytes | uuid.UUID):
-        type_ = pa.scalar(value).type
-        column = Column(name=name, type=type_, declared=product.declare(type_))
-    return product.literal(value, column)
-
-
-def _number(name: str, text: str, column: Column) -> Any:
-    """The number that a text says, for a column of numbers."""
-    try:
-        if pa.types.is_decimal(column.type):
-            return Decimal(text)
-        return pa.scalar(text.strip()).cast(column.type).as_py()
-    except InvalidOperation:
-        return text  # a date in a column of SQLite, whose NUMERIC is any value
-    except pa.ArrowException as error:
-        raise SqlscoreError(
-            f"the parameter :{name} is compared with the column {column.name!r} "
-            f"({column.declared or column.type}), and its value is no such number"
-        ) from error
 
 
 def _parts(

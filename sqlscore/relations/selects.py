@@ -69,11 +69,9 @@ def is_repeatable(tree: exp.Query) -> bool:
     return single and all(isinstance(node, REPEATABLE) for node in tree.walk())
 
 
-def base_name(tree: exp.Query, product: Product) -> str:
-    """The one table of a repeatable SELECT, as its text names it."""
-    table = tree.find(exp.Table)
-    named = {} if table is None else table.args
-    plain = exp.Table(**{part: named.get(part) for part in ("this", "db", "catalog")})
+def table_name(table: exp.Table, product: Product) -> str:
+    """A table of a SELECT, as its text names it."""
+    plain = exp.Table(**{part: table.args.get(part) for part in ("this", "db", "catalog")})
     return plain.sql(dialect=product.dialect)
 
 

@@ -17,12 +17,20 @@ from sqlglot import exp
 
 from sqlscore.errors import DatabaseError
 from sqlscore.relations.catalogue import find_column, find_table, no_table
+from sqlscore.relations.parameters import bound
 from sqlscore.relations.ranges import KeyRange, cut, within
-from sqlscore.relations.selects import base_name, is_repeatable, is_select, parsed, passed, textual
+from sqlscore.relations.selects import (
+    is_repeatable,
+    is_select,
+    parsed,
+    passed,
+    table_name,
+    textual,
+)
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlscore.products.product import Product
     from sqlscore.types import Column
@@ -54,17 +62,23 @@ class Source:
     columns: tuple[Column, ...]
     repeatable: bool  #: gives the same rows when it is asked twice
     chosen: bool  #: the user named the columns one by one, so their order means something
+    asked: frozenset[str] = frozenset()  #: the parameters of a SELECT, which have their values
 
     def column(self, name: str) -> Column:
         """The column of that name, in the catalogue's spelling, or a `DatabaseError`."""
         return find_column(name, self.columns, where=f"the source {self.name!r}")
 
 
-def resolve(engine: sa.Engine, product: Product, text: str) -> Source:
-    """The relation that a user means by `text`: a table's or view's name, or a SELECT."""
+def resolve(
+    engine: sa.Engine, product: Product, text: str, params: Mapping[str, Any] | None = None
+) -> Source:
+    """The relation that a user means by `text`: a table's or view's name, or a SELECT.
+
+    `params` are values of a SELECT's parameters as `ranges.encoded` wrote them, by name.
+    """
     refuse_absent(engine, product, text)
     if is_select(text):
-        return _select(engine, product, text)
+        return _select(engine, product, text, params or {})
     with translated(f"looking for {text!r}", url=engine.url), engine.connect() as connection:
         table = find_table(connection, product, text)
         if table is None:
@@ -91,11 +105,12 @@ def _columns(columns: Sequence[Column]) -> list[sa.ColumnClause[Any]]:
     return [sa.column(column.name) for column in columns]
 
 
-def _select(engine: sa.Engine, product: Product, text: str) -> Source:
+def _select(engine: sa.Engine, product: Product, text: str, params: Mapping[str, Any]) -> Source:
     query = text.strip().rstrip(";").rstrip()
+    tree = parsed(query, product)
+    query, asked = bound(engine, product, query, tree, params)
     with translated("describing the SELECT", url=engine.url), engine.connect() as connection:
         columns = product.describe(connection, textual(query).columns().subquery("source"))
-    tree = parsed(query, product)
     # SQLite gives the second one another name, by itself
     written = [] if tree is None else [name for name in tree.named_selects if name != "*"]
     names = max(written, [column.name for column in columns], key=len)
@@ -108,13 +123,14 @@ def _select(engine: sa.Engine, product: Product, text: str) -> Source:
         engine=engine, product=product, name=text, relation=relation, table=None,
         base=_base(engine, product, tree) if tree is not None and repeatable else None,
         columns=columns, repeatable=repeatable,
-        chosen=tree is not None and not any(tree.find_all(exp.Star)),
+        chosen=tree is not None and not any(tree.find_all(exp.Star)), asked=asked,
     )  # fmt: skip
 
 
 def _base(engine: sa.Engine, product: Product, tree: exp.Query) -> Base | None:
     with translated("looking for the SELECT's table"), engine.connect() as connection:
-        table = find_table(connection, product, base_name(tree, product))
+        (base,) = tree.find_all(exp.Table)
+        table = find_table(connection, product, table_name(base, product))
         if table is None:
             return None
         columns = product.describe(connection, table)

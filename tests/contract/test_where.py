@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError
+from sqlscore.relations import source as sources
 from tests.fixtures.scoring import COLUMNS, Shop, customers, expected, small_ranges
 
 if TYPE_CHECKING:
@@ -79,6 +80,33 @@ def test_a_select_that_is_evaluated_once_takes_a_condition_too(shop: Shop):
     assert shop.found() == expected(range(102, 120, 3))
 
 
+#: parameters of a SELECT, whether it can be asked again, and the ids that are left
+SELECTS: tuple[tuple[str, dict[str, Any], bool, Sequence[int]], ...] = (
+    ("SELECT id, age, spend FROM orders WHERE id > :low", {"low": "111"}, True, [114, 117]),
+    ("SELECT * FROM orders WHERE DAY = :day AND id < 20", {"day": "2026-11-21"}, True, [3, 15]),
+    ("SELECT id, age, spend FROM orders WHERE city = :city", {"city": "x' OR 'a' = 'a"}, True, []),
+    ("SELECT id, age, spend FROM orders WHERE city <> ':id' AND id < :id", {"id": 6}, True, [0, 3]),
+    (
+        "SELECT a.id, a.age, b.spend FROM orders a JOIN orders b ON a.id = b.id WHERE a.id < :end",
+        {"end": "9"}, False, [0, 3, 6],
+    ),
+)  # fmt: skip
+
+
+def test_a_select_takes_parameters(shop: Shop):
+    engine, product = shop.database.engine, shop.database.product
+    for query, params, repeatable, ids in SELECTS:
+        assert sources.resolve(engine, product, query, params).repeatable is repeatable, query
+        run = shop.score(source=query, params=params, key="id", mode="replace")
+        assert run.rows == len(ids)
+        assert shop.found() == expected(ids), query
+    query = "SELECT id, age, spend FROM orders WHERE id < :end"
+    run = shop.score(source=query, key="id", where="id > :id", params={"id": 9, "end": 18})
+    assert run.rows == 2
+    with pytest.raises(SqlscoreError, match=r"SELECT asks for the parameter :end.*mean 'ends'"):
+        shop.score(source=query, key="id", params={"ends": 9})
+
+
 def test_a_condition_and_a_watermark(shop: Shop):
     chosen = {"source": "orders", "incremental": "id", "where": "city <> 'Bern'", "name": "west"}
     first = shop.score(**chosen)
@@ -118,7 +146,7 @@ NONE = (
     ("id = ?", "parameter without a name"),
     ("idd = 1", r"the source 'orders' has no column 'idd'. Did you mean 'id'\?"),
     ("id = :dya", r"asks for the parameter :dya, which has no value. Did you mean 'day'\?"),
-    ("id = 1", "a value for the parameter :day, and where= asks for no such one"),
+    ("id = 1", "a value for the parameter :day, and neither where= nor a SELECT"),
     ("id = :day", "compared with the column 'id'.*its value is no such number"),
 )
 
