@@ -11,7 +11,7 @@ export SQLSCORE_REQUIRE ?= postgres,mariadb,mssql
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-mssql check bench bench-gpu soak servers openvino clean
+.PHONY: help demo test test-mssql test-oldest check bench bench-gpu soak servers openvino clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -44,11 +44,15 @@ soak: $(INSTALLED) servers ## the long runs: every database, killed again and ag
 servers: # PostgreSQL and MariaDB from Debian's packages, where they are missing and may be installed
 	@tests/setup_servers.sh
 
+test-oldest: $(INSTALLED) ## unit tests with the oldest versions of all dependencies; downloads them
+	@tests/setup_oldest.sh
+	.venv-oldest/bin/python -m pytest -n $(WORKERS) tests/unit -W "ignore:'click:DeprecationWarning" $(ARGS)
+
 openvino: $(INSTALLED) # another build of ONNX Runtime, in an environment of its own
 	@tests/setup_openvino.sh
 
 clean: ## delete all that these targets made here
-	rm -rf .venv .venv-openvino .servers dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-openvino .venv-oldest .servers dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml tests/setup_venv.sh

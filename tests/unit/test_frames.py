@@ -191,8 +191,9 @@ def test_columns_of_arrow(array: pa.Array, element: str, expected: list[Any]):
 def test_what_gives_itself_as_an_arrow_stream_comes_back_as_a_table():
     import duckdb
 
-    relation = duckdb.connect().sql("SELECT 1.5::DOUBLE AS x UNION ALL SELECT NULL ORDER BY x")
-    found = same("float").predict(relation)
+    with duckdb.connect() as connection:
+        relation = connection.sql("SELECT 1.5::DOUBLE AS x UNION ALL SELECT NULL ORDER BY x")
+        found = same("float").predict(relation)
     assert isinstance(found, pa.Table)
     assert found.column("y").to_pylist() == [1.5, None]
 

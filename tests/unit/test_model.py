@@ -48,7 +48,8 @@ KINDS: dict[str, Callable[[pd.DataFrame], Any]] = {
     "table": lambda df: pa.Table.from_pandas(df, preserve_index=False),
     "batch": lambda df: pa.RecordBatch.from_pandas(df, preserve_index=False),
     "table in pieces": lambda df: pa.concat_tables(
-        [pa.Table.from_pandas(part, preserve_index=False) for part in (df[:7], df[7:7], df[7:])]
+        [pa.Table.from_pandas(part, preserve_index=False) for part in (df[:7], df[7:7], df[7:])],
+        promote_options="default",  # no text shows its type in pandas 2
     ),
 }
 

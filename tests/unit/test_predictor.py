@@ -18,6 +18,8 @@ from tests.fixtures import models
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: onnxruntime 1.27 had no kernel for it yet, and 1.30 has
+COSINES_OF_DOUBLES = tuple(map(int, onnxruntime.__version__.split(".")[:2])) >= (1, 30)
 ROWS = 4 * 4080 + 1  # four slices and a row
 
 
@@ -45,9 +47,10 @@ def reference(given: bytes, feeds, names) -> dict[str, np.ndarray]:
 
 def elementwise(element: str) -> bytes:
     """Kernels whose last, incomplete vector is computed by other code."""
+    first = "Cos" if element == "float" or COSINES_OF_DOUBLES else "Exp"
     return models.written(
         f"g ({element}[N,4] x) => ({element}[N,4] a, {element}[N,4] b) {{"
-        " a = Cos(x) s = Sin(x) b = Tanh(s) }"
+        f" a = {first}(x) s = Sin(x) b = Tanh(s) }}"
     )
 
 
