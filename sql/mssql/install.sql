@@ -6,6 +6,7 @@
 --     sqlcmd -d shop -b -i install.sql
 --     sqlcmd -d shop -b -i external_script.sql     -- with Machine Learning Services (Python)
 --     sqlcmd -d shop -b -i rest_endpoint.sql       -- with sp_invoke_external_rest_endpoint
+--     sqlcmd -d shop -b -i queue.sql               -- with `sqlscore worker` somewhere
 --
 -- Run over an older version, this upgrades it. uninstall.sql takes it away.
 --
@@ -68,7 +69,7 @@ GO
 -- The version that churn, churn:3 or churn@production names, if the caller may use it.
 CREATE OR ALTER FUNCTION sqlscore.usable_model(@model nvarchar(400)) RETURNS TABLE AS
 RETURN (
-    SELECT TOP (1) m.name, m.version, p.graph, p.signature
+    SELECT TOP (1) m.name, m.version, m.sha256, p.graph, p.signature
     FROM sqlscore.models AS m
     LEFT JOIN sqlscore.prepared_models AS p ON p.name = m.name AND p.version = m.version
     WHERE m.removed_at IS NULL

@@ -7,7 +7,7 @@ that was a process of this host that is gone, else when its heartbeat is old (`j
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from sqlscore.worker.queue_tables import QueueTables
 
 ATTEMPTS = 3  #: a part that so many workers took and none gave back is not tried again
+
+#: FOR UPDATE in SQL Server's words; a database with row versions wants the last one
+_LOCKED = "WITH (UPDLOCK, ROWLOCK, READCOMMITTEDLOCK)"
+_SKIP_LOCKED = "WITH (UPDLOCK, ROWLOCK, READPAST, READCOMMITTEDLOCK)"
 
 # written out, so that the index of open parts is seen to serve
 _WAITING, _TAKEN, _DONE, _FAILED = (
@@ -46,6 +50,7 @@ class Claims:
             .order_by(parts.c.part, parts.c.job)
             .limit(1)
             .with_for_update(skip_locked=True)
+            .with_hint(parts, _SKIP_LOCKED, "mssql")
         )
         with self._engine.begin() as connection:
             row = connection.execute(found).one_or_none()
@@ -132,19 +137,21 @@ class Claims:
 
     def clean(self, keep: timedelta) -> int:
         """Take jobs away that ended so long ago; how many."""
-        jobs = self._jobs
+        jobs, parts = self._jobs, self._parts
         old = sa.and_(jobs.c.status != _WAITING, jobs.c.finished_at < now() - keep)
         with self._engine.begin() as connection:
+            ended = sa.select(jobs.c.id).where(old)
+            connection.execute(sa.delete(parts).where(parts.c.job.in_(ended)))
             return connection.execute(sa.delete(jobs).where(old)).rowcount
 
     def _holds(self, connection: sa.Connection, claim: Claim) -> bool:
         """Whether the part is ours still; its job is locked, so that its end is seen by one."""
         jobs, parts = self._jobs, self._parts
         waits = sa.select(jobs.c.id).where(jobs.c.id == claim.job, jobs.c.status == _WAITING)
-        if connection.execute(waits.with_for_update()).one_or_none() is None:
+        if connection.execute(_locking(waits, jobs)).one_or_none() is None:
             return False
         mine = sa.select(parts.c.job).where(*self._mine(claim))
-        return connection.execute(mine.with_for_update()).one_or_none() is not None
+        return connection.execute(_locking(mine, parts)).one_or_none() is not None
 
     def _mine(self, claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
         parts = self._parts
@@ -158,9 +165,9 @@ class Claims:
     ) -> None:
         jobs = self._jobs
         lock = sa.select(jobs.c.id).where(jobs.c.id == job, jobs.c.status == _WAITING)
-        connection.execute(lock.with_for_update()).all()
+        connection.execute(_locking(lock, jobs)).all()
         seen = sa.select(self._parts.c.job).where(*as_seen)
-        if connection.execute(seen.with_for_update()).one_or_none() is not None:
+        if connection.execute(_locking(seen, self._parts)).one_or_none() is not None:
             self._end(
                 connection,
                 job,
@@ -176,6 +183,11 @@ class Claims:
             .values(status=_FAILED, error=error, finished_at=now())
         )
         connection.execute(sa.delete(parts).where(parts.c.job == job))
+
+
+def _locking(query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
+    """The rows of a query, locked until the transaction ends."""
+    return query.with_for_update().with_hint(table, _LOCKED, "mssql")
 
 
 def _is_left(worker: str, heartbeat: object) -> bool:

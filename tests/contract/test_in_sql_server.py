@@ -7,6 +7,7 @@ HTTP calls and the ODBC driver are the real ones.
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from sqlscore.products.mssql.routines import batches
 from sqlscore.products.scripts import script
 from tests.fixtures import models
 from tests.fixtures.scoring import FEATURES, NEWER, Shop, customers, expected
-from tests.fixtures.serving import certificate, serving
+from tests.fixtures.serving import certificate, serving, working
 from tests.fixtures.tds import grammar
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 IDS = range(0, 90, 3)
 KEY = "a key of the tests"
 ROWS = "SELECT id, age, spend FROM customers"
-SCRIPTS = ("install", "external_script", "rest_endpoint", "uninstall", "purge")
+SCRIPTS = ("install", "external_script", "rest_endpoint", "queue", "uninstall", "purge")
 
 
 def kinds() -> Iterator[tuple[str, bytes, dict[str, Any], pa.RecordBatch]]:
@@ -64,6 +65,7 @@ def shop(shared_mssql: Database) -> Shop:
     shop.scoring.models.add("image", image)
     found = shop.scoring.install()
     assert (found["external_script"], found["rest_endpoint"]) == ("installed", "installed")
+    shop.scoring.install(queue=True)
     assert sorted(found["models"]) == sorted(f"{name}:1" for name in ("churn", *KINDS))
     assert "tensor a row" in found["left out"]["image:1"]
     return shop
@@ -155,6 +157,68 @@ def test_calls_that_do_not_fit(shop: Shop, query: str, model: str, words: str):
         predicted(shop, query, model)
 
 
+def submitted(shop: Shop, query: str = ROWS, model: str = "churn") -> int:
+    """A new job's number."""
+    quoted = query.replace("'", "''")
+    with committing(shop) as connection:
+        found = connection.exec_driver_sql(
+            f"DECLARE @job bigint; EXEC sqlscore.submit @model = N'{model}', @query = N'{quoted}', "
+            "@job = @job OUTPUT; SELECT @job AS job"
+        )
+        return int(found.scalar_one())
+
+
+def called(shop: Shop, call: str) -> list[Any]:
+    """The rows of EXEC, each statement committed by itself."""
+    with committing(shop) as connection:
+        found = connection.exec_driver_sql(f"EXEC sqlscore.{call}")
+        return [tuple(row) for row in found] if found.returns_rows else []
+
+
+def committing(shop: Shop) -> sa.Connection:
+    return shop.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+
+def test_a_query_is_scored_by_a_worker(shop: Shop):
+    first, empty = submitted(shop), submitted(shop, f"{ROWS} WHERE id < 0")
+    with pytest.raises(sa.exc.DBAPIError, match=r"not done yet\. Does a worker run"):
+        called(shop, f"result @job = {first}")
+    assert shop.scoring.worker().drain() == 2
+    called(shop, f"wait @job = {first}, @seconds = 5")
+    assert dict(called(shop, f"result @job = {first}")) == expected(IDS)
+    assert called(shop, f"result @job = {empty}") == []
+    for job in (first, empty):
+        called(shop, f"cancel @job = {job}")
+    with pytest.raises(sa.exc.DBAPIError, match="no such job of yours"):
+        called(shop, f"wait @job = {first}")
+
+
+def test_a_worker_that_is_killed_is_followed_by_another(shop: Shop):
+    many = "SELECT a.id, a.age, b.spend FROM customers AS a CROSS JOIN customers AS b"
+    job = submitted(shop, f"{many} CROSS JOIN customers AS c")
+    parts = "SELECT status, attempts FROM sqlscore.queue_parts"
+    with working(shop.database.url) as worker:
+        wait_for(lambda: any(status == "taken" for status, _ in shop.ask(parts)))
+        worker.kill()
+    assert shop.scoring.worker().drain() > 0
+    assert sorted({status for status, _ in shop.ask(parts)}) == ["done"]
+    assert len(called(shop, f"result @job = {job}")) == 27_000
+    called(shop, f"cancel @job = {job}")
+
+
+def test_what_a_worker_cannot_score_is_told_to_the_caller(shop: Shop):
+    job = submitted(shop, "SELECT id, age FROM customers")
+    assert shop.scoring.worker().drain() == 1
+    with pytest.raises(sa.exc.DBAPIError, match="'spend': no such column"):
+        called(shop, f"wait @job = {job}")
+    for query, model, words in (
+        ("SELECT nothing", "churn", "nothing"),
+        (ROWS, "chrun", "no model"),
+    ):
+        with pytest.raises(sa.exc.DBAPIError, match=words):
+            submitted(shop, query, model)
+
+
 @pytest.mark.parametrize("more", ["", ", @batch_rows = 7", ", @most_bytes = 500"])
 def test_a_query_is_scored_over_https(shop: Shop, endpoint: str, more: str):
     assert dict(predicted(shop, more=more, door="predict_rest")) == expected(IDS)
@@ -182,12 +246,24 @@ def test_kinds_of_models(shop: Shop, endpoint: str, name: str):
         f"given_{name}", given, {name: array.type for name, array in given.items()}, ("key",)
     )
     wanted = sqlscore.load(model, **options).predict(rows)
-    for door in ("predict", "predict_rest"):
-        found = sorted(predicted(shop, f"SELECT * FROM given_{name}", name, door=door))
+    query = f"SELECT * FROM given_{name}"
+    job = submitted(shop, query, name)
+    shop.scoring.worker().drain()
+    doors = {door: predicted(shop, query, name, door=door) for door in ("predict", "predict_rest")}
+    doors["queue"] = called(shop, f"result @job = {job}")
+    for door, rows_ in doors.items():
+        found = sorted(rows_)
         assert [row[0] for row in found] == numbers.to_pylist()
         for place, column in enumerate(wanted.columns, 1):
             for value, right in zip((row[place] for row in found), column.to_pylist(), strict=True):
                 assert _same(value, right), (door, value, right)
+
+
+def wait_for(holds: Any) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def _same(value: Any, right: Any) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Executable, FromClause
 
     from sqlscore.products.product import Asked
+    from sqlscore.products.queue import Queue
     from sqlscore.products.routines import Routines
     from sqlscore.types import Column
 
@@ -113,6 +114,13 @@ def routines() -> Routines:
     return ROUTINES
 
 
+def queue() -> Queue:
+    """The queue of sql/mssql."""
+    from sqlscore.products.mssql.queue import QUEUE
+
+    return QUEUE
+
+
 #: what bears a name
 _NAMED = """
 SELECT OBJECT_DEFINITION(object_id) FROM sys.objects
@@ -158,5 +166,6 @@ MSSQL = Product(
     settings_stay=True,
     settings=settings,
     routines=routines,
+    queue=queue,
     named=_NAMED,
 )

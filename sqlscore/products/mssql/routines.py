@@ -56,11 +56,7 @@ def install(
 
     One transaction: what fails leaves nothing. DatabaseError, by a right that is missing and such.
     """
-    if schema_of(engine) != "sqlscore":
-        raise DatabaseError(
-            f"the tables of sqlscore are in the schema {schema_of(engine)!r} here, and its "
-            "procedures work with tables in the schema 'sqlscore' only"
-        )
+    _refuse_other_schema(engine)
     found: dict[str, Any] = {}
     with translated("installing the procedures", url=engine.url), engine.begin() as connection:
         _run(connection, "install")
@@ -69,6 +65,22 @@ def install(
             if found[door] == "installed":
                 _run(connection, door)
     return found
+
+
+def install_queue(engine: Engine) -> None:
+    """Make the queue, or upgrade it. One transaction."""
+    _refuse_other_schema(engine)
+    with translated("installing the queue", url=engine.url), engine.begin() as connection:
+        _run(connection, "install")
+        _run(connection, "queue")
+
+
+def _refuse_other_schema(engine: Engine) -> None:
+    if schema_of(engine) != "sqlscore":
+        raise DatabaseError(
+            f"the tables of sqlscore are in the schema {schema_of(engine)!r} here, and its "
+            "procedures work with tables in the schema 'sqlscore' only"
+        )
 
 
 def keep(engine: Engine, models: Sequence[Ready]) -> None:

@@ -90,7 +90,7 @@ def described(connection: Connection, relation: FromClause) -> tuple[Column, ...
     return tuple(
         Column(
             name=row.name,
-            type=_meaning(row.system_type_name),
+            type=meaning(row.system_type_name),
             declared=_declared(row.system_type_name, row.collation_name),
             nullable=row.is_nullable,
         )
@@ -120,7 +120,8 @@ def _arguments(declared: str) -> list[str]:
     return [part.strip() for part in inside.split(",") if part.strip()]
 
 
-def _meaning(declared: str) -> pa.DataType:
+def meaning(declared: str) -> pa.DataType:
+    """The Arrow type of a declared one, without its collation; text where nothing else is known."""
     name = declared.partition("(")[0]
     if name in ("decimal", "numeric"):
         precision, scale = (int(part) for part in _arguments(declared))
