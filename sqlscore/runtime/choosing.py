@@ -13,6 +13,7 @@ from sqlscore.model import Model
 from sqlscore.prove import Proof
 from sqlscore.runtime.chosen import Chosen, parts_of
 from sqlscore.runtime.prepared import ask, keep
+from sqlscore.runtime.statement import current
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,10 +35,22 @@ _PARTS = """
 """
 
 _chosen: dict[tuple[str, str, str], Chosen] = {}
+_statement: list[tuple[int, ...] | None] = [None]
+_allowed: dict[str, Chosen] = {}  #: what the callers of that statement have named
 
 
 def choose(plpy: Any, text: str) -> Chosen:
-    """The model that a caller names, loaded once; the right to it is asked for again each time."""
+    """The model that a caller names, loaded once; each statement asks again for the right to it."""
+    statement = current()
+    if statement is None or _statement[0] != statement:
+        _allowed.clear()
+        _statement[0] = statement
+    if text not in _allowed:
+        _allowed[text] = _choose(plpy, text)
+    return _allowed[text]
+
+
+def _choose(plpy: Any, text: str) -> Chosen:
     spec, wanted = parts_of(unicodedata.normalize("NFC", text))
     found = _find(plpy, spec)
     if not found:

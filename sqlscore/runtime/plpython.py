@@ -2,7 +2,7 @@
 
 `plpy` is PL/Python's module, by which the caller's queries run, with the caller's rights. It is
 used by the server's own thread alone. Models stay loaded, by their sha256 and options, for as long
-as the process lives; whether the caller may use one is asked of the database by each call.
+as the process lives; whether the caller may use one is asked of the database by each statement.
 """
 
 from __future__ import annotations

@@ -276,6 +276,38 @@ def test_the_next_statement_has_the_version_that_an_alias_points_to_then(shop: S
         refused(connection, call, "no model 'churn@best'")
 
 
+_BLOCK = """
+DO $$
+DECLARE scores float8[];
+BEGIN
+    scores := ARRAY[sqlscore.predict_row('churn@best', 1, 2)];
+    UPDATE sqlscore.aliases SET version = 2 WHERE alias = 'best';
+    scores := scores || sqlscore.predict_row('churn@best', 1, 2);
+    COMMIT;
+    UPDATE sqlscore.aliases SET version = 1 WHERE alias = 'best';
+    COMMIT;
+    scores := scores || sqlscore.predict_row('churn@best', 1, 2);
+    BEGIN
+        UPDATE sqlscore.aliases SET version = 2 WHERE alias = 'best';
+        scores := scores || sqlscore.predict_row('churn@best', 1, 2);
+        RAISE 'undone';
+    EXCEPTION WHEN raise_exception THEN
+        scores := scores || sqlscore.predict_row('churn@best', 1, 2);
+    END;
+    IF scores <> '{0.5, 5, 0.5, 5, 0.5}' THEN RAISE 'scores %%', scores; END IF;
+END
+$$
+"""
+
+
+def test_statements_of_one_block_each_have_the_version_of_their_time(shop: Shop):
+    shop.scoring.models.add("churn", scoring.NEWER, features=scoring.FEATURES)
+    shop.scoring.models.alias("churn", "best", 1)
+    engine = shop.database.engine.execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(_BLOCK)
+
+
 CALLER = "GRANT sqlscore_caller TO {}"
 
 
@@ -427,6 +459,29 @@ def test_many_connections_call_at_once_while_the_model_changes(shop: Shop):
     # each statement has one version from its first row to its last
     assert [rows for rows in found if rows not in (old, new)] == []
     assert ask(shop, predict("TABLE many")) == new
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(200, marks=pytest.mark.soak)])
+def test_so_many_new_connections_call_at_once(shop: Shop, count: int):
+    """Each has a process of its own in the server, which loads Python and the model."""
+    room = int(re.findall(r"MemAvailable: +(\d+)", Path("/proc/meminfo").read_text())[0]) // 100_000
+    if room < count:
+        pytest.skip(f"{count} processes take 100 MB each, and there is memory for {room}")
+    shop.create("many", customers(range(6_000)))
+    wanted = sorted(expected(range(6_000)).items())
+    engine = sa.create_engine(shop.database.engine.url, poolclass=sa.NullPool)
+    all_there = threading.Barrier(count)
+    query = predict("SELECT id, age, spend FROM many ORDER BY id", "id int, score float8")
+
+    def call(_: int) -> bool:
+        with engine.connect() as connection:
+            all_there.wait(300)
+            return [tuple(row) for row in connection.exec_driver_sql(query)] == wanted
+
+    with ThreadPoolExecutor(count) as pool:
+        assert all(pool.map(call, range(count)))
+    assert shop.database.server is not None
+    assert "was terminated by signal" not in (shop.database.server.folder / "log").read_text()
 
 
 def test_a_backup_has_functions_models_and_rights(shop: Shop):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from benchmarks import extras, gpu, in_database, models, places, report, rows, suite
+from benchmarks import extras, gpu, in_database, models, places, report, rows, suite, ways
 from benchmarks.alone import Answer
 from benchmarks.measures import MEASURES, TARGET, Asked, Found, Meter
 from benchmarks.processes import anonymous_bytes, cores, peak_bytes, processor_seconds
@@ -82,7 +82,7 @@ def test_what_runs_inside_is_measured(place, tmp_path):
 
     assert any("ONNX Runtime alone, threads: 2" in figure.what for figure in figures)
     assert any("predict of sqlscore.attach" in figure.what for figure in figures)
-    assert all(figure.value > 0 for figure in figures)
+    assert all(figure.value > 0 for figure in figures if figure.unit != ways.PROCESSOR)
     assert f"| {place.name} | logistic |" in report.in_database(figures)
 
 
