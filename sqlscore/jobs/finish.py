@@ -16,8 +16,7 @@ import sqlalchemy as sa
 from sqlscore.errors import DatabaseError
 from sqlscore.jobs import staging, target_rows
 from sqlscore.jobs.status import Run, Status
-from sqlscore.relations import sink
-from sqlscore.relations.refilling import refill
+from sqlscore.relations import refilling, sink
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def _take_place(work: Work, held: Lease, run: str, plan: Plan, *, swapping: bool
         into = dataclasses.replace(found, key=plan.key)
         work.tell(
             held,
-            lambda unit: refill(unit, staged, into, plan.written, slice_),
+            lambda unit: refilling.refill(unit, staged, into, plan.written, slice_),
             lambda unit: work.records.set(unit, run, status=Status.CLEANING),
         )
     else:

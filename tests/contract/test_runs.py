@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from sqlscore import predictor, tables
+from sqlscore import tables
 from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError
 from sqlscore.jobs import lease, scoring
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.engines import Engines
 from sqlscore.jobs.status import Status
 from sqlscore.jobs.work import Work
+from sqlscore.predictor import slices
 from sqlscore.relations import source as sources
 from sqlscore.session import Session
 from tests.fixtures import models
@@ -164,7 +165,7 @@ def test_a_model_is_loaded_once(shop: Shop, monkeypatch: pytest.MonkeyPatch):
             raise DatabaseError("lost connection")
         write(*given)
 
-    monkeypatch.setattr(predictor, "Session", counted)
+    monkeypatch.setattr(slices, "Session", counted)
     monkeypatch.setattr(scoring.Writer, "__call__", failing_once)
     source = "SELECT DISTINCT id, age, spend FROM customers"
     run = shop.score(["churn", "spend"], source=source, key="id")

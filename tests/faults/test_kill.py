@@ -48,11 +48,11 @@ STAGING = {
 REPLACING = {
     "placing": ("sqlscore.jobs.finish:_take_place", "enter", 0),
     "swapping": ("sqlscore.jobs.finish:_swap", "enter", 0),
-    "refilling": ("sqlscore.relations.sink:refill", "leave", 0),
+    "refilling": ("sqlscore.relations.refilling:refill", "leave", 0),
     "placed": ("sqlscore.jobs.finish:_take_place", "leave", 0),
 }
 SLICING = {
-    "refilled": ("sqlscore.relations.sink:refill", "leave", 0),
+    "refilled": ("sqlscore.relations.refilling:refill", "leave", 0),
     "placed": ("sqlscore.jobs.finish:_take_place", "leave", 0),
 }
 MIRRORING = {
@@ -62,7 +62,7 @@ MIRRORING = {
 }
 QUARANTINING = {
     "found": ("sqlscore.jobs.scorer:Scorer._bad", "leave", 2),
-    "let": ("sqlscore.jobs.quarantine:Gate.let", "leave", 4),
+    "let": ("sqlscore.jobs.gate:Gate.let", "leave", 4),
     "keeping": ("sqlscore.jobs.quarantine:Quarantine.keep", "enter", 4),
     "kept": ("sqlscore.jobs.quarantine:Quarantine.keep", "leave", 1),
     "marked": ("sqlscore.jobs.records:Records.mark", "leave", 2),
