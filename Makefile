@@ -11,7 +11,7 @@ export SQLSCORE_REQUIRE ?= postgres,mariadb,mssql
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-mssql test-oldest check bench bench-gpu soak servers openvino clean
+.PHONY: help demo test test-mssql test-oldest check bench bench-pushdown bench-gpu soak servers openvino orbital clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ check: $(INSTALLED) ## ruff, mypy, the layers of imports and compose files
 bench: $(INSTALLED) servers ## rows a second and memory, beside what people write today
 	$(BIN)/python -m benchmarks $(ARGS)
 
+bench-pushdown: $(INSTALLED) servers orbital ## models as SQL, beside the bridge, today's way and orbital
+	$(BIN)/python -m benchmarks --only pushdown --database postgres --database duckdb $(ARGS)
+
 bench-gpu: $(INSTALLED) ## the same on a GPU, beside the processor; where there is none it says so
 	$(BIN)/python -m benchmarks.gpu $(ARGS)
 
@@ -51,8 +54,11 @@ test-oldest: $(INSTALLED) ## unit tests with the oldest versions of all dependen
 openvino: $(INSTALLED) # another build of ONNX Runtime, in an environment of its own
 	@tests/setup_openvino.sh
 
+orbital: $(INSTALLED) # another compiler of models to SQL, in an environment of its own
+	@benchmarks/setup_orbital.sh
+
 clean: ## delete all that these targets made here
-	rm -rf .venv .venv-openvino .venv-oldest .servers dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-openvino .venv-oldest .venv-orbital .servers dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml tests/setup_venv.sh

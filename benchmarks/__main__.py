@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import extras, in_database, models, places, report, rows, suite
+from benchmarks import comparison, extras, in_database, models, places, report, rows, suite
 from benchmarks.processes import cores
 from tests.fixtures.servers import Unavailable
 
@@ -30,6 +30,7 @@ class Results:
     statements: list[suite.Case] = field(default_factory=list)
     in_database: list[in_database.Figure] = field(default_factory=list)
     extras: list[extras.Cost] = field(default_factory=list)
+    pushdown: list[comparison.Comparison] = field(default_factory=list)
     memory: dict[str, dict[int, Answer]] = field(default_factory=dict)
 
 
@@ -42,10 +43,12 @@ def main() -> None:
     results = Results()
     with tempfile.TemporaryDirectory(prefix="sqlscore-bench-") as name:
         folder = Path(name)
-        trained = suite.trained(asked.model or list(models.NAMES), folder)
+        only = set(asked.only or _PARTS)
+        usual = models.COMPILED if only == {_PUSHDOWN} else models.NAMES
+        trained = suite.trained(asked.model or list(usual), folder)
         for database in asked.database or places.NAMES:
             try:
-                measure(database, folder, trained, settings, set(asked.only or _PARTS), results)
+                measure(database, folder, trained, settings, only, results)
             except Unavailable as reason:
                 suite.tell(f"{database} is left out: {reason}")
     print(_text(results, settings))
@@ -65,7 +68,7 @@ def measure(
     with ExitStack() as stack:
         place = stack.enter_context(places.opened(database, folder))
         results.places.append(place)
-        if only & {"speed", "memory", "statement", "indb", "extras"}:
+        if only & {"speed", "memory", "statement", "indb", "extras", _PUSHDOWN}:
             suite.tell(f"{database}: loading {settings.rows:,} rows")
             rows.load(place.url, settings.rows)
             suite.keep_models(place, trained)
@@ -88,6 +91,8 @@ def measure_model(
         results.statements.append(suite.statements(place, model, settings))
     if "indb" in only:
         results.in_database += in_database.measure(place, model, settings)
+    if _PUSHDOWN in only:
+        results.pushdown.append(comparison.compare(place, model, settings))
     if "extras" in only:
         results.extras += extras.measure(place, model, settings)
 
@@ -104,6 +109,7 @@ def _text(results: Results, settings: suite.Settings) -> str:
         parts += ["## In the database", report.in_database(results.in_database)]
     if results.extras:
         parts += ["## Quarantine, lineage, a second model", report.extras(results.extras)]
+    parts += report.pushdown(results.pushdown)
     if results.memory:
         parts += ["## Peak memory of the process", report.memory(results.memory)]
     return "\n\n".join(parts)
@@ -117,6 +123,7 @@ def _json(results: Results, settings: suite.Settings) -> str:
 
 
 _PARTS = ("speed", "flights", "memory", "statement", "indb", "extras")
+_PUSHDOWN = "pushdown"  #: only where it is asked for: it has models of its own
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -127,8 +134,8 @@ def _arguments() -> argparse.ArgumentParser:
         help="as many of them by what people write today: it is slow and even (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--database", action="append", choices=places.NAMES, help="repeatable")
-    parser.add_argument("--model", action="append", choices=models.NAMES, help="repeatable")
-    parser.add_argument("--only", action="append", choices=_PARTS, help="repeatable")
+    parser.add_argument("--model", action="append", choices=models.ALL, help="repeatable")
+    parser.add_argument("--only", action="append", choices=(*_PARTS, _PUSHDOWN), help="repeatable")
     parser.add_argument("--repeat", type=int, default=3, help="medians of so many (%(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write everything there too")
     return parser

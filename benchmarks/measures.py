@@ -117,6 +117,11 @@ def run(asked: Asked, meter: Meter) -> None:
 
 def statement(asked: Asked, meter: Meter) -> None:
     """The same rows by INSERT … SELECT … FROM PREDICT, into a table with the same key."""
+    insert(asked, meter, "statement", "bridge")
+
+
+def insert(asked: Asked, meter: Meter, part: str, route: str) -> None:
+    """All rows by a statement that runs the model on a route, into a table with the same key."""
     prepared = _prepared(asked)
     _make_target(prepared)
     prepared.source.engine.dispose()
@@ -125,8 +130,9 @@ def statement(asked: Asked, meter: Meter) -> None:
     predict = f"PREDICT(MODEL = {asked.model.name}, DATA = {data} AS d) AS p"
     with sqlscore.connect(asked.url) as database:
         list(database.sql(f"SELECT COUNT(*) AS n FROM {source} WHERE 1 = 0"))
-        with meter.measure("statement") as found:
-            done = database.sql(f"INSERT INTO {TARGET} SELECT d.{key}, p.* FROM {predict}")
+        with meter.measure(part) as found:
+            text = f"INSERT INTO {TARGET} SELECT d.{key}, p.* FROM {predict}"
+            done = database.sql(text, route=route)
             found.rows = done.rows_written or 0
 
 

@@ -6,6 +6,7 @@ import pickle
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,13 +100,37 @@ def _logistic() -> Trained:
     return fitted, lambda maps: to_onnx(fitted, values[:1], options={"zipmap": maps})
 
 
-def _lightgbm() -> Trained:
+def _tree() -> Trained:
+    from skl2onnx import to_onnx
+    from sklearn.pipeline import make_pipeline
+    from sklearn.tree import DecisionTreeClassifier
+
+    values, score = _block()
+    fitted = make_pipeline(DecisionTreeClassifier(max_depth=6, random_state=0)).fit(
+        values, (score > 0).astype(int)
+    )
+    return fitted, lambda maps: to_onnx(fitted, values[:1], options={"zipmap": maps})
+
+
+def _boosting() -> Trained:
+    from skl2onnx import to_onnx
+    from sklearn.ensemble import GradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
+
+    values, score = _block()
+    fitted = make_pipeline(GradientBoostingClassifier(n_estimators=10, random_state=0)).fit(
+        values, (score > 0).astype(int)
+    )
+    return fitted, lambda maps: to_onnx(fitted, values[:1], options={"zipmap": maps})
+
+
+def _lightgbm(trees: int = 100) -> Trained:
     from lightgbm import LGBMClassifier
     from onnxmltools import convert_lightgbm
     from onnxmltools.convert.common.data_types import FloatTensorType
 
     values, score = _block()
-    fitted = LGBMClassifier(n_estimators=100, num_leaves=31, verbose=-1)
+    fitted = LGBMClassifier(n_estimators=trees, num_leaves=31, verbose=-1)
     fitted.fit(values, (score > 0).astype(int))
     types = [("x", FloatTensorType([None, values.shape[1]]))]
     return fitted, lambda maps: convert_lightgbm(fitted, initial_types=types, zipmap=maps)
@@ -156,3 +181,16 @@ _RECIPES: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[], Trained
     "onehot": ((*_NUMBERS, *rows.TEXT), rows.TEXT, _one_hot),
 }
 NAMES = tuple(_RECIPES)
+
+#: trees of an ensemble, to find out up to how many it is faster as SQL
+TREES = (1, 5, 10, 20, 50)
+_RECIPES |= {
+    "tree": (rows.NUMBERS, (), _tree),
+    "boosting": (rows.NUMBERS, (), _boosting),
+}
+_RECIPES |= {f"trees_{n}": (rows.NUMBERS, (), partial(_lightgbm, n)) for n in TREES}
+
+ALL = tuple(_RECIPES)
+
+#: what is compared with its form in SQL
+COMPILED = ("logistic", "onehot", "tree", "boosting", *(f"trees_{n}" for n in TREES))

@@ -8,10 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.comparison import AVERAGE, TABLE, crossover
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from benchmarks.alone import Answer
+    from benchmarks.comparison import Comparison
     from benchmarks.extras import Cost
     from benchmarks.in_database import Figure
     from benchmarks.places import Place
@@ -89,6 +92,58 @@ def extras(costs: Sequence[Cost]) -> str:
 
 def _hundredths(share: float) -> str:
     return f"{100 * share:.1f}"
+
+
+def pushdown(cases: Sequence[Comparison]) -> list[str]:
+    """Models as SQL: how fast, up to how many trees, how exact; nothing without any."""
+    if not cases:
+        return []
+    return [
+        "## As SQL: the average, thousand rows/s", _compared(cases, AVERAGE),
+        "## As SQL: table to table, thousand rows/s", _compared(cases, TABLE),
+        "## As SQL: up to how many trees of 31 leaves it is faster than the bridge",
+        _crossovers(cases), "## As SQL: wrong scores", _wrong(cases),
+    ]  # fmt: skip
+
+
+def _compared(cases: Sequence[Comparison], ways: Sequence[str]) -> str:
+    """Thousand rows a second of each way, and how many times as fast as the others the first is."""
+    first, *others = ways
+    heads = ["database", "model", *ways, *(f"times {other}" for other in others)]
+    lines = []
+    for case in cases:
+        rates = [case.rate(way) for way in ways]
+        ratios = [case.times(first, other) for other in others]
+        lines.append([
+            case.database, case.model, *("" if r is None else _thousands(r) for r in rates),
+            *("" if r is None else f"{r:.1f}" for r in ratios),
+        ])  # fmt: skip
+    return _table(heads, lines)
+
+
+def _crossovers(cases: Sequence[Comparison]) -> str:
+    """Up to how many trees of 31 leaves push-down is faster than the bridge."""
+    lines = []
+    for database in dict.fromkeys(case.database for case in cases):
+        own = [case for case in cases if case.database == database]
+        found = [crossover(own, AVERAGE[0], AVERAGE[2]), crossover(own, TABLE[0], TABLE[1])]
+        lines.append([database, *("none" if f is None else f"{f:.0f}" for f in found)])
+    return _table(["database", "average", "table to table"], lines)
+
+
+def _wrong(cases: Sequence[Comparison]) -> str:
+    """How many rows at the thresholds get a score that is not ONNX Runtime's."""
+    return _table(
+        ["database", "model", "rows", "push-down", "orbital"],
+        (
+            [
+                case.database, case.model, f"{case.edges:,}",
+                *(f"{case.wrong[way]:,}" if way in case.wrong else ""
+                  for way in ("push-down", "orbital")),
+            ]
+            for case in cases
+        ),
+    )  # fmt: skip
 
 
 def processor(cases: Sequence[Case]) -> str:

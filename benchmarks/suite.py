@@ -74,12 +74,12 @@ def speed(place: Place, model: Model, settings: Settings, count: int) -> Case:
     turns = ["stages", "run"]
     for turn in range(settings.repeat):
         for what in turns[turn % 2 :] + turns[: turn % 2]:
-            answers.setdefault(what, []).append(_ask(place, model, what, count))
-    answers["today"] = [_ask(place, model, "today", min(count, settings.todays_rows))]
+            answers.setdefault(what, []).append(measured(place, model, what, count))
+    answers["today"] = [measured(place, model, "today", min(count, settings.todays_rows))]
     case = Case(database=place.name, model=model.name, cores=settings.cores)
     for several in answers.values():
         for part in several[0].parts:
-            case.parts[part] = _median([answer.parts[part] for answer in several])
+            case.parts[part] = median([answer.parts[part] for answer in several])
     _keep_peaks(case, answers["run"])
     return case
 
@@ -90,9 +90,9 @@ def statements(place: Place, model: Model, settings: Settings) -> Case:
     answers: dict[str, list[Answer]] = {"run": [], "statement": []}
     for _ in range(settings.repeat):
         for what, several in answers.items():
-            several.append(_ask(place, model, what, settings.rows))
+            several.append(measured(place, model, what, settings.rows))
     for what, several in answers.items():
-        case.parts[what] = _median([answer.parts[what] for answer in several])
+        case.parts[what] = median([answer.parts[what] for answer in several])
     _keep_peaks(case, answers["statement"])
     return case
 
@@ -105,7 +105,7 @@ def memory(place: Place, model: Model, counts: list[int]) -> dict[int, Answer]:
         while have < count:
             rows.double(place.url, have)
             have *= 2
-        found[count] = _ask(place, model, "run", count)
+        found[count] = measured(place, model, "run", count)
     return found
 
 
@@ -130,7 +130,8 @@ def trained(names: list[str], folder: Path) -> list[Model]:
     return [models.train(name, folder) for name in names]
 
 
-def _ask(place: Place, model: Model, what: str, count: int) -> Answer:
+def measured(place: Place, model: Model, what: str, count: int) -> Answer:
+    """One measurement, in a process of its own."""
     answer = ask(Asked(what=what, url=place.url, server=place.server, model=model, rows=count))
     for part, found in answer.parts.items():
         tell(
@@ -145,7 +146,8 @@ def _keep_peaks(case: Case, answers: list[Answer]) -> None:
     case.anonymous_bytes = max(answer.anonymous_bytes for answer in answers)
 
 
-def _median(several: list[Found]) -> Found:
+def median(several: list[Found]) -> Found:
+    """The median of several measurements of the same."""
     return Found(
         rows=several[0].rows,
         seconds=statistics.median(found.seconds for found in several),

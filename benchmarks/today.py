@@ -32,6 +32,24 @@ def predictor(model: Model, *, own: bool) -> Predict:
     return (_framework if own else _runtime)(model)
 
 
+def average(url: str, model: Model, rows: int) -> float:
+    """The mean of the last score over the first rows, computed here."""
+    engine = _engine(url)
+    predict, total, done = _runtime(model), 0.0, 0
+    with engine.connect() as connection:
+        reading = connection.execution_options(stream_results=True)
+        for piece in pd.read_sql(sa.text(_query(model, rows)), reading, chunksize=_PIECE):
+            total += float(predict(piece)[-1].sum(dtype=np.float64))
+            done += len(piece)
+    engine.dispose()
+    return total / done
+
+
+def _engine(url: str) -> sa.Engine:
+    return sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:").replace(
+        "mysql:", "mysql+pymysql:"))  # fmt: skip
+
+
 def run(
     url: str, model: Model, target: str, names: Sequence[str], rows: int, predict: Predict
 ) -> int:
@@ -39,8 +57,7 @@ def run(
 
     `names` are the target's columns, the key first.
     """
-    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:").replace(
-        "mysql:", "mysql+pymysql:"))  # fmt: skip
+    engine = _engine(url)
     done = 0
     with ExitStack() as stack:
         writing = stack.enter_context(engine.connect())

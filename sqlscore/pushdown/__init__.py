@@ -16,7 +16,7 @@ from sqlglot import exp
 from sqlscore import graph as graphs
 from sqlscore.errors import PushdownUnsupported
 from sqlscore.pushdown.arithmetic import case, clamped, either, expression, needs, truth
-from sqlscore.pushdown.cells import Line, Term
+from sqlscore.pushdown.cells import ROWS, Line, Term
 from sqlscore.pushdown.domains import UNKNOWN
 from sqlscore.pushdown.refusals import Refusal
 from sqlscore.pushdown.stages import staged
@@ -100,18 +100,23 @@ def _compiled(
     for one in signature.predictions:
         if one.output not in tensors:
             continue
-        if pa.types.is_list(one.type) and not facts.arrays:
-            why = f"{facts.dialect} has no arrays; name its columns by outputs="
-            refusals.append(Refusal(operator="", node=f"output {one.output!r}", why=why))
-            continue
-        if tensors[one.output].is_cut:
-            why = "it is a computed number, cut to a whole one: rounding could decide it"
+        why = _unwritable(tensors[one.output], one, facts)
+        if why:
             refusals.append(Refusal(operator="", node=f"output {one.output!r}", why=why))
             continue
         outputs[one.name] = _prediction(
             tensors[one.output], one, signature, columns, facts, domains
         )
     return outputs, refusals
+
+
+def _unwritable(tensor: Tensor, one: Prediction, facts: Expressions) -> str | None:
+    """Why an output whose tensor is known can be no column."""
+    if pa.types.is_list(one.type) and not facts.arrays:
+        return f"{facts.dialect} has no arrays; name its columns by outputs="
+    if tensor.is_cut:
+        return "it is a computed number, cut to a whole one: rounding could decide it"
+    return "it holds the number of rows" if ROWS in tensor.row else None
 
 
 def _prediction(

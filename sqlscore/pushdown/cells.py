@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -115,16 +115,10 @@ class Line:
     def finite(self) -> Finite:
         """Where the graph's value is finite."""
         edge = float(np.nextafter(INFINITE, 0))
-        down = np.nextafter(-_EDGES, -np.inf)  # the largest float32 that is not finite
-        if self.slope > 0:
-            high, low = last_not_above(self.steps, _EDGES), last_not_above(self.steps, down)
-        elif self.slope < 0:
-            high, low = last_above(self.steps, down), last_above(self.steps, _EDGES)
-        else:
-            high, low = np.array([edge]), np.array([-edge])
+        low, high = _finite(self.steps, self.slope > 0) if self.slope else (-edge, edge)
         return Finite(
-            max(float(np.nextafter(low[0], np.inf)), -edge),
-            min(float(high[0]), edge),
+            max(float(np.nextafter(low, np.inf)), -edge),
+            min(high, edge),
             self.at(-np.inf),
             self.at(np.inf),
         )
@@ -142,6 +136,17 @@ class Line:
         return dataclasses.replace(
             self, steps=lambda x: step(before(x)), slope=slope, offset=offset, missing=missing
         )
+
+
+@lru_cache(maxsize=1024)
+def _finite(steps: Steps, rising: bool) -> tuple[float, float]:
+    """The last double that steps take below what is finite, and the last one that they do not."""
+    down = np.nextafter(-_EDGES, -np.inf)  # the largest float32 that is not finite
+    if rising:
+        low, high = last_not_above(steps, np.concatenate([down, _EDGES]))
+    else:
+        low, high = last_above(steps, np.concatenate([_EDGES, down]))
+    return float(low), float(high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

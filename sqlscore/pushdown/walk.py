@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlscore.products.expressions import Expressions
     from sqlscore.pushdown.cells import Cell
+    from sqlscore.pushdown.cuts import Steps
     from sqlscore.pushdown.domains import Domain
     from sqlscore.signature import Feature, Signature
 
@@ -82,6 +84,10 @@ class _Walker:
         except Refused as refused:
             self.refusals.append(Refusal(operator=node.operator, node=node.name, why=str(refused)))
             return
+        except _UNKNOWN_FORMS as error:
+            why = f"its inputs have a form that is not known here ({error})"
+            self.refusals.append(Refusal(operator=node.operator, node=node.name, why=why))
+            return
         outputs = found if isinstance(found, tuple) else (found,)
         self.known.update(zip(proto.output, outputs, strict=False))
 
@@ -105,6 +111,8 @@ class _Walker:
         return tuple(Tensor.constant(np.asarray(value)) for value in made_values)
 
 
+#: what numpy and Python say of shapes and types that an operator did not expect
+_UNKNOWN_FORMS = (ValueError, TypeError, IndexError, KeyError, AttributeError)
 #: operators that may join or reduce over another first axis than the rows'
 _ALONG = frozenset({"Concat", *(f"Reduce{how}" for how in ("Mean", "Sum", "Max", "Min"))})
 _COMPARE = frozenset({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Not"})
@@ -205,13 +213,21 @@ def _cell(feature: Feature, column: str, element: str, facts: Expressions, domai
     if element == "string":
         return Term(sql=sql, needs=frozenset({feature.name}), exact=True, bounded=True)
     dtype = DTYPES.get(element, np.float64)
-
-    def rounded(x: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore"):
-            return x.astype(dtype)
-
+    rounded = _rounding(element)
     # a NULL that takes the row's predictions is seen to apart
     domain = dataclasses.replace(domain, null=domain.null and feature.missing)
     if domain.point is not None and not domain.null:
         return float(rounded(np.array([domain.point]))[0])
     return Line(feature=feature.name, column=sql, steps=rounded, dtype=dtype, domain=domain)
+
+
+@cache
+def _rounding(element: str) -> Steps:
+    """The one function for a type, so that what is found out of it is known for all features."""
+    dtype = DTYPES.get(element, np.float64)
+
+    def rounded(x: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            return x.astype(dtype)
+
+    return rounded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,19 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from benchmarks import extras, gpu, in_database, models, places, report, rows, suite, ways
+from benchmarks import (
+    comparison,
+    compiled,
+    extras,
+    gpu,
+    in_database,
+    models,
+    places,
+    report,
+    rows,
+    suite,
+    ways,
+)
 from benchmarks.alone import Answer
 from benchmarks.measures import MEASURES, TARGET, Asked, Found, Meter
 from benchmarks.processes import anonymous_bytes, cores, peak_bytes, processor_seconds
@@ -103,6 +116,43 @@ def test_what_extras_cost_is_measured(tmp_path, monkeypatch):
         with engine.connect() as connection:
             assert connection.scalar(sa.text("SELECT count(*) FROM sqlscore_quarantine")) == 30
         engine.dispose()
+
+
+def test_a_model_as_sql_is_compared(tmp_path):
+    with places.opened("duckdb", tmp_path) as place:
+        rows.load(place.url, ROWS)
+        model = models.train("tree", tmp_path)
+        suite.keep_models(place, [model])
+        case = comparison.Comparison(database=place.name, model=model.name)
+        for what in ("compiled", "bridged", "written"):
+            asked = Asked(what=what, url=place.url, server=None, model=model, rows=ROWS)
+            meter = Meter(asked=asked)
+            compiled.MEASURES[what](asked, meter)
+            case.parts |= meter.parts
+        assert {part: found.rows for part, found in case.parts.items()} == dict.fromkeys(
+            [f"{way}, average" for way in ("SQL", "push-down", "bridge", "today")]
+            + ["push-down, table"],
+            ROWS,
+        )
+        assert len(predictions(place)) == ROWS
+        comparison.judge(place, model, case, with_orbital=False)
+    assert case.edges > 100
+    assert case.wrong == {"push-down": 0}
+    assert f"| duckdb | tree | {case.edges} | 0 |  |" in "".join(report.pushdown([case]))
+
+
+def test_the_crossover_lies_between_two_sizes():
+    def case(trees: int, ratio: float) -> comparison.Comparison:
+        parts = {
+            name: Found(rows=100, seconds=seconds)
+            for name, seconds in (("sql", 1.0), ("bridge", ratio))
+        }
+        return comparison.Comparison(database="d", model=f"trees_{trees}", parts=parts)
+
+    cases = [case(40, 0.5), case(1, 4.0), case(10, 2.0)]
+    assert comparison.crossover(cases, "sql", "bridge") == pytest.approx(20)
+    assert comparison.crossover(cases[1:], "sql", "bridge") == math.inf
+    assert comparison.crossover(cases[:1], "sql", "bridge") is None
 
 
 def test_a_table_doubles(place):
