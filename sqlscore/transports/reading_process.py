@@ -11,12 +11,15 @@ import json
 import os
 import signal
 import sys
+import tempfile
+import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def main() -> None:
@@ -50,15 +53,90 @@ def _serve(request: dict[str, Any], out: Any) -> dict[str, str]:
 
 def connectorx(request: dict[str, Any]) -> Iterator[pa.RecordBatch]:
     """Rows over the wire, with the types that connectorx gives them."""
-    import connectorx
 
-    yield from connectorx.read_sql(
-        request["url"],
-        request["query"],
-        return_type="arrow_stream",
-        batch_size=request["batch_rows"],
-        pre_execution_query=request["before"] or None,
-    )
+    def read() -> Iterator[pa.RecordBatch]:
+        import connectorx
+
+        yield from connectorx.read_sql(
+            request["url"],
+            request["query"],
+            return_type="arrow_stream",
+            batch_size=request["batch_rows"],
+            pre_execution_query=request["before"] or None,
+        )
+
+    # it reads as fast as the server sends, and keeps what nobody has asked for
+    yield from _Ahead(read).batches()
+
+
+_HELD = 16 << 20  #: bytes of batches that wait in memory; more of them wait in a file
+
+
+class _Ahead:
+    """Batches taken as soon as they are there, in a thread; those that wait too long lie in a file.
+
+    The file has no name, and ends with the process.
+    """
+
+    def __init__(self, read: Callable[[], Iterator[pa.RecordBatch]]) -> None:
+        self._waiting: deque[pa.RecordBatch | tuple[int, int] | BaseException | None] = deque()
+        self._held = 0  #: bytes in memory
+        self._lying = self._end = 0  #: batches in the file, and where the next one goes
+        self._change = threading.Condition()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed with the last batch
+        threading.Thread(target=self._take, args=[read], daemon=True).start()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The batches in their order; raises what ended them."""
+        schema: pa.Schema | None = None
+        with self._file:
+            while True:
+                with self._change:
+                    self._change.wait_for(lambda: self._waiting)
+                    found = self._waiting.popleft()
+                    if isinstance(found, tuple):
+                        start, size = found
+                        found = self._fetched(start, size, schema)
+                    elif isinstance(found, pa.RecordBatch):
+                        self._held -= found.nbytes
+                if found is None:
+                    return
+                if isinstance(found, BaseException):
+                    raise found
+                schema = found.schema
+                yield found
+
+    def _take(self, read: Callable[[], Iterator[pa.RecordBatch]]) -> None:
+        end: BaseException | None = None
+        try:
+            for batch in read():
+                with self._change:
+                    self._waiting.append(self._kept(batch))
+                    self._change.notify()
+        except BaseException as error:  # noqa: BLE001 - as in `_serve`
+            end = error
+        with self._change:
+            self._waiting.append(end)
+            self._change.notify()
+
+    def _kept(self, batch: pa.RecordBatch) -> pa.RecordBatch | tuple[int, int]:
+        """The batch, or its place in the file where too many wait already."""
+        if self._held < _HELD:
+            self._held += batch.nbytes
+            return batch
+        start = self._file.seek(self._end)
+        size = self._file.write(batch.serialize())
+        self._end = start + size
+        self._lying += 1
+        return start, size
+
+    def _fetched(self, start: int, size: int, schema: pa.Schema | None) -> pa.RecordBatch:
+        self._file.seek(start)
+        written = self._file.read(size)
+        self._lying -= 1
+        if not self._lying:
+            self._end = 0
+        return pa.ipc.read_record_batch(pa.py_buffer(written), schema)
 
 
 def sqlite(request: dict[str, Any]) -> Iterator[pa.RecordBatch]:
