@@ -50,6 +50,14 @@ def classes_of(signature: Signature) -> Classes | None:
     return Classes(label=label, scores=scores, count=len(labels))
 
 
+def longest_label(signature: Signature, prediction: str) -> int | None:
+    """The length of the longest label that a prediction may be; None where it is no label."""
+    classes = classes_of(signature)
+    if classes is None or classes.label is None or classes.label.name != prediction:
+        return None
+    return max(map(len, classes.scores)) if len(classes.scores) == classes.count else None
+
+
 def prediction_of(signature: Signature) -> Prediction:
     """What a model predicts: its label, or its only value. `StatementError` where nobody knows."""
     classes = classes_of(signature)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlscore.predict import asked, named
-from sqlscore.predict.asked import Cut, Output
+from sqlscore.predict.asked import Cut, Largest, Output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,10 @@ def names(predict: Predict, signature: Signature) -> list[str]:
 
 def reasons(outputs: Sequence[Output]) -> tuple[str, ...]:
     """What there is to say of how predictions are made."""
-    cuts = [(one.name, one.rule) for one in outputs if isinstance(one.rule, Cut)]
-    return tuple(
-        f"{name} is {cut.above!r} where {cut.score} is above {cut.threshold}" for name, cut in cuts
-    )
+    return tuple(_rule(one.name, one.rule) for one in outputs if one.rule is not None)
+
+
+def _rule(name: str, rule: Cut | Largest) -> str:
+    if isinstance(rule, Largest):
+        return f"{name} is the largest of {', '.join(rule.of)}"
+    return f"{name} is {rule.above!r} where {rule.score} is above {rule.threshold}"

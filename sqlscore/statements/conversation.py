@@ -129,6 +129,10 @@ class Conversation:
         whole: exp.Expression = made.this
         return whole
 
+    def is_derived(self, name: str) -> bool:
+        """Whether a name is that of a query, which `derive` gave it."""
+        return name in self._derived
+
     def derive(self, query: exp.Select, columns: Sequence[Column]) -> str:
         """Give a query in the database's own words a name, by which statements can read it."""
         name = self.names.fresh("derived")

@@ -83,7 +83,8 @@ class Knowledge:
         }  # fmt: skip
 
     def _enforced(self, relation: Relation) -> Sequence[str]:
-        if not self._checks or self._on.names.is_temporary(relation.name):
+        here = self._on.names.is_temporary(relation.name) or self._on.is_derived(relation.name)
+        if not self._checks or here:
             return ()
         table = sa.Table(relation.name, sa.MetaData(), schema=relation.schema)
         with self._on.told(f"asking what holds of {relation.name}"):

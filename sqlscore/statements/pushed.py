@@ -12,6 +12,7 @@ from sqlscore import pushdown
 from sqlscore.errors import DatabaseError
 from sqlscore.graph.size import size_of
 from sqlscore.predict.asked import Cut, Largest
+from sqlscore.predict.classes import longest_label
 from sqlscore.products.expressions import Expressions, expressions_for
 from sqlscore.pushdown import literals
 from sqlscore.pushdown.labels import label_of
@@ -44,7 +45,8 @@ def refusals(ready: Ready, product: Product) -> tuple[str, ...]:
     found += [_unfed(bound) for bound in binding.features if _fed(bound) is None]
     types = {p.name: p.type for p in binding.signature.predictions}
     for output in ready.plan.outputs:
-        found += _unchecked(output, types[output.prediction])
+        longest = longest_label(binding.signature, output.prediction)
+        found += _unchecked(output, types[output.prediction], longest)
     kept = {column.name.casefold() for column in ready.plan.kept}
     twice = [o.name for o in ready.plan.outputs if o.name.casefold() in kept]
     found += [f"DATA has a column {name!r} too: give one of the two another name" for name in twice]
@@ -188,11 +190,11 @@ def _unfed(bound: BoundFeature) -> str:
     return f"the column {bound.column.name!r} ({bound.cast}) has no SQL form as a feature"
 
 
-def _unchecked(output: Output, given: pa.DataType) -> Iterator[str]:
-    """What the WITH list asks for and SQL would not check."""
+def _unchecked(output: Output, given: pa.DataType, longest: int | None) -> Iterator[str]:
+    """What the WITH list asks for and SQL would not check; `longest` is known of a label."""
     if output.required:
         yield f"{output.name} is NOT NULL, which only the bridge checks"
-    if output.length:
+    if output.length and (longest is None or longest > output.length):
         yield f"{output.name} has a length, which only the bridge checks: nvarchar(max) has none"
     if not _holds(output.type, given):
         yield f"{output.name} is {output.type}, whose values only the bridge makes of {given}"

@@ -194,6 +194,12 @@ class Queries:
 
 
 def _passing(tree: exp.Expression, ready: Ready) -> tuple[Passing, ...] | None:
-    """The columns of a statement that only passes its PREDICT on."""
+    """The columns of a statement that only passes its PREDICT on.
+
+    Not where DATA is made of chance: a database may compute a column once for the model and once
+    more for the reader, and only in a table is it one value.
+    """
+    if ready.query.find(exp.Rand, exp.Uuid):
+        return None
     select = tree.expression if isinstance(tree, exp.Insert) else tree
     return projection(select, ready.predict, ready.plan) if select is not None else None

@@ -295,6 +295,17 @@ def _about(wanted: dict[int, Any]) -> Any:
     }
 
 
+def test_a_label_has_the_length_of_those_that_are_known(shop: Shop):
+    scored = "SELECT d.id, p.label FROM PREDICT(MODEL = leaving, DATA = customers AS d) WITH "
+    found = shop.scoring.sql(f"{scored} (label nvarchar(3)) AS p", route="push-down")
+    assert dict(iter(found)) == Wanted(shop).label(CHURN)
+    with pytest.raises(sqlscore.StatementError, match="label has a length, which only the bridge"):
+        shop.scoring.sql(f"{scored} (label nvarchar(2)) AS p", route="push-down")
+    plan = shop.scoring.explain(f"{scored} (label nvarchar(3) NOT NULL) AS p", route="auto")
+    assert plan.predicts[0].route == "bridge"
+    assert plan.predicts[0].refused == ("label is NOT NULL, which only the bridge checks",)
+
+
 def test_columns_come_in_bigquerys_order_under_its_names(shop: Shop):
     statement = "SELECT * FROM ML.PREDICT(MODEL leaving, TABLE customers{})"
     found = shop.scoring.sql(statement.format(""), dialect="bigquery")

@@ -26,6 +26,7 @@ def shop(database: Database) -> Shop:
         "UPDATE customers SET age = NULL WHERE id = 9",
         "UPDATE customers SET spend = NULL WHERE id = 12",
     )
+    made.scoring.models.alias("churn", "best", 1)
     keep = made.create("kept_models", None, {"id": pa.int64(), "model": pa.binary()})
     made.write(keep, {"id": [1], "model": [WEIGHED]})
     return made
@@ -63,6 +64,10 @@ FORMS = {
         "SELECT [d].[id], [p].[score]"
         " FROM PREDICT(MODEL = [churn], DATA = [dbo].[customers] AS [d])"
         " WITH ([score] real) AS [p]"
+    ),
+    "three parts": (
+        "SELECT d.id, p.score"
+        " FROM PREDICT(MODEL = 'churn@best', DATA = [shop].[dbo].[customers] AS d) AS p"
     ),
     "without an alias": (
         "SELECT customers.id, score FROM PREDICT(MODEL = churn, DATA = dbo.customers)"
@@ -222,6 +227,15 @@ def test_a_with_that_names_itself(shop: Shop):
     )
     ((_, total),) = shop.scoring.sql(below)
     assert total == pytest.approx(sum(wanted[key] or 0 for key in (0, 3, 6)), abs=1e-6)
+
+
+def test_data_is_evaluated_once(shop: Shop):
+    data = "(SELECT id, age, RAND() AS spend FROM customers WHERE age IS NOT NULL) AS d"
+    scored = f"SELECT d.age, d.spend, p.score FROM PREDICT(MODEL = churn, DATA = {data}) AS p"
+    for statement in (scored, f"{scored} ORDER BY p.score, d.age"):  # streamed, and staged
+        rows = np.array([[float(one) for one in row] for row in shop.scoring.sql(statement)])
+        assert len(rows) == ROWS - 1
+        assert rows[:, 2].astype(np.float32).tolist() == asked(WEIGHED, rows[:, :2])[:, 0].tolist()
 
 
 def test_models_of_bytes(shop: Shop):
