@@ -16,7 +16,8 @@ import pyarrow as pa
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
-from sqlscore.predict.scope import cte_of, key_of, qualifier
+from sqlscore.predict.ctes import cte_of
+from sqlscore.predict.scope import key_of, qualifier
 from sqlscore.pushdown.domains import UNKNOWN, Domain
 
 if TYPE_CHECKING:

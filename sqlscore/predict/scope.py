@@ -6,12 +6,12 @@ reads, and written as the catalogue spells it.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from sqlscore.predict.ctes import cte_of
 from sqlscore.predict.kinds import Kind, kind_of, of_arrow
 from sqlscore.predict.tree import Predict
 
@@ -85,38 +85,6 @@ def tables(tree: exp.Expr) -> list[exp.Table]:
     return [
         table for table in tree.find_all(exp.Table) if table_name(table) and cte_of(table) is None
     ]
-
-
-def cte_of(table: exp.Table) -> exp.CTE | None:
-    """The CTE that a table's name means where it stands; None where it means none."""
-    if table.db or not isinstance(table.this, exp.Identifier):
-        return None
-    node: exp.Expr | None = table
-    while node is not None:
-        within, node = node, node.parent
-        for cte in _visible(node, within):
-            if cte.alias.casefold() == table.name.casefold():
-                return cte
-    return None
-
-
-def _visible(node: exp.Expr | None, within: exp.Expr) -> list[exp.CTE]:
-    """The CTEs that a part of a node may name: a CTE those before it, and itself if it recurses."""
-    if isinstance(node, exp.With):
-        before = list(itertools.takewhile(lambda cte: cte is not within, node.expressions))
-        return [*before, within] if isinstance(within, exp.CTE) and _recurses(within) else before
-    clause = node.args.get("with_") if node is not None else None
-    return [] if clause is None or clause is within else list(clause.expressions)
-
-
-def _recurses(cte: exp.CTE) -> bool:
-    """Whether a CTE has the form of one that may read itself: rows, UNION ALL more of them."""
-    return isinstance(cte.this, exp.Union)
-
-
-def names_itself(cte: exp.CTE) -> bool:
-    """Whether a CTE reads its own rows."""
-    return any(cte_of(table) is cte for table in cte.find_all(exp.Table))
 
 
 class Scope:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sqlscore.predict.scope import cte_of, data_alias, qualifier
+from sqlscore.predict.ctes import cte_of
+from sqlscore.predict.scope import data_alias, qualifier
 from sqlscore.predict.tree import OURS, Predict, predicts
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from sqlglot import exp
 from sqlscore import tables
 from sqlscore.errors import StatementError, nearest
 from sqlscore.predict import script
-from sqlscore.predict.scope import cte_of
+from sqlscore.predict.ctes import cte_of
 from sqlscore.predict.statements import CreateProcedure, CreateView
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from sqlscore.predict.ctes import cte_of
 from sqlscore.predict.kinds import Kind
 from sqlscore.predict.rules import clauses
 from sqlscore.predict.rules.casts import ROUNDS, away
 from sqlscore.predict.rules.names import is_read
-from sqlscore.predict.scope import cte_of, key_of, table_name
+from sqlscore.predict.scope import key_of, table_name
 
 if TYPE_CHECKING:
     from sqlscore.predict.rules.translation import Translation

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlscore.errors import StatementError
+from sqlscore.predict.ctes import names_itself
 from sqlscore.predict.rules import stars
-from sqlscore.predict.scope import names_itself
 
 if TYPE_CHECKING:
     from sqlscore.predict.rules.translation import Translation

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sqlscore.predict.scope import cte_of, key_of, qualifier, table_name
+from sqlscore.predict.ctes import cte_of
+from sqlscore.predict.scope import key_of, qualifier, table_name
 
 if TYPE_CHECKING:
     from sqlscore.predict.rules.translation import Translation
