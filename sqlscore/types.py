@@ -32,6 +32,15 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
 }
 
+#: Arrow type of numbers or truths -> numpy's; pyarrow that is older asks pandas for it
+NUMPY_TYPES: dict[pa.DataType, type[np.generic]] = {
+    pa.from_numpy_dtype(kind): kind
+    for kind in (
+        np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64,
+        np.uint8, np.uint16, np.uint32, np.uint64, np.bool_,
+    )
+}  # fmt: skip
+
 #: numpy's name of a type -> ONNX's, where they differ
 _ELEMENTS = {"float32": "float", "float64": "double"}
 
@@ -54,7 +63,7 @@ def numbers(
     `pyarrow.array` would import pandas to see whether it is given something of it.
     """
     type_ = type_ or ARROW_TYPES[_ELEMENTS.get(values.dtype.name, values.dtype.name)]
-    if values.dtype.kind not in "iuf" or type_.to_pandas_dtype() is not values.dtype.type:
+    if values.dtype.kind not in "iuf" or NUMPY_TYPES.get(type_) is not values.dtype.type:
         return pa.array(values, type_, mask=nulls)
     there = None if nulls is None else pa.py_buffer(np.packbits(~nulls, bitorder="little"))
     buffers = [there, pa.py_buffer(np.ascontiguousarray(values))]

@@ -20,6 +20,7 @@ from sqlscore.predictor.fixed_row import FixedRow
 from sqlscore.predictor.nulls import NullRule
 from sqlscore.predictor.tensors import part
 from sqlscore.signature import InputKind
+from sqlscore.types import NUMPY_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -159,7 +160,7 @@ def _whole(feature: Feature, value: Any) -> int | bool | None:
     if pa.types.is_boolean(feature.type):
         least, most = 0, 1
     else:
-        limits = np.iinfo(feature.type.to_pandas_dtype())
+        limits = np.iinfo(NUMPY_TYPES[feature.type])
         least, most = int(limits.min), int(limits.max)
     if not least <= value <= most:
         raise _unfit(feature, value, f"{feature.type}, from {least} to {most}")

@@ -13,7 +13,7 @@ import pyarrow as pa
 from sqlscore import compute as pc
 from sqlscore.errors import SignatureError
 from sqlscore.predictor.type_rules import TypeRule
-from sqlscore.types import is_number, is_text
+from sqlscore.types import NUMPY_TYPES, is_number, is_text
 
 if TYPE_CHECKING:
     from sqlscore.signature import Feature
@@ -80,7 +80,7 @@ def _refuse_rounded(column: pa.Array, feature: Feature) -> None:
             f"the feature {feature.name!r} has the policy 'exact' and its column is {column.type}, "
             "which no floating-point number holds. Convert it in the source, or use 'safe'"
         )
-    held = _held(column, feature.type.to_pandas_dtype())
+    held = _held(column, NUMPY_TYPES[feature.type])
     if not held.all():
         error = SignatureError(
             f"the feature {feature.name!r} has {len(held) - held.sum()} values that {feature.type} "
@@ -127,7 +127,7 @@ def _whole_numbers(feature: Feature) -> tuple[np.dtype[Any], int, int]:
     """The type for a feature's whole numbers, the least of them and the largest."""
     if pa.types.is_boolean(feature.type):
         return np.dtype(np.uint8), 0, 1
-    kind = np.dtype(feature.type.to_pandas_dtype())
+    kind = np.dtype(NUMPY_TYPES[feature.type])
     limits = np.iinfo(kind)
     return kind, int(limits.min), int(limits.max)
 
