@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+import sqlscore
 from sqlscore.errors import DatabaseError, SqlscoreError
 from sqlscore.jobs import limits as limits_module
 from sqlscore.jobs.limits import Limits, Share
 from sqlscore.jobs.records import Records
-from tests.fixtures.scoring import Shop, expected
+from tests.fixtures.scoring import Shop, expected, small_ranges
 
 if TYPE_CHECKING:
     from tests.fixtures.databases import Database
@@ -98,3 +99,26 @@ def test_memory_makes_ranges_and_batches_small(monkeypatch: pytest.MonkeyPatch):
 def test_limits_that_are_none(wrong: dict[str, Any]):
     with pytest.raises(SqlscoreError, match=f"{next(iter(wrong))}= takes what is greater than 0"):
         Limits(**wrong)
+
+
+#: connections of others than the tests' own engine, whose name is sqlscore
+OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name NOT LIKE 'sqlscore%%'
+"""
+
+
+def test_a_run_gets_by_with_two_connections(postgres: Database, monkeypatch: pytest.MonkeyPatch):
+    """One of its engine's, and the one that the fast reader opens itself."""
+    small_ranges(monkeypatch)
+    shop = Shop.on(postgres)
+    engine = sa.create_engine(postgres.url, pool_size=1, max_overflow=0, pool_timeout=10)
+    seen: list[int] = []
+    run = sqlscore.connect(engine).score(
+        "churn", source="customers", target="predictions",
+        on_progress=lambda _: seen.append(shop.ask(OTHERS)[0][0]),
+    )  # fmt: skip
+    engine.dispose()
+    assert run.rows == 300
+    assert shop.found() == expected(range(0, 900, 3))
+    assert 1 <= max(seen) <= 2

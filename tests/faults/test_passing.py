@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
+import sqlscore
 from sqlscore.errors import DatabaseError
 from sqlscore.jobs import patience
 from sqlscore.jobs.lease import Lease
@@ -132,6 +135,31 @@ def test_a_deadlock(database: Database, monkeypatch: pytest.MonkeyPatch, caplog:
         run = shop.score(name="second")
     others[0].join()
     assert "deadlock" in caplog.text
+    assert (run.status, run.rows, run.counts.rows, run.ranges_done) == (Status.DONE, 300, 300, 8)
+    assert shop.found() == expected(IDS)
+
+
+def test_a_serialization_failure(postgres: Database, monkeypatch: pytest.MonkeyPatch, caplog: Any):
+    """A row that the run's transaction is about to write was changed since that began.
+
+    A standby's conflict with recovery has the same code.
+    """
+    shop = Shop.on(postgres)
+    shop.score(name="first")
+    engine = sa.create_engine(postgres.url, isolation_level="REPEATABLE READ")
+    check, left = Lease.check, [6]
+
+    def checking(lease: Lease, unit: Any) -> None:
+        check(lease, unit)
+        left[0] -= 1
+        if not left[0]:
+            shop.run("UPDATE predictions SET score = 0 WHERE id = 450")
+
+    monkeypatch.setattr(Lease, "check", checking)
+    with caplog.at_level(logging.WARNING, "sqlscore"):
+        run = dataclasses.replace(shop, scoring=sqlscore.connect(engine)).score(name="second")
+    engine.dispose()
+    assert "serialization failure" in caplog.text
     assert (run.status, run.rows, run.counts.rows, run.ranges_done) == (Status.DONE, 300, 300, 8)
     assert shop.found() == expected(IDS)
 
