@@ -162,6 +162,33 @@ def pitch_model() -> sqlscore.Model:
     )
 
 
+#: a type of PostgreSQL that Arrow does not know, with the text of pgvector's
+VECTOR = (
+    "CREATE TYPE vector",
+    "CREATE FUNCTION vector_in(cstring) RETURNS vector AS 'textin' LANGUAGE internal STRICT",
+    "CREATE FUNCTION vector_out(vector) RETURNS cstring AS 'textout' LANGUAGE internal STRICT",
+    "CREATE TYPE vector (INPUT = vector_in, OUTPUT = vector_out, LIKE = text)",
+)
+
+
+def test_a_vector_is_read_by_its_text(postgres: Database):
+    execute(
+        postgres,
+        *VECTOR,
+        "CREATE TABLE held (id int PRIMARY KEY, x vector)",
+        "INSERT INTO held VALUES (0, '[1,2.5,-3]'), (1, '[0.1,0.2,1e-3]'), (2, NULL)",
+    )
+    model = models.written(
+        "g (float[N,3] x) => (float[N] most) { most = ReduceMax<axes=[1], keepdims=0>(x) }"
+    )
+    with sqlscore.connect(postgres.url) as scoring:
+        scoring.models.add("most", model)
+        scoring.score("most", source="held", target="scored")
+    rows = np.array([[1, 2.5, -3], [0.1, 0.2, 1e-3]], np.float32)
+    wanted = judged(model, {"x": rows})["most"].tolist()
+    assert [most for (most,) in found(postgres, "most")] == [*wanted, None]
+
+
 def test_one_column_feeds_a_block_of_2048(database: Database):
     random = np.random.default_rng(1)
     texts = [Path(__file__).read_bytes(), b"<html><body>" * 90, random.bytes(2048)]
