@@ -6,6 +6,7 @@ Arrow is the spine: a batch is a `pyarrow.RecordBatch`, a column's type is a `py
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +34,7 @@ ARROW_TYPES: dict[str, pa.DataType] = {
 }
 
 #: Arrow type of numbers or truths -> numpy's; pyarrow that is older asks pandas for it
-NUMPY_TYPES: dict[pa.DataType, type[np.generic]] = {
+NUMPY_TYPES: dict[pa.DataType, Any] = {
     pa.from_numpy_dtype(kind): kind
     for kind in (
         np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64,
