@@ -701,3 +701,36 @@ def test_compile_names_all_that_has_no_sql_form(run: Callable[..., Ended], tmp_p
     assert failed.code == 3
     assert "Hardmax" in failed.err
     assert "Round" in failed.err
+
+
+def test_statements_run_in_the_words_of_three_dialects(
+    run: Callable[..., Ended], tmp_path: Path
+) -> None:
+    model = "g (float[N,2] x) => (float[N,1] s) <float[2,1] w = {0.5, -0.25}> { s = MatMul(x, w) }"
+    (tmp_path / "churn.onnx").write_bytes(models.written(model))
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        connection.executescript(
+            "CREATE TABLE customers (id INTEGER PRIMARY KEY, age REAL, spend REAL);"
+            "INSERT INTO customers VALUES (1, 2, 4), (2, 3, 2);"
+        )
+    at = ("--db", "sqlite:///shop.db", "--json")
+    assert run("model", "add", "churn", "churn.onnx", "--features", "age,spend", *at).code == 0
+    (tmp_path / "nightly.sql").write_text(
+        "SELECT d.id, p.s INTO scored FROM PREDICT(MODEL = churn, DATA = customers AS d) AS p\n"
+        "GO\nPRINT 'done'\nSELECT id, s FROM scored ORDER BY id\n"
+    )
+    rows = [{"id": 1, "s": 0.0}, {"id": 2, "s": 1.0}]
+    ran = run("sql", "-f", "nightly.sql", *at).document
+    assert (ran["results"], ran["messages"]) == ([rows], ["done"])
+    spoken = {
+        "bigquery": "SELECT id, s FROM ML.PREDICT(MODEL churn, TABLE customers) ORDER BY id",
+        "oracle": "SELECT id, PREDICTION(churn USING *) AS s FROM customers ORDER BY id",
+    }
+    for dialect, text in spoken.items():
+        assert run("sql", text, "--dialect", dialect, *at).document["results"] == [rows]
+        plan = run("explain", text, "--dialect", dialect, *at).document
+        assert plan["predicts"][0]["kept"] == ["id"]
+    failed = run("sql", "SELECT PREDICTION(churn) FROM customers", "--dialect", "oracle", *at[:2])
+    assert failed.code == 2
+    assert "line 1, column 24: PREDICTION wants USING" in failed.err
+    assert "Did you mean 'oracle'" in run("sql", "SELECT 1", "--dialect", "orcale", *at[:2]).err
