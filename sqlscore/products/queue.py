@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlscore.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Engine
@@ -28,8 +28,11 @@ class Queue:
     install: Callable[[Engine], None]
     #: a column of a caller's query as its job describes it; of the type null where only its values
     #: tell the type
-    column: Callable[[Mapping[str, Any]], Column]
+    column: Callable[[Any], Column]
     #: gives what waits for a new job, for so many seconds at most
     bell: Callable[[Engine], AbstractContextManager[Callable[[float], None]]]
     #: who may call, use which model, and work, in the product's own words
     advice: str
+    #: predictions are stored as an array for each row, which the product joins best; else for each
+    #: prediction
+    by_row: bool = False

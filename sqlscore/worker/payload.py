@@ -19,6 +19,8 @@ from sqlscore.types import is_list, is_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sqlscore.products.product import Product
+
 
 def columns_of(given: str) -> list[list[Any]]:
     """The columns of a part, as the lists that JSON has; a zero keeps its sign."""
@@ -73,21 +75,33 @@ def meant(values: Sequence[Any]) -> pa.DataType:
     return pa.float64() if kinds <= {int, float} else pa.string()
 
 
-def encoded(batch: pa.RecordBatch, *, nan: bool, infinity: bool) -> str:
-    """Predictions as text; NaN and ±inf are null where the product's columns hold none."""
-    columns = [_plain(column, nan=nan, infinity=infinity) for column in batch.columns]
+def encoded(batch: pa.RecordBatch, product: Product, *, by_row: bool) -> str:
+    """Predictions as text, for each prediction or for each row.
+
+    NaN and ±inf are null where the product's columns hold none, and a list is JSON in a text where
+    it has no arrays.
+    """
+    values = [_plain(column, product) for column in batch.columns]
+    if by_row:
+        values = [list(row) for row in zip(*values, strict=True)]
+    return _json(values)
+
+
+def _json(values: Any) -> str:
     try:
-        return json.dumps(columns, allow_nan=False, separators=(",", ":"))
+        return json.dumps(values, allow_nan=False, separators=(",", ":"))
     except ValueError:
-        return json.dumps(jsonable(columns), separators=(",", ":"))
+        return json.dumps(jsonable(values), separators=(",", ":"))
 
 
-def _plain(column: pa.Array, *, nan: bool, infinity: bool) -> list[Any]:
+def _plain(column: pa.Array, product: Product) -> list[Any]:
     if pa.types.is_floating(column.type):
         column = pc.cast(column, pa.float64())
-        if not nan:
+        if not product.nan:
             column = pc.if_else(pc.is_nan(column), None, column)
-        if not infinity:
+        if not product.infinity:
             column = pc.if_else(pc.is_inf(column), None, column)
     found: list[Any] = column.to_pylist()
+    if is_list(column.type) and not product.arrays:
+        return [None if value is None else _json(value) for value in found]
     return found

@@ -14,7 +14,7 @@ from sqlscore.worker.parts import Scored
 from sqlscore.worker.payload import array_of, columns_of, encoded, meant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sqlscore.binding import Binding
     from sqlscore.model import Model
@@ -54,14 +54,14 @@ class Scoring:
         product = self._product
         fed = {one.column.name for one in bound.features}
         return Scored(
-            predicted=encoded(found, nan=product.nan, infinity=product.infinity),
+            predicted=encoded(found, product, by_row=self._queue.by_row),
             predictions=json.dumps(
                 [(p.column, product.declare(p.type)) for p in bound.predictions]
             ),
             carried=json.dumps([i for i, column in enumerate(columns) if column.name not in fed]),
         )
 
-    def _column(self, described: Mapping[str, Any], values: Sequence[Any]) -> Column:
+    def _column(self, described: Any, values: Sequence[Any]) -> Column:
         column = self._queue.column(described)
         if not pa.types.is_null(column.type):
             return column

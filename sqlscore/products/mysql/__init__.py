@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Executable
 
     from sqlscore.products.product import Asked
+    from sqlscore.products.queue import Queue
+    from sqlscore.products.routines import Routines
 
 
 def engine(url: URL) -> Engine:
@@ -100,6 +102,21 @@ SELECT routine_comment FROM information_schema.routines
 WHERE routine_name = :name AND routine_schema = coalesce(:schema, database())
 """
 
+
+def routines() -> Routines:
+    """Procedures over the queue, which is all that runs inside."""
+    from sqlscore.products.mysql.queue import ROUTINES
+
+    return ROUTINES
+
+
+def queue() -> Queue:
+    """Jobs of sessions whose server runs no Python."""
+    from sqlscore.products.mysql.queue import QUEUE
+
+    return QUEUE
+
+
 MYSQL = Product(
     name="MySQL",
     dialect="mysql",
@@ -141,4 +158,6 @@ MYSQL = Product(
     dependents=dependents,
     swap=swap,
     named=_NAMED,
+    routines=routines,
+    queue=queue,
 )
