@@ -28,8 +28,8 @@ def install(
     """Put functions into the database, so that its SQL scores; or upgrade those that are there.
 
     PostgreSQL with PL/Python, by a superuser; without it, or with --queue, functions over a queue
-    that 'sqlscore worker' serves. SQL Server, by a member of db_owner: run it again there after
-    models were added. The tables that keep models are made too.
+    that 'sqlscore worker' serves; so on MariaDB. SQL Server, by a member of db_owner: run it again
+    there after models were added. The tables that keep models are made too.
 
     Example: sqlscore install --db postgresql://postgres@localhost/shop
     """

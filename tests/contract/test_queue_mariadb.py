@@ -129,8 +129,8 @@ def test_a_table_gets_new_rows_and_new_predictions(shop: Shop):
         found = shop.found("scored")
         assert found[3] != wanted[3]
         assert {**found, 3: wanted[3]} == {k: np.float32(v) for k, v in wanted.items()}
-        call(shop, "CALL sqlscore_score('churn', 'customers', 'both', 'id, age')")
-        assert shop.ask("SELECT COUNT(DISTINCT id, age) FROM both") == [(300,)]
+        call(shop, "CALL sqlscore_score('churn', 'customers', 'in_two', 'id, age')")
+        assert shop.ask("SELECT COUNT(DISTINCT id, age) FROM in_two") == [(300,)]
 
 
 def test_an_open_transaction_is_never_committed_unasked(shop: Shop):

@@ -46,12 +46,17 @@ def bell(engine: Engine) -> Iterator[Callable[[float], None]]:
             return
         listening.execute(sa.text(f"LISTEN {_CHANNEL}"))
 
-        def wait(seconds: float) -> None:
-            for _ in driver.notifies(timeout=seconds, stop_after=1):
-                pass
+        import psycopg
 
-        yield wait
-        connection.invalidate()  # the pool gets no connection that listens
+        def wait(seconds: float) -> None:
+            with translated("listening for jobs", psycopg.Error, url=engine.url):
+                for _ in driver.notifies(timeout=seconds, stop_after=1):
+                    pass
+
+        try:
+            yield wait
+        finally:
+            connection.invalidate()  # the pool gets no connection that listens
 
 
 QUEUE = Queue(

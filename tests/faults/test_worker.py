@@ -1,0 +1,164 @@
+"""Workers of a queue that are killed, that die of a job, and whose server goes away."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from tests.contract.test_queue import call, rows_of, submitted, working
+from tests.faults.killed import ROOT
+from tests.fixtures.scoring import Shop, customers, expected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.fixtures.databases import Database
+
+ROWS = 40_000
+SCORE = {
+    "postgres": "CALL sqlscore.score('churn', 'many', 'scored', 'id')",
+    "mariadb": "CALL sqlscore_score('churn', 'many', 'scored', 'id')",
+}
+PARTS = {"postgres": "sqlscore.queue_parts", "mariadb": "sqlscore_queue_parts"}
+JOBS = {"postgres": "sqlscore.queue_jobs", "mariadb": "sqlscore_queue_jobs"}
+
+
+@pytest.fixture(params=tuple(SCORE))
+def shop(request: pytest.FixtureRequest) -> Iterator[Shop]:
+    shop = Shop.on(request.getfixturevalue(request.param))
+    shop.scoring.install(queue=True)
+    shop.create("many", customers(range(ROWS)))
+    yield shop
+    shop.scoring.uninstall()
+
+
+def started(shop: Shop) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sqlscore", "worker"], cwd=ROOT, stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "SQLSCORE_DB": shop.database.url},
+    )  # fmt: skip
+
+
+def calling(shop: Shop, ended: threading.Event) -> threading.Thread:
+    """A session that scores the table until the event, and at least once."""
+
+    def score() -> None:
+        while True:
+            call(shop, SCORE[shop.database.name])
+            if ended.is_set():
+                return
+
+    thread = threading.Thread(target=score)
+    thread.start()
+    return thread
+
+
+def taken(shop: Shop) -> int:
+    query = f"SELECT COUNT(*) FROM {PARTS[shop.database.name]} WHERE status = 'taken'"
+    ((count,),) = shop.ask(query)
+    return int(count)
+
+
+def killed_at_work(shop: Shop, after: float) -> bool:
+    """Start a worker, and kill it a moment after it has taken something; whether it was at work."""
+    worker = started(shop)
+    until = time.monotonic() + 60
+    while not taken(shop) and time.monotonic() < until:
+        time.sleep(0.002)
+    time.sleep(after)
+    worker.kill()
+    worker.wait()
+    return bool(taken(shop))
+
+
+def all_scored_once(shop: Shop) -> None:
+    wanted = {k: np.float32(v) for k, v in expected(range(ROWS)).items()}
+    assert shop.found("scored") == wanted
+    assert shop.ask(f"SELECT COUNT(*) FROM {JOBS[shop.database.name]}") == [(0,)]
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.soak)])
+def test_workers_killed_at_random_moments_lose_and_double_nothing(shop: Shop, kills: int):
+    draw = random.Random(kills)
+    ended = threading.Event()
+    caller = calling(shop, ended)
+    at_work = sum(killed_at_work(shop, draw.random() * 0.1) for _ in range(kills))
+    ended.set()
+    with working(shop, threads=2):
+        caller.join(120)
+    assert not caller.is_alive()
+    assert at_work
+    all_scored_once(shop)
+
+
+#: a worker that dies of what it scores
+_DYING = """
+import os, sys
+import sqlscore
+from sqlscore.worker.scoring import Scoring
+Scoring.__call__ = lambda *_: os.kill(os.getpid(), 9)
+sqlscore.connect(os.environ["SQLSCORE_DB"]).worker().drain()
+"""
+
+
+def test_a_job_that_kills_its_workers_ends_with_an_error(postgres: Database):
+    shop = Shop.on(postgres)
+    shop.scoring.install(queue=True)
+    poison, harmless = submitted(shop, "customers"), submitted(shop, "customers")
+    for _ in range(3):
+        died = subprocess.run(
+            [sys.executable, "-c", _DYING], cwd=ROOT, check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "SQLSCORE_DB": shop.database.url},
+        )  # fmt: skip
+        assert died.returncode == -9
+    shop.scoring.worker().drain()
+    with pytest.raises(sa.exc.DBAPIError, match="3 workers in a row ended while they scored"):
+        call(shop, f"SELECT sqlscore.wait({poison})")
+    assert len(call(shop, rows_of(harmless))) == 300
+    shop.scoring.uninstall()
+
+
+def test_what_a_silent_worker_gives_back_too_late_does_not_count(postgres: Database):
+    shop = Shop.on(postgres)
+    shop.scoring.install(queue=True)
+    job = submitted(shop, "customers")
+    silent = shop.scoring.worker()
+    claim = silent._claims.take()
+    assert claim is not None
+    scored = silent._scoring(claim)
+    assert shop.scoring.worker().drain() == 0  # its worker lives
+    shop.run("UPDATE sqlscore.queue_parts SET heartbeat = heartbeat - interval '2 minutes'")
+    assert shop.scoring.worker().drain() == 1  # and was silent for too long
+    assert silent._claims.give(claim, scored) is False
+    assert dict(call(shop, rows_of(job))) == expected(range(0, 900, 3))
+    gone = submitted(shop, "customers")
+    claim = silent._claims.take()
+    assert claim is not None
+    call(shop, f"SELECT sqlscore.cancel({gone})")
+    assert silent._claims.give(claim, scored) is False
+    shop.scoring.uninstall()
+
+
+@pytest.mark.parametrize("name", SCORE)
+def test_a_worker_comes_back_with_its_server(private_server: Callable[[str], Database], name: str):
+    shop = Shop.on(private_server(name))
+    shop.scoring.install(queue=True)
+    server = shop.database.server
+    assert server is not None
+    score = SCORE[name].replace("many", "customers")
+    with working(shop):
+        call(shop, score)
+        server.kill()
+        server.start()
+        call(shop, score)
+    wanted = {k: np.float32(v) for k, v in expected(range(0, 900, 3)).items()}
+    assert shop.found("scored") == wanted
