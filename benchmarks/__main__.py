@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import comparison, extras, in_database, models, places, report, rows, suite
+from benchmarks import (
+    comparison,
+    extras,
+    in_database,
+    models,
+    places,
+    queue,
+    report,
+    rows,
+    suite,
+)
 from benchmarks.processes import cores
 from tests.fixtures.servers import Unavailable
 
@@ -68,7 +78,7 @@ def measure(
     with ExitStack() as stack:
         place = stack.enter_context(places.opened(database, folder))
         results.places.append(place)
-        if only & {"speed", "memory", "statement", "indb", "extras", _PUSHDOWN}:
+        if only & {"speed", "memory", "statement", "indb", "extras", "queue", _PUSHDOWN}:
             suite.tell(f"{database}: loading {settings.rows:,} rows")
             rows.load(place.url, settings.rows)
             suite.keep_models(place, trained)
@@ -93,6 +103,8 @@ def measure_model(
         results.in_database += in_database.measure(place, model, settings)
     if _PUSHDOWN in only:
         results.pushdown.append(comparison.compare(place, model, settings))
+    if "queue" in only:
+        results.in_database += queue.measure(place, model, settings)
     if "extras" in only:
         results.extras += extras.measure(place, model, settings)
 
@@ -122,7 +134,7 @@ def _json(results: Results, settings: suite.Settings) -> str:
     return json.dumps(whole, indent=1)
 
 
-_PARTS = ("speed", "flights", "memory", "statement", "indb", "extras")
+_PARTS = ("speed", "flights", "memory", "statement", "indb", "extras", "queue")
 _PUSHDOWN = "pushdown"  #: only where it is asked for: it has models of its own
 
 

@@ -227,7 +227,6 @@ DECLARE
     job pg_catalog.int8;
 BEGIN
     PERFORM sqlscore.queue_refuse_digits();
-    PERFORM sqlscore.queue_version(model);
     IF NOT sqlscore.queue_is_query(source) THEN
         source := pg_catalog.concat('SELECT * FROM ', source::pg_catalog.regclass);
     END IF;

@@ -7,7 +7,8 @@ that was a process of this host that is gone, else when its heartbeat is old (`j
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -16,6 +17,7 @@ from sqlscore.tables import now
 from sqlscore.worker.parts import Claim
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import timedelta
 
     from sqlscore.worker.parts import Scored
@@ -34,10 +36,10 @@ _WAITING, _TAKEN, _DONE, _FAILED = (
 
 
 class Claims:
-    """The queue of one database, in the eyes of one worker."""
+    """The queue of one database, in the eyes of one worker, over a connection of its own."""
 
-    def __init__(self, engine: sa.Engine, tables: QueueTables, worker: str) -> None:
-        self._engine = engine
+    def __init__(self, connection: sa.Connection, tables: QueueTables, worker: str) -> None:
+        self._connection = connection
         self._jobs, self._parts = tables.jobs, tables.parts
         self._worker = worker
 
@@ -52,7 +54,7 @@ class Claims:
             .with_for_update(skip_locked=True)
             .with_hint(parts, _SKIP_LOCKED, "mssql")
         )
-        with self._engine.begin() as connection:
+        with self._begun() as connection:
             row = connection.execute(found).one_or_none()
             if row is None:
                 return None
@@ -71,34 +73,37 @@ class Claims:
     def give(self, claim: Claim, scored: Scored) -> bool:
         """Store a part's predictions; False where it is no longer ours, or its job is gone."""
         jobs, parts = self._jobs, self._parts
-        with self._engine.begin() as connection:
-            if not self._holds(connection, claim):
+        with self._begun() as connection:
+            if not self._locked(connection, claim.job):
                 return False
-            connection.execute(
+            given = connection.execute(
                 sa.update(parts)
                 .where(*self._mine(claim))
                 .values(status=_DONE, predicted=scored.predicted, worker=None, heartbeat=None)
             )
-            left = sa.select(sa.func.count()).where(
-                parts.c.job == claim.job, parts.c.status != _DONE
-            )
-            ended = connection.scalar(left) == 0
-            values = {"carried": scored.carried, "predictions": scored.predictions}
-            done = {"status": _DONE, "finished_at": now()} if ended else {}
+            if not given.rowcount:
+                return False
+            left = sa.exists().where(parts.c.job == claim.job, parts.c.status != _DONE)
             connection.execute(
-                sa.update(jobs).where(jobs.c.id == claim.job).values(**values, **done)
-            )
+                sa.update(jobs)
+                .where(jobs.c.id == claim.job)
+                .values(
+                    carried=scored.carried, predictions=scored.predictions, finished_at=now(),
+                    status=sa.case((left, _WAITING), else_=_DONE),
+                )
+            )  # fmt: skip
         return True
 
     def fail(self, claim: Claim, error: str) -> None:
         """End a job with an error, for its caller to read; its rows are of no use any more."""
-        with self._engine.begin() as connection:
-            if self._holds(connection, claim):
+        with self._begun() as connection:
+            mine = sa.select(self._parts.c.job).where(*self._mine(claim))
+            if self._locked(connection, claim.job) and connection.execute(mine).first():
                 self._end(connection, claim.job, error)
 
     def release(self, claim: Claim) -> None:
         """Give a part back as it was, to be tried again."""
-        with self._engine.begin() as connection:
+        with self._begun() as connection:
             connection.execute(
                 sa.update(self._parts).where(*self._mine(claim)).values(status=_WAITING)
             )
@@ -110,7 +115,7 @@ class Claims:
         taken = sa.select(
             parts.c.job, parts.c.part, parts.c.attempts, parts.c.worker, parts.c.heartbeat
         ).where(parts.c.status == _TAKEN)
-        with self._engine.begin() as connection:
+        with self._begun() as connection:
             left = [row for row in connection.execute(taken) if _is_left(row.worker, row.heartbeat)]
             for row in left:
                 # a heartbeat that came meanwhile says that its worker lives
@@ -128,7 +133,7 @@ class Claims:
     def beat(self) -> None:
         """Say that the worker lives."""
         parts = self._parts
-        with self._engine.begin() as connection:
+        with self._begun() as connection:
             connection.execute(
                 sa.update(parts)
                 .where(parts.c.status == _TAKEN, parts.c.worker == self._worker)
@@ -139,19 +144,22 @@ class Claims:
         """Take jobs away that ended so long ago; how many."""
         jobs, parts = self._jobs, self._parts
         old = sa.and_(jobs.c.status != _WAITING, jobs.c.finished_at < now() - keep)
-        with self._engine.begin() as connection:
+        with self._begun() as connection:
             ended = sa.select(jobs.c.id).where(old)
             connection.execute(sa.delete(parts).where(parts.c.job.in_(ended)))
             return connection.execute(sa.delete(jobs).where(old)).rowcount
 
-    def _holds(self, connection: sa.Connection, claim: Claim) -> bool:
-        """Whether the part is ours still; its job is locked, so that its end is seen by one."""
-        jobs, parts = self._jobs, self._parts
-        waits = sa.select(jobs.c.id).where(jobs.c.id == claim.job, jobs.c.status == _WAITING)
-        if connection.execute(_locking(waits, jobs)).one_or_none() is None:
-            return False
-        mine = sa.select(parts.c.job).where(*self._mine(claim))
-        return connection.execute(_locking(mine, parts)).one_or_none() is not None
+    @contextmanager
+    def _begun(self) -> Iterator[sa.Connection]:
+        with self._connection.begin():
+            yield self._connection
+
+    def _locked(self, connection: sa.Connection, job: int) -> bool:
+        """Lock a job, so that one worker sees its end; False where it is gone, or has ended."""
+        jobs = self._jobs
+        waits = sa.select(jobs.c.id).where(jobs.c.id == job, jobs.c.status == _WAITING)
+        waits = waits.with_for_update().with_hint(jobs, _LOCKED, "mssql")
+        return connection.execute(waits).first() is not None
 
     def _mine(self, claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
         parts = self._parts
@@ -163,11 +171,8 @@ class Claims:
     def _give_up(
         self, connection: sa.Connection, job: int, as_seen: tuple[sa.ColumnElement[bool], ...]
     ) -> None:
-        jobs = self._jobs
-        lock = sa.select(jobs.c.id).where(jobs.c.id == job, jobs.c.status == _WAITING)
-        connection.execute(_locking(lock, jobs)).all()
         seen = sa.select(self._parts.c.job).where(*as_seen)
-        if connection.execute(_locking(seen, self._parts)).one_or_none() is not None:
+        if self._locked(connection, job) and connection.execute(seen).first():
             self._end(
                 connection,
                 job,
@@ -183,11 +188,6 @@ class Claims:
             .values(status=_FAILED, error=error, finished_at=now())
         )
         connection.execute(sa.delete(parts).where(parts.c.job == job))
-
-
-def _locking(query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
-    """The rows of a query, locked until the transaction ends."""
-    return query.with_for_update().with_hint(table, _LOCKED, "mssql")
 
 
 def _is_left(worker: str, heartbeat: object) -> bool:

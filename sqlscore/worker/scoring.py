@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from sqlscore.binding import bind
 from sqlscore.errors import RegistryError
+from sqlscore.runtime.prepared import keep
 from sqlscore.worker.parts import Scored
 from sqlscore.worker.payload import array_of, columns_of, encoded, meant
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from sqlscore.types import Column
     from sqlscore.worker.parts import Claim
 
-_KEPT = 16  #: models that stay loaded; the one that came first goes first
-
 
 class Scoring:
     """The models that a worker has loaded; may be used by several threads."""
@@ -34,13 +33,14 @@ class Scoring:
         self._models = models
         self._product = product
         self._queue = queue
-        self._loaded: dict[tuple[str, int, str], Model] = {}
+        self._loaded: dict[Any, Model] = {}
+        self._bindings: dict[Any, Binding] = {}
 
     def __call__(self, claim: Claim) -> Scored:
         """Score a part. Raises SignatureError for what does not bind, RegistryError, ModelError."""
         values = columns_of(claim.given)
         described = json.loads(claim.columns)
-        columns = [self._column(d, v) for d, v in zip(described, values, strict=True)]
+        columns = tuple(self._column(d, v) for d, v in zip(described, values, strict=True))
         model = self._model(claim)
         bound = self._bound(model, columns)
         predictor = model.predictor(signature=bound.signature)
@@ -67,28 +67,32 @@ class Scoring:
             return column
         return dataclasses.replace(column, type=meant(values))
 
-    def _bound(self, model: Model, columns: Sequence[Column]) -> Binding:
-        product = self._product
-        return bind(
-            model.signature, columns, key=(), positional=True, nested=product.nested,
-            identifier_limit=product.identifier_limit, column_limit=product.column_limit,
-            arrays=product.arrays,
-        )  # fmt: skip
+    def _bound(self, model: Model, columns: tuple[Column, ...]) -> Binding:
+        key = (model.sha256, model.name, model.version, columns)
+        bound = self._bindings.get(key)
+        if bound is None:
+            product = self._product
+            bound = bind(
+                model.signature, columns, key=(), positional=True, nested=product.nested,
+                identifier_limit=product.identifier_limit, column_limit=product.column_limit,
+                arrays=product.arrays,
+            )  # fmt: skip
+            keep(self._bindings, key, bound)
+        return bound
 
     def _model(self, claim: Claim) -> Model:
         """The version that the job began with, loaded once; its bytes are what they were then."""
         key = (claim.model, claim.version, claim.sha256)
-        if key not in self._loaded:
+        model = self._loaded.get(key)
+        if model is None:
             model = self._models[f"{claim.model}:{claim.version}"]
             if model.sha256 != claim.sha256:
                 raise RegistryError(
                     f"model {claim.model}:{claim.version} is another one than when this job came. "
                     "Submit it again"
                 )
-            self._loaded[key] = model
-            if len(self._loaded) > _KEPT:
-                self._loaded.pop(next(iter(self._loaded)))
-        return self._loaded[key]
+            keep(self._loaded, key, model)
+        return model
 
 
 def _read(values: Sequence[Any], meaning: pa.DataType, read: pa.DataType) -> pa.Array:

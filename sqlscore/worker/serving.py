@@ -51,7 +51,7 @@ class Worker:
         tables = queue_tables(*((schema, "") if product.schemas else (None, f"{schema}_")))
         self._engine = engine
         self._queue = queue
-        self._claims = Claims(engine, tables, owner())
+        self._tables = tables
         self._scoring = Scoring(models, product, queue)
         self._threads = threads
         self._keep = keep
@@ -66,9 +66,9 @@ class Worker:
 
         Raises DatabaseError where the queue cannot be used at the start.
         """
-        with self._translated():
-            self._claims.recover()
-            self._claims.clean(self._keep)
+        with self._claims() as claims:
+            claims.recover()
+            claims.clean(self._keep)
         threads = [
             threading.Thread(target=self._patiently, name=f"sqlscore-worker-{i}", daemon=True)
             for i in range(self._threads)
@@ -83,9 +83,9 @@ class Worker:
     def drain(self) -> int:
         """Score what waits now, and end; how many parts that were."""
         count = 0
-        with self._translated():
-            self._claims.recover()
-            while self._one():
+        with self._claims() as claims:
+            claims.recover()
+            while self._one(claims):
                 count += 1
         return count
 
@@ -95,8 +95,8 @@ class Worker:
         while not self._stopped.is_set():
             began = time.monotonic()
             try:
-                with self._translated(), self._queue.bell(self._engine) as bell:
-                    self._until_stopped(bell)
+                with self._claims() as claims, self._queue.bell(self._engine) as bell:
+                    self._until_stopped(claims, bell)
             except Exception as error:  # noqa: BLE001  # a worker ends only when it is told to
                 _log.warning("%s", error, exc_info=not isinstance(error, SqlscoreError))
                 if time.monotonic() - began > _LONGEST_WAIT:
@@ -104,29 +104,34 @@ class Worker:
                 self._stopped.wait(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
 
-    def _until_stopped(self, bell: Callable[[float], None]) -> None:
+    def _until_stopped(self, claims: Claims, bell: Callable[[float], None]) -> None:
+        looked = 0.0
         while not self._stopped.is_set():
-            if not self._one() and not self._claims.recover():
-                bell(_LOOK)
+            if self._one(claims):
+                continue
+            if time.monotonic() - looked >= _LOOK:
+                looked = time.monotonic()
+                if claims.recover():
+                    continue
+            bell(_LOOK)
 
-    def _one(self) -> bool:
+    def _one(self, claims: Claims) -> bool:
         """Take and score one part; False where none waits."""
-        claim = self._claims.take()
+        claim = claims.take()
         if claim is None:
             return False
         began = time.monotonic()
         try:
             scored = self._scoring(claim)
         except DatabaseError:  # the model's bytes could not be read now
-            with suppress(DatabaseError), self._translated():
-                self._claims.release(claim)
+            claims.release(claim)
             raise
         except SqlscoreError as error:
-            self._fail(claim, str(error))
+            _fail(claims, claim, str(error))
         except Exception as error:  # noqa: BLE001  # the loop goes on
-            self._retry(claim, error)
+            _retry(claims, claim, error)
         else:
-            given = self._claims.give(claim, scored)
+            given = claims.give(claim, scored)
             _log.info(
                 "job %d, part %d, %s:%d: %s in %.1f ms", claim.job, claim.part, claim.model,
                 claim.version, "scored" if given else "no longer wanted",
@@ -134,30 +139,36 @@ class Worker:
             )  # fmt: skip
         return True
 
-    def _retry(self, claim: Claim, error: Exception) -> None:
-        """Give a part back that failed by no fault of the caller's; the last time, its job ends."""
-        _log.exception("job %d, part %d failed", claim.job, claim.part)
-        if claim.attempts < ATTEMPTS:
-            self._claims.release(claim)
-        else:
-            kind = type(error).__name__
-            self._fail(claim, f"scoring failed in the worker ({kind}); its log has the details")
-
-    def _fail(self, claim: Claim, error: str) -> None:
-        _log.info("job %d failed: %s", claim.job, error)
-        self._claims.fail(claim, error)
-
     def _beat(self) -> None:
         """Say that this worker lives, and now and then take old jobs away."""
         cleaned = time.monotonic()
         while not self._stopped.wait(_HEARTBEAT):
-            with suppress(DatabaseError), self._translated():
-                self._claims.beat()
+            with suppress(DatabaseError), self._claims() as claims:
+                claims.beat()
                 if time.monotonic() - cleaned > _HOUR:
-                    self._claims.clean(self._keep)
+                    claims.clean(self._keep)
                     cleaned = time.monotonic()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
-        with translated("serving the queue", url=self._engine.url):
-            yield
+    def _claims(self) -> Iterator[Claims]:
+        """The queue, over a connection that is held meanwhile."""
+        with (
+            translated("serving the queue", url=self._engine.url),
+            self._engine.connect() as connection,
+        ):
+            yield Claims(connection, self._tables, owner())
+
+
+def _retry(claims: Claims, claim: Claim, error: Exception) -> None:
+    """Give a part back that failed by no fault of the caller's; the last time, its job ends."""
+    _log.exception("job %d, part %d failed", claim.job, claim.part)
+    if claim.attempts < ATTEMPTS:
+        claims.release(claim)
+    else:
+        kind = type(error).__name__
+        _fail(claims, claim, f"scoring failed in the worker ({kind}); its log has the details")
+
+
+def _fail(claims: Claims, claim: Claim, error: str) -> None:
+    _log.info("job %d failed: %s", claim.job, error)
+    claims.fail(claim, error)
