@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import sqlscore
 from benchmarks import rows
-from benchmarks.in_database import LATENCY, Figure
+from benchmarks.in_database import Figure
+from benchmarks.in_postgres import LATENCY
 from sqlscore.products import engine_for
 
 if TYPE_CHECKING:
