@@ -38,7 +38,7 @@ def serve(
     POST /predict takes {"model": …, "columns": {feature: [values]}} from whoever sends the key in
     the header X-Sqlscore-Key. SQL Server's sp_invoke_external_rest_endpoint calls it.
 
-    Example: SQLSCORE_KEY=… sqlscore serve --certificate cert.pem --certificate-key key.pem
+    Example: sqlscore serve --key-file key.txt --certificate cert.pem --certificate-key key.pem
     """
     from sqlscore import server
 
