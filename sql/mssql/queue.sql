@@ -7,6 +7,7 @@
 --     EXEC sqlscore.wait @job = @job;          -- an error where the job failed, or is not done in time
 --     EXEC sqlscore.result @job = @job;        -- the columns that feed no feature, then the predictions
 --     EXEC sqlscore.cancel @job = @job;        -- takes it away; else workers do, a day after its end
+--     EXEC sqlscore.score N'churn', N'SELECT id, age, spend FROM customers', N'dbo.scores', N'id';  -- all of it
 --
 -- Workers see a job when its transaction is committed: COMMIT between submit and wait.
 --
@@ -142,17 +143,14 @@ BEGIN
 END;
 GO
 
--- The rows of a job that is done: the columns of the query that feed no feature, and the predictions.
-CREATE OR ALTER PROCEDURE sqlscore.result @job bigint AS
+-- The SELECT of a done job's rows, over its parts in #sqlscore_parts, which the caller of this has made.
+CREATE OR ALTER PROCEDURE sqlscore.result_text @job bigint, @text nvarchar(max) = NULL OUTPUT AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @columns nvarchar(max), @carried nvarchar(max), @predictions nvarchar(max),
-        @names nvarchar(max), @joins nvarchar(max), @select nvarchar(max);
-    EXEC sqlscore.wait @job = @job, @seconds = 0;
+        @names nvarchar(max), @joins nvarchar(max);
     SELECT @columns = j.columns, @carried = j.carried, @predictions = j.predictions
     FROM sqlscore.queue_jobs AS j WHERE j.id = @job AND j.caller = USER_NAME();
-    SELECT p.part, p.given, p.predicted INTO #sqlscore_parts
-    FROM sqlscore.queue_parts AS p WHERE p.job = @job;
     -- a column is a relation of part, row and value; all of them are joined
     SELECT @names = STRING_AGG(CAST(CONCAT(N'CAST(v', w.place, N'.[value] AS ', w.type, N') AS ',
                 QUOTENAME(w.name)) AS nvarchar(max)), N', ') WITHIN GROUP (ORDER BY w.place),
@@ -175,8 +173,21 @@ BEGIN
             FROM OPENJSON(@predictions, N'$') AS p
         ) AS u
     ) AS w;
-    SET @select = CONCAT(N'SELECT ', @names, N' FROM ', @joins, N' ORDER BY v1.part, v1.number;');
-    EXEC sys.sp_executesql @select;
+    SET @text = CONCAT(N'SELECT ', @names, N' FROM ', @joins);
+END;
+GO
+
+-- The rows of a job that is done: the columns of the query that feed no feature, and the predictions.
+CREATE OR ALTER PROCEDURE sqlscore.result @job bigint AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @text nvarchar(max);
+    EXEC sqlscore.wait @job = @job, @seconds = 0;
+    SELECT p.part, p.given, p.predicted INTO #sqlscore_parts
+    FROM sqlscore.queue_parts AS p WHERE p.job = @job;
+    EXEC sqlscore.result_text @job = @job, @text = @text OUTPUT;
+    SET @text = CONCAT(@text, N' ORDER BY v1.part, v1.number;');
+    EXEC sys.sp_executesql @text;
 END;
 GO
 
@@ -191,6 +202,70 @@ BEGIN
 END;
 GO
 
+-- Score a SELECT into a table: submit, wait and write, each committed by itself; so this must not stand
+-- inside a transaction. @key names the key's columns, separated by commas; the query gives them as columns
+-- that feed no feature. Two that write one table take turns, by sp_getapplock.
+CREATE OR ALTER PROCEDURE sqlscore.score
+    @model nvarchar(400),
+    @source nvarchar(max),
+    @target nvarchar(400),
+    @key nvarchar(400),
+    @mode nvarchar(16) = N'upsert',
+    @seconds int = 86400
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SET XACT_ABORT ON;
+    DECLARE @job bigint, @named nvarchar(300), @lock nvarchar(255), @text nvarchar(max), @keys nvarchar(max),
+        @from_keys nvarchar(max), @same nvarchar(max), @names nvarchar(max), @from_names nvarchar(max),
+        @sets nvarchar(max), @write nvarchar(max);
+    IF @@TRANCOUNT > 0 OR @@OPTIONS % 4 >= 2
+        THROW 50010, N'EXEC sqlscore.score must not stand inside an open transaction: a worker cannot see rows before they are committed, and nothing of yours is committed unasked. COMMIT first (in drivers: autocommit on), or use submit, COMMIT, wait and result', 1;
+    IF @mode NOT IN (N'upsert', N'append', N'update', N'replace')
+        THROW 50011, N'The mode is none of upsert, append, update, replace', 1;
+    SET @named = CONCAT(QUOTENAME(OBJECT_SCHEMA_NAME(OBJECT_ID(@target))), N'.', QUOTENAME(OBJECT_NAME(OBJECT_ID(@target))));
+    IF OBJECT_ID(@target) IS NULL
+        THROW 50012, N'There is no such target table. Make it first, with the key and a column for each prediction', 1;
+    EXEC sqlscore.submit @model = @model, @query = @source, @job = @job OUTPUT;
+    EXEC sqlscore.wait @job = @job, @seconds = @seconds;
+    SELECT p.part, p.given, p.predicted INTO #sqlscore_parts
+    FROM sqlscore.queue_parts AS p WHERE p.job = @job;
+    EXEC sqlscore.result_text @job = @job, @text = @text OUTPUT;
+    SELECT @keys = STRING_AGG(CAST(QUOTENAME(TRIM(k.value)) AS nvarchar(max)), N', '),
+           @from_keys = STRING_AGG(CAST(CONCAT(N's.', QUOTENAME(TRIM(k.value))) AS nvarchar(max)), N', '),
+           @same = STRING_AGG(CAST(CONCAT(N't.', QUOTENAME(TRIM(k.value)), N' = s.', QUOTENAME(TRIM(k.value)))
+                AS nvarchar(max)), N' AND ')
+    FROM STRING_SPLIT(@key, N',') AS k;
+    SELECT @names = STRING_AGG(CAST(QUOTENAME(JSON_VALUE(p.[value], N'$[0]')) AS nvarchar(max)), N', '),
+           @from_names = STRING_AGG(CAST(CONCAT(N's.', QUOTENAME(JSON_VALUE(p.[value], N'$[0]')))
+                AS nvarchar(max)), N', '),
+           @sets = STRING_AGG(CAST(CONCAT(N't.', QUOTENAME(JSON_VALUE(p.[value], N'$[0]')), N' = s.',
+                QUOTENAME(JSON_VALUE(p.[value], N'$[0]'))) AS nvarchar(max)), N', ')
+    FROM sqlscore.queue_jobs AS j
+    CROSS APPLY OPENJSON(j.predictions, N'$') AS p
+    WHERE j.id = @job;
+    SET @lock = LEFT(CONCAT(N'sqlscore.score ', @named), 255);
+    -- no MERGE: two plain statements say what they lock
+    SET @write = CONCAT(
+        N'SELECT r.* INTO #sqlscore_scored FROM (', @text, N') AS r; BEGIN TRANSACTION; ',
+        N'EXEC sys.sp_getapplock @Resource = @lock, @LockMode = N''Exclusive'', @LockTimeout = 600000; ',
+        N'IF APPLOCK_MODE(N''public'', @lock, N''Transaction'') <> N''Exclusive'' ',
+        N'THROW 50013, N''Another call writes this table, for more than ten minutes'', 1; ',
+        CASE WHEN @mode = N'replace' THEN CONCAT(N'DELETE FROM ', @named, N'; ') END,
+        CASE WHEN @mode IN (N'upsert', N'update') THEN CONCAT(N'UPDATE t SET ', @sets, N' FROM ', @named,
+            N' AS t WITH (UPDLOCK, HOLDLOCK) JOIN #sqlscore_scored AS s ON ', @same, N'; ') END,
+        CASE WHEN @mode <> N'update' THEN CONCAT(N'INSERT INTO ', @named, N' (', @keys, N', ', @names,
+            N') SELECT ', @from_keys, N', ', @from_names, N' FROM #sqlscore_scored AS s',
+            CASE WHEN @mode = N'upsert' THEN CONCAT(N' WHERE NOT EXISTS (SELECT 1 FROM ', @named,
+                N' AS t WITH (UPDLOCK, HOLDLOCK) WHERE ', @same, N')') END, N'; ') END,
+        N'COMMIT TRANSACTION;');
+    EXEC sys.sp_executesql @write, N'@lock nvarchar(255)', @lock = @lock;
+    EXEC sqlscore.cancel @job = @job;
+END;
+GO
+
+GRANT EXECUTE ON sqlscore.score TO sqlscore_caller;
+GRANT EXECUTE ON sqlscore.result_text TO sqlscore_caller;
 GRANT EXECUTE ON sqlscore.submit TO sqlscore_caller;
 GRANT EXECUTE ON sqlscore.wait TO sqlscore_caller;
 GRANT EXECUTE ON sqlscore.result TO sqlscore_caller;

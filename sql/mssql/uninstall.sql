@@ -9,6 +9,8 @@ DROP PROCEDURE IF EXISTS sqlscore.predict;
 DROP PROCEDURE IF EXISTS sqlscore.predict_rest;
 DROP PROCEDURE IF EXISTS sqlscore.send_rows;
 DROP PROCEDURE IF EXISTS sqlscore.use_endpoint;
+DROP PROCEDURE IF EXISTS sqlscore.score;
+DROP PROCEDURE IF EXISTS sqlscore.result_text;
 DROP PROCEDURE IF EXISTS sqlscore.submit;
 DROP PROCEDURE IF EXISTS sqlscore.wait;
 DROP PROCEDURE IF EXISTS sqlscore.result;

@@ -193,6 +193,43 @@ def test_a_query_is_scored_by_a_worker(shop: Shop):
         called(shop, f"wait @job = {first}")
 
 
+@pytest.mark.parametrize("mode", ["upsert", "update", "replace", "append"])
+def test_a_table_is_filled_by_a_worker(shop: Shop, mode: str):
+    target = f"scores_{mode}"
+    columns = {"id": pa.int64(), "score": pa.float64(), "note": pa.string()}
+    before = {"id": [1, 3], "score": [8.0, 9.0], "note": ["other", "kept"]}
+    there = {name: values if mode != "append" else values[:1] for name, values in before.items()}
+    shop.create(target, there, columns)
+    call = f"score N'churn', N'{ROWS}', N'{target}', N'id', N'{mode}', 60"
+    with pytest.raises(sa.exc.DBAPIError, match="must not stand inside an open transaction"):
+        shop.run(f"EXEC sqlscore.{call}")
+    with working(shop.database.url):
+        called(shop, call)
+    wanted = {1: 8.0, 3: 9.0, **{key: expected(IDS)[key] for key in IDS}}
+    if mode == "update":
+        wanted = {1: 8.0, 3: wanted[3]}
+    if mode == "replace":
+        wanted.pop(1)
+    found = shop.ask(f"SELECT id, score, note FROM {target}")
+    assert {key: score for key, score, _ in found} == wanted
+    kept = {"upsert": {1: "other", 3: "kept"}, "update": {1: "other", 3: "kept"},
+            "append": {1: "other"}, "replace": {}}  # fmt: skip
+    assert {key: note for key, _, note in found if note} == kept[mode]
+    assert shop.ask("SELECT id FROM sqlscore.queue_jobs") == []
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("N'nowhere', N'id'", "There is no such target table"),
+        ("N'customers', N'id', N'merge'", "The mode is none of upsert, append, update, replace"),
+    ],
+)
+def test_a_table_that_cannot_be_filled(shop: Shop, more: str, words: str):
+    with pytest.raises(sa.exc.DBAPIError, match=words):
+        called(shop, f"score N'churn', N'{ROWS}', {more}")
+
+
 def test_a_worker_that_is_killed_is_followed_by_another(shop: Shop):
     many = "SELECT a.id, a.age, b.spend FROM customers AS a CROSS JOIN customers AS b"
     job = submitted(shop, f"{many} CROSS JOIN customers AS c")
