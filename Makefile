@@ -11,7 +11,7 @@ export SQLSCORE_REQUIRE ?= postgres,mariadb,mssql
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-mssql test-oldest check bench bench-pushdown bench-gpu soak servers openvino orbital clean
+.PHONY: help demo test test-mssql test-oldest test-docker check bench bench-pushdown bench-gpu soak servers openvino orbital clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -25,12 +25,17 @@ test: $(INSTALLED) servers openvino check ## check, then all tests; ARGS="--data
 test-mssql: $(INSTALLED) ## the tests on a real SQL Server: SQLSCORE_MSSQL_URL, else one in Docker
 	@tests/mssql.sh $(ARGS)
 
-check: $(INSTALLED) ## ruff, mypy, the layers of imports and compose files
+test-docker: $(INSTALLED) ## build the images of docker/, run them, kill them
+	@tests/setup_docker.sh
+	$(BIN)/python -m pytest -m docker tests/acceptance/test_docker.py $(ARGS)
+
+check: $(INSTALLED) ## ruff, mypy, the layers of imports, Dockerfiles and compose files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec examples/container/compose.yml docker/*.yml
+	$(BIN)/hadolint docker/Dockerfile docker/*.Dockerfile examples/container/Dockerfile tests/docker/*.Dockerfile
 
 bench: $(INSTALLED) servers ## rows a second and memory, beside what people write today
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -197,7 +197,7 @@ def test_a_query_is_scored_by_a_worker(shop: Shop):
 def test_a_table_is_filled_by_a_worker(shop: Shop, mode: str):
     target = f"scores_{mode}"
     columns = {"id": pa.int64(), "score": pa.float64(), "note": pa.string()}
-    before = {"id": [1, 3], "score": [8.0, 9.0], "note": ["other", "kept"]}
+    before: dict[str, list[Any]] = {"id": [1, 3], "score": [8.0, 9.0], "note": ["other", "kept"]}
     there = {name: values if mode != "append" else values[:1] for name, values in before.items()}
     shop.create(target, there, columns)
     call = f"score N'churn', N'{ROWS}', N'{target}', N'id', N'{mode}', 60"
