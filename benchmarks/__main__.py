@@ -17,6 +17,7 @@ from benchmarks import (
     in_database,
     models,
     places,
+    planner,
     queue,
     report,
     rows,
@@ -41,6 +42,8 @@ class Results:
     in_database: list[in_database.Figure] = field(default_factory=list)
     extras: list[extras.Cost] = field(default_factory=list)
     pushdown: list[comparison.Comparison] = field(default_factory=list)
+    planner: list[planner.Choice] = field(default_factory=list)
+    optimisations: list[planner.Gain] = field(default_factory=list)
     memory: dict[str, dict[int, Answer]] = field(default_factory=dict)
 
 
@@ -78,10 +81,14 @@ def measure(
     with ExitStack() as stack:
         place = stack.enter_context(places.opened(database, folder))
         results.places.append(place)
-        if only & {"speed", "memory", "statement", "indb", "extras", "queue", _PUSHDOWN}:
+        if only & {
+            "speed", "memory", "statement", "indb", "extras", "queue", "planner", _PUSHDOWN,
+        }:  # fmt: skip
             suite.tell(f"{database}: loading {settings.rows:,} rows")
             rows.load(place.url, settings.rows)
             suite.keep_models(place, trained)
+        if "planner" in only:
+            planner.calibrate(place)
         for model in trained:
             measure_model(place, model, settings, only, results)
         if "flights" in only:
@@ -107,6 +114,9 @@ def measure_model(
         results.in_database += queue.measure(place, model, settings)
     if "extras" in only:
         results.extras += extras.measure(place, model, settings)
+    if "planner" in only:
+        results.planner += planner.choices(place, model, settings)
+        results.optimisations += planner.gains(place, model, settings)
 
 
 def _text(results: Results, settings: suite.Settings) -> str:
@@ -122,6 +132,9 @@ def _text(results: Results, settings: suite.Settings) -> str:
     if results.extras:
         parts += ["## Quarantine, lineage, a second model", report.extras(results.extras)]
     parts += report.pushdown(results.pushdown)
+    if results.planner:
+        parts += ["## The planner's choice", report.planner(results.planner)]
+        parts += ["## Each optimisation", report.optimisations(results.optimisations)]
     if results.memory:
         parts += ["## Peak memory of the process", report.memory(results.memory)]
     return "\n\n".join(parts)
@@ -134,7 +147,7 @@ def _json(results: Results, settings: suite.Settings) -> str:
     return json.dumps(whole, indent=1)
 
 
-_PARTS = ("speed", "flights", "memory", "statement", "indb", "extras", "queue")
+_PARTS = ("speed", "flights", "memory", "statement", "indb", "extras", "queue", "planner")
 _PUSHDOWN = "pushdown"  #: only where it is asked for: it has models of its own
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.extras import Cost
     from benchmarks.in_database import Figure
     from benchmarks.places import Place
+    from benchmarks.planner import Choice, Gain
     from benchmarks.suite import Case
 
 _PACKAGES = ("onnxruntime", "pyarrow", "connectorx", "pgpq", "psycopg", "PyMySQL", "duckdb",
@@ -69,6 +70,39 @@ def in_database(figures: Sequence[Figure]) -> str:
     heads = ["database", "model", "what", "median", ""]
     return _table(
         heads, ([f.database, f.model, f.what, f"{f.value:,.2f}", f.unit] for f in figures)
+    )
+
+
+def planner(choices: Sequence[Choice]) -> str:
+    """Both routes in seconds, measured and estimated, and how near to the faster the choice is."""
+    heads = ["database", "model", "statement", "bridge s", "estimated", "push-down s", "estimated",
+             "taken", "times the faster"]  # fmt: skip
+    return _table(
+        heads,
+        (
+            [
+                one.database, one.model, one.statement,
+                *(
+                    f"{seconds[route]:.2f}" if route in seconds else ""
+                    for route in ("bridge", "push-down")
+                    for seconds in (one.seconds, one.estimated)
+                ),
+                one.taken, f"{one.times:.2f}",
+            ]
+            for one in choices
+        ),
+    )  # fmt: skip
+
+
+def optimisations(gains: Sequence[Gain]) -> str:
+    """How many times as fast each makes a statement: alone, and as the last of all."""
+    heads = ["database", "model", "optimisation", "alone", "as the last"]
+    return _table(
+        heads,
+        (
+            [one.database, one.model, one.optimisation, f"{one.alone:.2f}", f"{one.left_out:.2f}"]
+            for one in gains
+        ),
     )
 
 

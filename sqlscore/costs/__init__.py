@@ -40,7 +40,8 @@ class Costs:
     sql_term: float  #: a multiply-add
     sql_lookup: float  #: a category that is compared
     sql_call: float  #: exp or tanh, and what keeps it from raising
-    plan_leaf: float  #: a leaf of a tree until it runs: compiled here, planned there
+    plan_start: float  #: a small model until it runs: compiled here, planned there
+    plan_leaf: float  #: a leaf of a tree, likewise
     jit_leaf: float  #: what compiling it to machine code would add
     parallel: float  #: how many times as fast an aggregate is as a stream of rows
     ort_row: float  #: a row through tensors and ONNX Runtime, on one thread
@@ -106,7 +107,8 @@ def _push_down(task: Task, costs: Costs) -> float:
         row += costs.stage_row + costs.stage_value * out
     else:
         row /= costs.parallel
-    return costs.plan_leaf * (size.leaves + size.terms) + row * task.rows
+    planned = costs.plan_start + costs.plan_leaf * (size.leaves + size.terms)
+    return planned + row * task.rows
 
 
 def _bridge(task: Task, costs: Costs) -> float:

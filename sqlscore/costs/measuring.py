@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 _TREES = 20  #: of the forest whose visits are timed
 _MANY = 60  #: trees of the one whose planning is
 _DEPTH = 5
-_TERM = 0.5e-9  #: seconds of a multiply-add there: a linear model is too small to show it
 _NUMBERS = len(samples.NUMBERS)
+#: multiply-adds that a layer has more than a linear model, with one a unit for Relu
+_MORE = (_NUMBERS + 2) * samples.UNITS - _NUMBERS
 
 
 def measured(engine: sa.Engine, product: Product, count: int = ROWS) -> dict[str, float]:
@@ -90,16 +91,17 @@ def _in_sql(bench: Bench, scans: dict[str, float]) -> dict[str, float]:
     forest = bench.compiled(samples.forest(_TREES, _DEPTH))
     trees = bench.query(forest, *bench.alone)
     terms = bench.query(bench.compiled(samples.linear()), *bench.alone)
+    layer = bench.query(bench.compiled(samples.layered()), *bench.alone)
     curves = bench.query(bench.compiled(samples.curved()), *bench.alone)
     words = bench.query(bench.compiled(samples.encoded()), *bench.alone)
     spread = bench.query(forest, *tuning.no_jit)
+    start = _planned(bench, samples.linear())
     look = bench.rows * (row + _NUMBERS * value)
     found = {
-        "plan_leaf": per(_planned(bench), _MANY * 2**_DEPTH),
-        "sql_visit": per(
-            trees - bench.rows * (row + _NUMBERS * value), bench.rows * _TREES * _DEPTH
-        ),
-        "sql_term": per(terms - look, bench.rows * _NUMBERS),
+        "plan_start": start,
+        "plan_leaf": per(_planned(bench, samples.forest(_MANY)) - start, _MANY * 2**_DEPTH),
+        "sql_visit": per(trees - look, bench.rows * _TREES * _DEPTH),
+        "sql_term": per(layer - terms, bench.rows * _MORE),
         "sql_call": per(curves - terms, bench.rows * _NUMBERS),
         "sql_lookup": per(words - bench.rows * (row + value), bench.rows * samples.CATEGORIES),
         "parallel": max(trees / spread, 1.0),
@@ -110,23 +112,25 @@ def _in_sql(bench: Bench, scans: dict[str, float]) -> dict[str, float]:
     return found
 
 
-def _planned(bench: Bench) -> float:
-    """From a model of many leaves to its first row: compiled here, planned there."""
+def _planned(bench: Bench, model: ModelProto) -> float:
+    """From a model to its first row: compiled here, planned there."""
     compiled: list[exp.Expression] = []
-    here = seconds(lambda: compiled.append(bench.compiled(samples.forest(_MANY), none=True)))
+    here = seconds(lambda: compiled.append(bench.compiled(model, none=True)))
     return here + bench.query(compiled[0], *bench.alone)
 
 
 def _scored(rows: pa.RecordBatch) -> dict[str, float]:
     """What ONNX Runtime takes, with the tensors around it, on one thread."""
-    models = (samples.forest(_TREES, _DEPTH), samples.linear(), samples.curved(), samples.encoded())
-    trees, terms, curves, words = (_predicted(model, rows) for model in models)
-    row = per(terms - rows.num_rows * _NUMBERS * _TERM, rows.num_rows)
+    kinds = (samples.linear, samples.layered, samples.curved, samples.encoded)
+    terms, layer, curves, words = (_predicted(make(), rows) for make in kinds)
+    trees, count = _predicted(samples.forest(_TREES, _DEPTH), rows), rows.num_rows
+    term = per(layer - terms, count * _MORE)
+    row = per(terms - count * _NUMBERS * term, count)
     return {
-        "ort_row": row, "ort_term": _TERM,
-        "ort_visit": per(trees - terms, rows.num_rows * _TREES * _DEPTH),
-        "ort_call": per(curves - terms, rows.num_rows * _NUMBERS),
-        "ort_lookup": per(words - rows.num_rows * row, rows.num_rows * samples.CATEGORIES),
+        "ort_row": row, "ort_term": term,
+        "ort_visit": per(trees - terms, count * _TREES * _DEPTH),
+        "ort_call": per(curves - terms, count * _NUMBERS),
+        "ort_lookup": per(words - count * row, count * samples.CATEGORIES),
     }  # fmt: skip
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 NUMBERS = tuple(f"c{i}" for i in range(20))
 TEXT = "c20"
 KEY = "id"
 CATEGORIES = 25
+UNITS = 16
 _WORDS = tuple(f"category {i}" for i in range(CATEGORIES))
 
 
@@ -49,6 +50,17 @@ def forest(trees: int, depth: int = 5) -> ModelProto:
 def linear() -> ModelProto:
     """One weight a number."""
     return _model([_weighted("x", len(NUMBERS), seed=2)], [_block()])
+
+
+def layered() -> ModelProto:
+    """A layer of a network over all numbers, and a weight for each of its units."""
+    random = np.random.default_rng(4)
+    weights = random.normal(size=(len(NUMBERS), UNITS)).astype(np.float32)
+    layer = helper.make_node("MatMul", ["x", "w"], ["h"])
+    relu = helper.make_node("Relu", ["h"], ["r"])
+    model = _model([layer, relu, _weighted("r", UNITS, seed=5)], [_block()])
+    model.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    return model
 
 
 def curved() -> ModelProto:

@@ -7,6 +7,7 @@ float, else they are doubles within float32's rounding of it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import onnx
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Refusal", "missing", "select", "sums"]
 
 
+@lru_cache(maxsize=8)
 def missing(graph: Graph, signature: Signature, facts: Expressions) -> tuple[Refusal, ...]:
     """All that has no SQL form in a dialect; nothing, where the graph compiles."""
     columns = {feature.name: feature.name for feature in signature.features}

@@ -176,7 +176,7 @@ class Conversation:
     def columns(self, sql: str) -> tuple[Column, ...]:
         """The columns that a query gives."""
         relation = textual(sql).columns().subquery("described")
-        with self.told("describing the query"):
+        with self.told("describing the query"), self.plainly():
             return self.product.describe(self.connection, relation)
 
     def estimate(self, sql: str) -> int | None:

@@ -19,6 +19,7 @@ from benchmarks import (
     in_database,
     models,
     places,
+    planner,
     report,
     rows,
     suite,
@@ -28,6 +29,7 @@ from benchmarks.alone import Answer
 from benchmarks.measures import MEASURES, TARGET, Asked, Found, Meter
 from benchmarks.processes import anonymous_bytes, cores, peak_bytes, processor_seconds
 from benchmarks.suite import Case
+from sqlscore.optimisations import Optimisation
 from sqlscore.products import engine_for
 from sqlscore.session import PROVIDERS, available
 from tests.fixtures.providers import DEVICE
@@ -235,3 +237,17 @@ def test_a_device_is_measured_beside_the_processor(monkeypatch):
         for what in ("batches of 64", f"table to table, {ROWS:,} rows")
     ]
     assert all(figure.rate and figure.rate > 0 for figure in figures)
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_planner_is_measured(place, tmp_path):
+    model = models.train("logistic", tmp_path)
+    suite.keep_models(place, [model])
+    settings = suite.Settings(rows=ROWS, todays_rows=ROWS, repeat=1, cores=cores())
+    choices = planner.choices(place, model, settings)
+    assert [one.statement for one in choices] == ["average", "rows"]
+    assert all(set(one.seconds) == {"bridge", "push-down"} for one in choices)
+    gains = planner.gains(place, model, settings)
+    assert {gain.optimisation for gain in gains} == set(Optimisation)
+    assert "| logistic | average |" in report.planner(choices)
+    assert "pruning" in report.optimisations(gains)
