@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,19 +56,43 @@ def size_of(model: ModelProto) -> Size:
     )
 
 
-def _forest(given: Mapping[str, object]) -> tuple[float, int, int]:
+def _forest(given: Mapping[str, Any]) -> tuple[float, int, int]:
     """Nodes that a row passes, leaves, and outputs that a tree has."""
     modes, roots = given.get("nodes_modes"), given.get("tree_roots")
     if isinstance(modes, list):
         leaves = sum(mode == b"LEAF" for mode in modes)
-        trees = len(set(given.get("nodes_treeids") or []))  # type: ignore[call-overload]
+        trees = len(set(given.get("nodes_treeids") or []))
         kind = "class" if given.get("class_ids") else "target"
         outputs = _outputs(*(given.get(f"{kind}_{part}") or [] for part in ("treeids", "ids")))
-    else:  # opset 5
-        leaves = len(given.get("leaf_targetids") or [])  # type: ignore[arg-type]
-        trees, outputs = len(roots or []), 1  # type: ignore[arg-type]
-    trees = max(trees, 1)
-    return trees * math.log2(max(leaves / trees, 1)), leaves, outputs
+        return trees * _mean_depth(given), leaves, outputs
+    leaves = len(given.get("leaf_targetids") or [])  # opset 5
+    trees = max(len(roots or []), 1)
+    return trees * math.log2(max(leaves / trees, 1)), leaves, 1
+
+
+def _mean_depth(given: Mapping[str, Any]) -> float:
+    """Of a leaf; trees that grow leaf by leaf are deeper than balanced ones."""
+    keys = list(zip(given["nodes_treeids"], given["nodes_nodeids"], strict=True))
+    place = {key: i for i, key in enumerate(keys)}
+    parent = [-1] * len(keys)
+    leaves = []
+    for i, (tree, _) in enumerate(keys):
+        if given["nodes_modes"][i] == b"LEAF":
+            leaves.append(i)
+            continue
+        for side in ("true", "false"):
+            child = place.get((tree, given[f"nodes_{side}nodeids"][i]))
+            if child is not None and child != i:
+                parent[child] = i
+    depths = [_depth(i, parent) for i in leaves]
+    return sum(depths) / max(len(depths), 1)
+
+
+def _depth(node: int, parent: list[int]) -> int:
+    depth = 0
+    while parent[node] >= 0 and depth <= len(parent):
+        node, depth = parent[node], depth + 1
+    return depth
 
 
 def _outputs(trees: object, ids: object) -> int:
