@@ -74,6 +74,7 @@ def failure(message: str, *, hint: str = "") -> None:
 def document(value: object) -> None:
     """One JSON document on stdout."""
     sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()  # a command that goes on serving has said it
 
 
 def table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path  # noqa: TC003 - Typer looks at the types when it runs
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +22,6 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", help="Holds the key; else the variable SQLSCORE_KEY does."),
     ] = None,
-    key: Annotated[str | None, typer.Option(envvar="SQLSCORE_KEY", hidden=True)] = None,
     certificate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A certificate (PEM), for HTTPS.")
     ] = None,
@@ -31,6 +31,7 @@ def serve(
     threads: Annotated[int, typer.Option(min=1, help="Requests answered at once.")] = 4,
     most_megabytes: Annotated[int, typer.Option(min=1, help="Of a request.")] = 100,
     db: options.Db = None,
+    as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Answer requests for predictions over HTTP, by the models of a database.
@@ -42,10 +43,10 @@ def serve(
     """
     from sqlscore import server
 
-    secret = (key_file.read_text().strip() if key_file else key) or ""
+    secret = key_file.read_text().strip() if key_file else os.environ.get(_KEY, "")
     if len(secret) < _SHORTEST:
         raise typer.BadParameter(
-            f"a key of {_SHORTEST} characters or more is needed: --key-file, or SQLSCORE_KEY"
+            f"a key of {_SHORTEST} characters or more is needed: --key-file, or {_KEY}"
         )
     if (certificate is None) is not (certificate_key is None):
         raise typer.BadParameter("--certificate and --certificate-key belong together")
@@ -60,10 +61,17 @@ def serve(
             certificate=pair,
             threads=threads,
             most_bytes=most_megabytes * 2**20,
-            started=lambda address: present.say(f"Serving on {address}"),
+            started=lambda address: _told(address, as_json=as_json),
         )
 
 
+def _told(address: str, *, as_json: bool) -> None:
+    if as_json:
+        return present.document({"address": address})
+    return present.say(f"Serving on {address}")
+
+
+_KEY = "SQLSCORE_KEY"
 _SHORTEST = 16  #: characters of a key
 
 
