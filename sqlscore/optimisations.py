@@ -15,6 +15,7 @@ class Optimisation(StrEnum):
     """None of them changes a prediction."""
 
     PROJECTION = "projection"  #: features that nothing in the model looks at are not read
+    FOLDING = "folding"  #: scalers and categories become part of a model's weights
     PRUNING = "pruning"  #: conditions on a feature cut the branches that it cannot reach
     THRESHOLDS = "thresholds"  #: a condition on a score drops rows by the sum, before exp
     STATISTICS = "statistics"  #: types, NOT NULL, checks, least and largest values do so, too

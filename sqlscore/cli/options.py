@@ -82,7 +82,7 @@ Without = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAMES",
-        help="Optimisations to leave out: projection, pruning, thresholds, statistics.",
+        help="Leave out: projection, folding, pruning, thresholds, statistics.",
     ),
 ]
 Types = Annotated[

@@ -40,7 +40,7 @@ class Scripts(Connected):
         route: where models run: ``bridge``, here, as ONNX Runtime has it; ``push-down``, in the
             database, as SQL, where each model has such a form: else a `StatementError` says why;
             or ``auto``, the cheaper one of those that a model can take.
-        without: optimisations to leave out, by name: ``projection``, ``pruning``,
+        without: optimisations to leave out, by name: ``projection``, ``folding``, ``pruning``,
             ``thresholds``, ``statistics``.
         dialect: in which the text is written: ``tsql``; ``bigquery``, with ML.PREDICT; or
             ``oracle``, with PREDICTION and PREDICTION_PROBABILITY.

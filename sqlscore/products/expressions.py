@@ -64,6 +64,7 @@ class Expressions:
     then_depth: int = 1  #: what a CASE in THEN adds to the depth of the CASE around it
     else_depth: int = 1  #: what a CASE in ELSE adds
     case_depth: int = 100  #: the most of that
+    folding: bool = True  #: scalers and categories become part of the weights
     most_leaves: int = 50_000  #: leaves of an ensemble that are planned in seconds
 
 

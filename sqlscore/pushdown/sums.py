@@ -93,7 +93,8 @@ def _weighted(
 ) -> Cell:
     pairs = [(cell, float(weight)) for cell, weight in zip(cells, weights, strict=True)]
     bias += sum(w * float(c) for c, w in pairs if not isinstance(c, Term | Line | Choice))
-    choices = _joined([(cell, weight) for cell, weight in pairs if isinstance(cell, Choice)])
+    looked = [(cell, weight) for cell, weight in pairs if isinstance(cell, Choice)]
+    choices = _joined(looked) if facts.folding else [_times(c, weight) for c, weight in looked]
     lines = [(cell, weight) for cell, weight in pairs if isinstance(cell, Line)]
     # an infinity times zero is NaN
     terms = [(c, weight) for c, weight in pairs if isinstance(c, Term) and (weight or not c.finite)]
@@ -109,13 +110,15 @@ def _weighted(
                            [*(w for _, w in terms), *(1.0 for _ in choices)])  # fmt: skip
         return Term(sql=slow, needs=found, span=spans.total([span, (bias, bias)]))
     slow = _one_sided(saturated(slow, facts), lines, facts)
+    late = facts.saturation is Saturation.LATE
+    bounded = facts.infinity and not terms and not choices and not late
+    if not facts.folding:
+        return Term(sql=slow, needs=found, bounded=bounded)
     fast = _folded([line.scaled(w, np.float64) for line, w in lines if w], rest, bias, facts)
     test = _ordinary(lines, facts)
     if test is None:
         small = not terms and not choices
         return Term(sql=fast, needs=found, bounded=small, finite=small)
-    late = facts.saturation is Saturation.LATE
-    bounded = facts.infinity and not terms and not choices and not late
     return Term(sql=case((test, fast), otherwise=slow), needs=found, bounded=bounded)
 
 
@@ -125,11 +128,15 @@ def _weighed(term: Term, weight: float, facts: Expressions) -> exp.Expression:
     return times(clamped(term.sql, facts), weight, facts)  # NULL, where an infinity is NULL
 
 
+def _times(choice: Choice, weight: float) -> Choice:
+    return choice.mapped(lambda values: values.astype(np.float64) * weight)
+
+
 def _joined(weighed: Sequence[tuple[Choice, float]]) -> list[Choice]:
     """One choice a column: the values of its choices times their weights, added up."""
     found: dict[tuple[int, ...], Choice] = {}
     for choice, weight in weighed:
-        scaled = choice.mapped(lambda values, weight=weight: values.astype(np.float64) * weight)  # type: ignore[misc]
+        scaled = _times(choice, weight)
         key = tuple(id(test) for test in choice.tests)
         before = found.get(key)
         if before is not None:

@@ -100,6 +100,10 @@ def _about(seconds: float) -> str:
     return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
+#: operators that fold, and those of weights that they fold into
+FOLDED = ("Scaler", "OneHotEncoder", "LabelEncoder", "Sub", "Div", "Mul", "Add")
+WEIGHED = {"LinearClassifier", "LinearRegressor", "Gemm", "MatMul"}
+
 _WHERE = {
     Route.BRIDGE: "the model runs here, beside the database",
     Route.PUSH_DOWN: "the model is SQL, and the database runs it",
@@ -184,13 +188,22 @@ def _turned(on: Conversation, one: Routed) -> tuple[str, ...]:
     return pushed.told(one.ready, on.product) if one.route is Route.PUSH_DOWN else ()
 
 
+def _folded(one: Routed) -> tuple[str, ...]:
+    """What became part of the weights, where there is something that can."""
+    kinds = {node.op_type for node in one.ready.model.graph.proto.graph.node}
+    if one.route is not Route.PUSH_DOWN or not one.ready.folds or not kinds & WEIGHED:
+        return ()
+    folded = [name for name in FOLDED if name in kinds]
+    return (f"folding: {', '.join(folded)} is part of the weights",) if folded else ()
+
+
 def _explained(on: Conversation, one: Routed, asked: Route) -> Explained:
     ready, told = one.ready, one.told
     model, plan = ready.model, ready.plan
     name = f"{model.name}:{model.version}" if model.name else "of bytes"
     return Explained(
         name=ready.name, route=one.route, refused=told.refused,
-        because=(_why(one, asked), *plan.reasons, *ready.known, *_turned(on, one)),
+        because=(_why(one, asked), *plan.reasons, *ready.known, *_turned(on, one), *_folded(one)),
         seconds={
             str(Route.BRIDGE): told.costs.bridge, str(Route.PUSH_DOWN): told.costs.push_down,
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def refusals(ready: Ready, product: Product) -> tuple[str, ...]:
 
 def query(ready: Ready, product: Product) -> exp.Select:
     """DATA's columns that are kept, and the predictions, as one query; there are no refusals."""
-    facts = expressions_for(product.dialect)
+    facts = dataclasses.replace(expressions_for(product.dialect), folding=ready.folds)
     plan = ready.plan
     kept = [column.name for column in plan.kept]
     fed = _feeding(ready)

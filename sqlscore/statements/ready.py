@@ -48,6 +48,7 @@ class Ready:
     shared: bool  #: other connections see DATA's tables too
     domains: Mapping[str, Domain]  #: what features can hold, where less than anything
     known: tuple[str, ...]  #: the same in words
+    folds: bool  #: scalers and categories become part of the weights
     sums: Mapping[str, Bounds]  #: output -> bounds of the sum that it is made of
 
 
@@ -92,7 +93,8 @@ def make_ready(
     domains, known = knowledge.of_features(query, planned.binding, text)
     return Ready(
         predict=predict, name=predict.alias or data_alias(predict), model=model, plan=planned,
-        domains=domains, known=known, sums=_sums(predict, planned, columns, wishes),
+        folds=Optimisation.FOLDING in wishes.optimisations, domains=domains, known=known,
+        sums=_sums(predict, planned, columns, wishes),
         place=place, query=on.translated(query, text),
         shared=not any(on.names.is_temporary(name) for name in tables_read),
     )  # fmt: skip
