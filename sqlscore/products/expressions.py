@@ -131,6 +131,7 @@ EXPRESSIONS: dict[str, Expressions] = {
             extremes=None,
             boolean=False,
             text_equality=TextEquality.MARKED,
+            saturation=Saturation.NULL,
             case_depth=9,
         ),
         Expressions(

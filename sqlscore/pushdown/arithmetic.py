@@ -126,7 +126,8 @@ def _extreme(
 
     def pick(best: exp.Expression, value: exp.Expression) -> exp.Expression:
         test: exp.Expression = better(this=operand(value), expression=operand(best))
-        return case((test, value), otherwise=best)
+        null = exp.Is(this=operand(value), expression=exp.Null())
+        return case((either([test, null]), value), otherwise=best)
 
     return reduce(pick, values)
 

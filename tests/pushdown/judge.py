@@ -13,6 +13,7 @@ import onnxruntime
 import psycopg
 import pyarrow as pa
 import pymysql
+import pyodbc
 
 import sqlscore
 from sqlscore import graph as graphs
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from tests.fixtures.databases import Database
 
 PROBABILITY = 1e-6  #: the bound of a probability's difference
-DATABASE_ERRORS = (duckdb.Error, psycopg.Error, pymysql.Error, sqlite3.Error)
+DATABASE_ERRORS = (duckdb.Error, psycopg.Error, pymysql.Error, sqlite3.Error, pyodbc.Error)
 ULP = 2.0**-24  #: the last bit of a probability
 
 #: values at the edges of float32 and of double
