@@ -40,6 +40,16 @@ def one_hot(node: Node, facts: Expressions, x: Tensor) -> Tensor:
     return Tensor.of(columns, "float", (*x.cells.shape, len(keys)))
 
 
+def string_normalizer(node: Node, _facts: Expressions, x: Tensor) -> Tensor:
+    """StringNormalizer that leaves texts as they are."""
+    if node.texts("stopwords"):
+        raise Refused("it removes texts, and so rows")
+    action = node.text("case_change_action", "NONE")
+    if action != "NONE":
+        raise Refused(f"it changes the case ({action}), which databases do each in its own way")
+    return x
+
+
 def label_encoder(node: Node, facts: Expressions, x: Tensor) -> Tensor:
     """LabelEncoder: a value for each key, and one for all others."""
     keys, values, default = _pairs(node)

@@ -91,6 +91,7 @@ OPERATORS: dict[tuple[str, str], Callable[..., Any]] = {
     ("", "Split"): shapes.split,
     ("", "Sqrt"): activations.root,
     ("", "Squeeze"): shapes.squeeze,
+    ("", "StringNormalizer"): lookups.string_normalizer,
     ("", "Sub"): elementwise.subtract,
     ("", "Sum"): elementwise.add,
     ("", "Tanh"): activations.tanh,

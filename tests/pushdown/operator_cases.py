@@ -184,6 +184,7 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
         Case("""float[N,3] y <int64[3] s = {-1, 3, 1}, int64[1] a = {2}>
             { z = Reshape(x, s) y = Squeeze(z, a) }"""),
     ),
+    ("", "StringNormalizer"): (Case("string[N] y { y = StringNormalizer(t) }", "string[N] t"),),
     ("", "Sub"): (
         Case("float[N,3] y <float[3] k = {0.5, -1.0, 2.0}> { y = Sub(x, k) }"),
         Case("float[N,3] y <float k = {1.0}> { y = Sub(k, x) }"),
