@@ -64,7 +64,8 @@ def shop(shared_mssql: Database) -> Shop:
     image = models.written("g (float[N,2,2] x) => (float[N,2,2] y) { y = Neg(x) }")
     shop.scoring.models.add("image", image)
     found = shop.scoring.install()
-    assert (found["external_script"], found["rest_endpoint"]) == ("installed", "installed")
+    if not shared_mssql.locks:  # the endpoint has all
+        assert (found["external_script"], found["rest_endpoint"]) == ("installed", "installed")
     shop.scoring.install(queue=True)
     assert sorted(found["models"]) == sorted(f"{name}:1" for name in ("churn", *KINDS))
     assert "tensor a row" in found["left out"]["image:1"]
@@ -82,6 +83,9 @@ def own(mssql: Database) -> Shop:
 @pytest.fixture(scope="module")
 def endpoint(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `sqlscore serve` over HTTPS, which the server knows."""
+    if not has(shop, "predict_rest"):
+        yield ""
+        return
     folder = tmp_path_factory.mktemp("endpoint")
     with serving(shop.database.url, key=KEY, certificate=certificate(folder)) as address:
         secret = json.dumps({"X-Sqlscore-Key": KEY})
@@ -93,9 +97,18 @@ def endpoint(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         yield address
 
 
+def has(shop: Shop, door: str) -> bool:
+    """Whether a server has a door: a real one may lack Python, and trusts no test's certificate."""
+    if not shop.database.locks:
+        return True
+    return door == "predict" and shop.ask("SELECT OBJECT_ID(N'sqlscore.predict')") != [(None,)]
+
+
 def predicted(
     shop: Shop, query: str = ROWS, model: str = "churn", more: str = "", door: str = "predict"
 ) -> list[Any]:
+    if not has(shop, door):
+        pytest.skip(f"this server has no sqlscore.{door}")
     quoted = query.replace("'", "''")
     return shop.ask(f"EXEC sqlscore.{door} N'{model}', N'{quoted}'{more}")
 
@@ -263,6 +276,8 @@ def test_a_query_is_scored_over_https(shop: Shop, endpoint: str, more: str):
 
 
 def test_an_endpoint_that_refuses(shop: Shop, endpoint: str):
+    if not endpoint:
+        pytest.skip("this server knows no endpoint")
     wrong = json.dumps({"X-Sqlscore-Key": "another key"})
     shop.run(
         f"CREATE DATABASE SCOPED CREDENTIAL [{endpoint}/] "
@@ -286,7 +301,11 @@ def test_kinds_of_models(shop: Shop, endpoint: str, name: str):
     query = f"SELECT * FROM given_{name}"
     job = submitted(shop, query, name)
     shop.scoring.worker().drain()
-    doors = {door: predicted(shop, query, name, door=door) for door in ("predict", "predict_rest")}
+    doors = {
+        door: predicted(shop, query, name, door=door)
+        for door in ("predict", "predict_rest")
+        if has(shop, door)
+    }
     doors["queue"] = called(shop, f"result @job = {job}")
     for door, rows_ in doors.items():
         found = sorted(rows_)
