@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sqlscore.plan.domains import learned
+from sqlscore.plan.learning import learn
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from sqlscore.plan.learning import Known
     from sqlscore.predict.tree import Predict
     from sqlscore.pushdown.domains import Domain
 
@@ -38,7 +39,8 @@ def sums(predict: Predict, outputs: Collection[str], data: Collection[str]) -> d
     where = select.args.get("where") if select is not None else None
     if where is None:
         return {}
-    known = learned(where.this)
+    known: Known = {}
+    learn(where.this, known)
     folded = {name.casefold() for name in data}
     found: dict[str, Bounds] = {}
     for name in outputs:
