@@ -131,8 +131,9 @@ def _selected_by(
     key = (chosen.key, query, tuple(names), tuple(types), carry)
     if key not in _selected:
         binding = bound(plpy, chosen, names, types)
-        fed = {one.column.name for one in binding.features}
-        others = [name for name in names if name not in fed] if carry is None else carry
+        taken = {one.column.name for one in binding.features}
+        taken |= {one.column for one in binding.predictions}  # its name means the prediction
+        others = [name for name in names if name not in taken] if carry is None else carry
         keep(_selected, key, (binding, Selecting.of(binding, query, others, plpy.quote_ident)))
     return _selected[key]
 

@@ -52,13 +52,14 @@ class Scoring:
         batch = pa.RecordBatch.from_arrays(arrays, names=predictor.feature_names)
         found = predictor(batch).batch
         product = self._product
-        fed = {one.column.name for one in bound.features}
+        taken = {one.column.name for one in bound.features}
+        taken |= {one.column for one in bound.predictions}  # its name means the prediction
         return Scored(
             predicted=encoded(found, product, by_row=self._queue.by_row),
             predictions=json.dumps(
                 [(p.column, product.declare(p.type)) for p in bound.predictions]
             ),
-            carried=json.dumps([i for i, column in enumerate(columns) if column.name not in fed]),
+            carried=json.dumps([i for i, c in enumerate(columns) if c.name not in taken]),
         )
 
     def _column(self, described: Any, values: Sequence[Any]) -> Column:

@@ -241,6 +241,15 @@ def test_a_procedure_scores_a_table_into_a_table(shop: Shop):
     assert shop.found("customers") == {k: changed[k] for k in (0, 3, 6)}
 
 
+def test_a_columns_name_that_is_a_predictions_means_the_prediction(shop: Shop):
+    shop.run("ALTER TABLE customers ADD score real DEFAULT 7")
+    wanted = expected(range(0, 900, 3))
+    shop.run("CALL sqlscore.score('churn', 'customers', 'scored', 'id')")
+    assert shop.found("scored") == wanted
+    both = predict("SELECT *, score AS was FROM customers", "id bigint, score float8, was real")
+    assert sorted(ask(shop, both)) == [(key, score, 7) for key, score in wanted.items()]
+
+
 def test_a_trigger_fills_the_rows_of_a_statement(shop: Shop):
     shop.run("CREATE TABLE live (id text PRIMARY KEY, age float8, spend numeric, risk float8)")
     for name, event in (("inserted", "INSERT"), ("updated", "UPDATE")):

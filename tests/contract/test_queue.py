@@ -164,6 +164,13 @@ def test_tables_params_no_rows_and_reals(shop: Shop):
     assert sorted(call(shop, rows_of(job, "id int"))) == [(0,), (3,), (6,)]
 
 
+def test_a_columns_name_that_is_a_predictions_means_the_prediction(shop: Shop):
+    query = "SELECT *, 7 AS score, 8 AS was FROM customers"
+    found = scored(shop, query, "id bigint, score float8, was int")
+    assert {key: score for key, score, _ in found} == expected(range(0, 900, 3))
+    assert {was for _, _, was in found} == {8}
+
+
 def test_a_procedure_scores_a_table_into_a_table(shop: Shop):
     with working(shop):
         call(shop, "CALL sqlscore.score('churn', 'customers', 'scored', 'id')")
