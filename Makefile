@@ -20,7 +20,7 @@ demo: $(INSTALLED) ## the whole story on an embedded database, in under a minute
 	$(BIN)/sqlscore demo $(ARGS)
 
 test: $(INSTALLED) servers openvino check ## check, then all tests; ARGS="--database sqlite -k upsert" chooses
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-mssql: $(INSTALLED) ## the tests on a real SQL Server: SQLSCORE_MSSQL_URL, else one in Docker
 	@tests/mssql.sh $(ARGS)
