@@ -67,7 +67,10 @@ def _names(inspector: sa.Inspector, schema: str | None) -> list[str]:
 def no_table(connection: sa.Connection, text: str) -> str:
     """The message for a name that no table has: what is near, and what there is."""
     ours = ("sqlscore_", f"{schema_of(connection.engine)}_")
-    names = [n for n in _names(sa.inspect(connection), None) if not n.startswith(ours)]
+    inspector = sa.inspect(connection)
+    # by its name: without one, DuckDB's lists the tables of all schemas, and so ours
+    there = _names(inspector, inspector.default_schema_name)
+    names = [name for name in there if not name.startswith(ours)]
     shown = ", ".join(names[:20]) or "none"
     return f"there is no table or view {text!r}.{nearest(text, names)} Tables here: {shown}"
 
