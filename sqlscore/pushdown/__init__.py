@@ -157,6 +157,8 @@ def _finished(cell: Cell, element: str, facts: Expressions) -> exp.Expression:
     value = expression(cell, facts)
     if element == "bool":
         return truth(value, facts)
+    if element == "string":
+        return value
     if isinstance(cell, Term):
         fits = cell.bounded if facts.infinity else cell.finite
     else:
