@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sqlscore.predict.scope import qualifier
+from sqlscore.predict.scope import conjuncts, qualifier
 from sqlscore.pushdown.domains import UNKNOWN, Domain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     #: (relation, column), folded -> what the column can hold, as it is written
     Known = dict[tuple[str, str], Domain]
 
 
 def learn(condition: exp.Expr, known: Known, *, checked: bool = False) -> None:
     """Add what a condition that is true says; one that is `checked` is true of NULL, too."""
-    for part in _parts(condition):
+    for part in conjuncts(condition):
         named = _one(part)
         if named is None:
             continue
@@ -30,16 +28,6 @@ def learn(condition: exp.Expr, known: Known, *, checked: bool = False) -> None:
         for alias in {qualifier(column), ""}:
             name = (alias, column.name.casefold())
             known[name] = known.get(name, UNKNOWN) & domain
-
-
-def _parts(condition: exp.Expr) -> Iterator[exp.Expr]:
-    while isinstance(condition, exp.Paren):
-        condition = condition.this
-    if isinstance(condition, exp.And):
-        yield from _parts(condition.this)
-        yield from _parts(condition.expression)
-    else:
-        yield condition
 
 
 def _one(part: exp.Expr) -> tuple[exp.Column, Domain] | None:

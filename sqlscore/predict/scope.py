@@ -65,6 +65,17 @@ def table_name(table: exp.Table) -> str:
     return mark + inner.name
 
 
+def conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
+    """The conditions that AND joins, without the parentheses around them."""
+    while isinstance(condition, exp.Paren):
+        condition = condition.this
+    if isinstance(condition, exp.And):
+        yield from conjuncts(condition.this)
+        yield from conjuncts(condition.expression)
+    else:
+        yield condition
+
+
 def qualifier(column: exp.Column) -> str:
     """The relation that a column's name begins with, folded: with the # of a temporary table."""
     table = column.args.get("table")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sqlscore.predict.scope import data_alias, qualifier
+from sqlscore.predict.scope import conjuncts, data_alias, qualifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set
@@ -34,7 +34,7 @@ def move(predict: Predict, columns: Set[str], predictions: Set[str]) -> None:
     unnamed = columns - predictions if alone else frozenset[str]()
     moved: list[exp.Expr] = []
     stay: list[exp.Expr] = []
-    for part in _parts(where.this):
+    for part in conjuncts(where.this):
         whole = _is_of(part, data_alias(predict).casefold(), columns, unnamed)
         (moved if whole else stay).append(part)
     if moved:
@@ -54,16 +54,6 @@ def _reads(select: exp.Select, joins: list[exp.Join], predict: Predict) -> bool:
     if start is not None and start.this is predict:
         return True
     return any(join.this is predict and not join.side for join in joins)
-
-
-def _parts(condition: exp.Expr) -> Iterator[exp.Expr]:
-    while isinstance(condition, exp.Paren):
-        condition = condition.this
-    if isinstance(condition, exp.And):
-        yield from _parts(condition.this)
-        yield from _parts(condition.expression)
-    else:
-        yield condition
 
 
 def _is_of(part: exp.Expr, alias: str, columns: Set[str], unnamed: Set[str]) -> bool:
