@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlscore.errors import SqlscoreError
+from sqlscore.relations.storable import storable
 from sqlscore.runtime.wire import jsonable
 from sqlscore.types import is_list, is_text
 
@@ -81,7 +82,7 @@ def encoded(batch: pa.RecordBatch, product: Product, *, by_row: bool) -> str:
     NaN and ±inf are null where the product's columns hold none, and a list is JSON in a text where
     it has no arrays.
     """
-    values = [_plain(column, product) for column in batch.columns]
+    values = [_plain(column, product) for column in storable(batch, product).columns]
     if by_row:
         values = [list(row) for row in zip(*values, strict=True)]
     return _json(values)
@@ -97,10 +98,6 @@ def _json(values: Any) -> str:
 def _plain(column: pa.Array, product: Product) -> list[Any]:
     if pa.types.is_floating(column.type):
         column = pc.cast(column, pa.float64())
-        if not product.nan:
-            column = pc.if_else(pc.is_nan(column), None, column)
-        if not product.infinity:
-            column = pc.if_else(pc.is_inf(column), None, column)
     found: list[Any] = column.to_pylist()
     if is_list(column.type) and not product.arrays:
         return [None if value is None else _json(value) for value in found]
