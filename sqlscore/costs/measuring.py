@@ -5,6 +5,7 @@ Each is the fastest of several tries, as what else the machine does only makes i
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlscore.costs import samples
@@ -73,10 +74,10 @@ def _read(bench: Bench) -> dict[str, float]:
     """A row and a value on their way here, by the fastest reader and over a connection."""
     rows_of(bench, 1, None, most=1)  # a reading process starts once
     start = fastest(lambda: rows_of(bench, 1, None, most=1))
-    one, many = (fastest(lambda n=n: rows_of(bench, n, None)) for n in (1, _NUMBERS))  # type: ignore[misc]
+    one, many = (fastest(partial(rows_of, bench, n, None)) for n in (1, _NUMBERS))
     read = row_and_value(one - start, many - start, _NUMBERS, bench.rows)
     with bench.engine.connect() as connection:
-        one, many = (fastest(lambda n=n: rows_of(bench, n, connection)) for n in (1, _NUMBERS))  # type: ignore[misc]
+        one, many = (fastest(partial(rows_of, bench, n, connection)) for n in (1, _NUMBERS))
     fetch = row_and_value(one, many, _NUMBERS, bench.rows)
     return {
         "start": start, "read_row": read[0], "read_value": read[1], "fetch_row": fetch[0],

@@ -11,7 +11,7 @@ import numpy as np
 from sqlscore.graph.nodes import attributes, constants
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from onnx import ModelProto, NodeProto
 
@@ -95,8 +95,8 @@ def _depth(node: int, parent: list[int]) -> int:
     return depth
 
 
-def _outputs(trees: object, ids: object) -> int:
-    pairs = set(zip(trees, ids, strict=False))  # type: ignore[call-overload]
+def _outputs(trees: Iterable[int], ids: Iterable[int]) -> int:
+    pairs = set(zip(trees, ids, strict=False))
     return max(round(len(pairs) / max(len({tree for tree, _ in pairs}), 1)), 1)
 
 
