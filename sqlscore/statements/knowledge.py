@@ -39,6 +39,7 @@ class Knowledge:
         self._checks = checks and wishes.route is not Route.BRIDGE
         self._pushes = wishes.route is not Route.BRIDGE
         self._loose = on.product.loose_types
+        self._held: dict[tuple[str | None, str], Mapping[str, Domain]] = {}  #: table -> what holds
 
     @property
     def types_hold(self) -> bool:
@@ -74,13 +75,17 @@ class Knowledge:
     def _tables(self, query: exp.Select, text: str) -> Mapping[Key, Mapping[str, Domain]]:
         if not self._statistics:
             return {}
-        return {
-            key: of_table(
+        return {k: self._of(table) for k, table in self._on.relations(query, text).items()}
+
+    def _of(self, relation: Relation) -> Mapping[str, Domain]:
+        """What holds of a table's columns; the database is asked once."""
+        name = relation.schema, relation.name
+        if name not in self._held:
+            self._held[name] = of_table(
                 relation.columns, self._enforced(relation), self._on.product.dialect,
                 loose=self._loose,
-            )
-            for key, relation in self._on.relations(query, text).items()
-        }  # fmt: skip
+            )  # fmt: skip
+        return self._held[name]
 
     def _enforced(self, relation: Relation) -> Sequence[str]:
         here = self._on.names.is_temporary(relation.name) or self._on.is_derived(relation.name)
