@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, mysql
 
+from sqlscore.tables.schema import where_named
+
 SINCE = "since"  #: where a table's or a column's `info` holds the layout that it came in
 
 _BINARY = {"charset": "utf8mb4", "collation": "utf8mb4_bin"}
@@ -78,8 +80,8 @@ class Tables:
 @cache
 def owned(*, schemas: bool, schema: str = "sqlscore") -> Tables:
     """The owned tables of a product with schemas, or without: then they have that prefix."""
-    metadata = sa.MetaData(schema=schema if schemas else None)
-    prefix = "" if schemas else f"{schema}_"
+    place, prefix = where_named(schema, schemas=schemas)
+    metadata = sa.MetaData(schema=place)
 
     def table(name: str, *columns: sa.Column[Any], since: int = 1) -> sa.Table:
         return sa.Table(f"{prefix}{name}", metadata, *columns, info={SINCE: since}, **_INNODB)

@@ -26,6 +26,11 @@ def schema_of(engine: sa.Engine) -> str:
     return checked(chosen) if chosen else "sqlscore"
 
 
+def where_named(schema: str, *, schemas: bool) -> tuple[str | None, str]:
+    """The schema that the owned tables are in, and the prefix of their names, by the product."""
+    return (schema, "") if schemas else (None, f"{schema}_")
+
+
 def placed(engine: sa.Engine, schema: str) -> sa.Engine:
     """An engine over the same connections whose owned tables are in that schema."""
     return engine.execution_options(**{OPTION: checked(schema)})

@@ -8,6 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sqlscore.tables.schema import where_named
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueueTables:
@@ -18,9 +20,10 @@ class QueueTables:
 
 
 @cache
-def queue_tables(schema: str | None, prefix: str) -> QueueTables:
-    """Those in a schema of their own, or with that prefix."""
-    metadata = sa.MetaData(schema=schema)
+def queue_tables(schema: str, *, schemas: bool) -> QueueTables:
+    """Those of a product with schemas, or without, beside the owned tables."""
+    place, prefix = where_named(schema, schemas=schemas)
+    metadata = sa.MetaData(schema=place)
 
     def table(name: str, **columns: sa.types.TypeEngine[Any]) -> sa.Table:
         return sa.Table(f"{prefix}{name}", metadata, *(sa.Column(n, t) for n, t in columns.items()))

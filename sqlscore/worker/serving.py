@@ -47,11 +47,9 @@ class Worker:
         threads: int = 1,
         keep: timedelta = timedelta(days=1),
     ) -> None:
-        schema = schema_of(engine)
-        tables = queue_tables(*((schema, "") if product.schemas else (None, f"{schema}_")))
         self._engine = engine
         self._queue = queue
-        self._tables = tables
+        self._tables = queue_tables(schema_of(engine), schemas=product.schemas)
         self._scoring = Scoring(models, product, queue)
         self._threads = threads
         self._keep = keep
