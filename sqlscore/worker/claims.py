@@ -18,7 +18,7 @@ from sqlscore.worker.parts import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from sqlscore.worker.parts import Scored
     from sqlscore.worker.queue_tables import QueueTables
@@ -190,7 +190,7 @@ class Claims:
         connection.execute(sa.delete(parts).where(parts.c.job == job))
 
 
-def _is_left(worker: str, heartbeat: object) -> bool:
+def _is_left(worker: str, heartbeat: datetime) -> bool:
     """Whether a part's worker is dead, or has been silent for too long."""
     running = alive(worker)
-    return running is False or now() - heartbeat > EXPIRY  # type: ignore[operator]
+    return running is False or now() - heartbeat > EXPIRY
