@@ -161,24 +161,23 @@ def _statement(
     """The text of a statement for some rows, and which column each value of a row belongs to."""
     schema, table_name = place
     table = sa.table(table_name, *map(sa.column, names), schema=schema)
-    # numbered: a column's name may hold what no parameter's name can
-    given: list[dict[str, Any]] = [
-        {name: sa.bindparam(f"p_{i}_{row}") for i, name in enumerate(names)} for row in range(rows)
-    ]
     changed = [name for name in names if name not in key]
-    statement: sa.Insert | sa.Update
     if how is Write.UPDATE:
-        same = sa.and_(*(table.c[k] == given[0][k] for k in key))
-        statement = sa.update(table).where(same).values({n: given[0][n] for n in changed})
-    else:
-        statement = sqlite.insert(table).values(given)
-        if how is Write.UPSERT:
-            new = {name: statement.excluded[name] for name in changed}
-            statement = (
-                statement.on_conflict_do_update(index_elements=list(key), set_=new)
-                if new
-                else statement.on_conflict_do_nothing(index_elements=list(key))
-            )
-    compiled = statement.compile(dialect=dialect)
-    places = (compiled.positiontup or [])[: len(compiled.positiontup or []) // rows]
-    return str(compiled), [int(place.split("_")[1]) for place in places]
+        # numbered: a column's name may hold what no parameter's name can
+        given: dict[str, Any] = {name: sa.bindparam(f"p_{i}") for i, name in enumerate(names)}
+        same = sa.and_(*(table.c[k] == given[k] for k in key))
+        update = sa.update(table).where(same).values({n: given[n] for n in changed})
+        compiled = update.compile(dialect=dialect)
+        return str(compiled), [int(p.removeprefix("p_")) for p in compiled.positiontup or []]
+    # as text: to compile a parameter for each value takes longer than to write some thousand rows
+    row = f"({', '.join('?' * len(names))})"
+    rows_given = sa.text(f"VALUES {', '.join([row] * rows)}").columns(*map(sa.column, names))
+    insert = sqlite.insert(table).from_select(list(names), rows_given)
+    if how is Write.UPSERT:
+        new = {name: insert.excluded[name] for name in changed}
+        insert = (
+            insert.on_conflict_do_update(index_elements=list(key), set_=new)
+            if new
+            else insert.on_conflict_do_nothing(index_elements=list(key))
+        )
+    return str(insert.compile(dialect=dialect)), list(range(len(names)))
