@@ -180,7 +180,7 @@ def _write(prepared: Prepared, scored: list[Scored], meter: Meter) -> None:
     engine = prepared.source.engine
     work, run = Work.on(Engines.one(engine)), new_id()
     key, source = prepared.key, prepared.source
-    ranges = sources.ranges_of(source, key, rows=RANGE_ROWS)
+    ranges = sources.ranges_of(source, key, rows=RANGE_ROWS).ranges
     with work.unit() as unit:
         plan = Plan(job=prepared.job, versions=(), sha256=(), features=(), written=())
         work.records.begin(unit, run, TARGET, plan)

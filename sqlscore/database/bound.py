@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlscore.jobs.planning import range_rows
 from sqlscore.predictor.nulls import NullPolicy
+from sqlscore.relations import keys
 from sqlscore.relations import source as sources
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ class Bound:
         if prepared.source.repeatable:
             size = range_rows(prepared)
             source, key, where = prepared.source, prepared.key, prepared.where
-            found = sources.ranges_of(source, key, rows=size, where=where)
-            ranges = len(found)
-            rows = (ranges - 1) * size + sources.count(source, key, found[-1], where)
+            by_index = keys.in_catalogue(source, key)
+            cut = sources.ranges_of(source, key, rows=size, where=where, held=by_index)
+            ranges, rows = len(cut.ranges), cut.rows
         return cls(
             source=prepared.job.source, target=prepared.target.table.fullname,
             target_exists=prepared.exists, key=tuple(column.name for column in prepared.key),

@@ -11,7 +11,7 @@ from sqlscore.jobs import run as runs
 from sqlscore.jobs.engines import Engines
 from sqlscore.jobs.gate import allowed
 from sqlscore.jobs.job import Job, Lineage, Mode
-from sqlscore.jobs.prepare import prepare
+from sqlscore.jobs.prepare import prepare, ranged
 from sqlscore.jobs.scorer import preview
 from sqlscore.predictor.constants import plain
 
@@ -203,4 +203,4 @@ class Scoring(Connected):
             nulls=given.nulls(nulls), types=given.types(types), constants=plain(constants or {}),
         )  # fmt: skip
         with Engines.opened(self.engine, source_db, target_db) as engines:
-            return Bound.of(prepare(job, engines))
+            return Bound.of(ranged(prepare(job, engines)))

@@ -14,7 +14,7 @@ from sqlscore.jobs import slices, staging
 from sqlscore.jobs.job import Job, Mode
 from sqlscore.jobs.limits import Limits, Share
 from sqlscore.jobs.plan import Plan
-from sqlscore.jobs.prepare import prepare, written
+from sqlscore.jobs.prepare import prepare, ranged, written
 from sqlscore.jobs.scorer import Layout
 from sqlscore.relations import keys, sink
 from sqlscore.relations import source as sources
@@ -35,7 +35,7 @@ def begin(
 ) -> tuple[Plan, Prepared]:
     """Find and check all that the job names, and store the new run; nothing else is written."""
     made = _made(work, place)
-    prepared = prepare(job, work.engines, made=bool(made))
+    prepared = ranged(prepare(job, work.engines, made=bool(made)))
     for model in prepared.models:  # what its provider or a policy refuses, it refuses now
         loaded.predictor(model, job)
     columns = tuple(column.name for column in prepared.wanted.columns)
@@ -83,9 +83,9 @@ def complete(
     """Stage the source if it must be, prove its key, make the tables, fix and store the ranges."""
     if plan.staging:
         prepared = _stage(work, plan.staging, plan, prepared)
-    keys.prove_key(prepared.source, prepared.key, prepared.where)
+    by_index = keys.prove_key(prepared.source, prepared.key, prepared.where)
     _make(work, plan, prepared)
-    return _cut(work, held, run, plan, prepared), prepared
+    return _cut(work, held, run, plan, prepared, by_index=by_index), prepared
 
 
 def _stage(work: Work, name: str, plan: Plan, prepared: Prepared) -> Prepared:
@@ -109,16 +109,17 @@ def _make(work: Work, plan: Plan, prepared: Prepared) -> None:
             unit.commit()
 
 
-def _cut(work: Work, held: Lease, run: str, plan: Plan, prepared: Prepared) -> Plan:
-    """Fix the watermark and the ranges, and store them."""
+def _cut(
+    work: Work, held: Lease, run: str, plan: Plan, prepared: Prepared, *, by_index: bool
+) -> Plan:
+    """Fix the watermark and the ranges, and store them; `by_index` says what holds the key."""
     source = prepared.source
     mark = slices.watermark(prepared, _low(work, plan, prepared))
     plan = dataclasses.replace(plan, watermark=None if mark is None else dataclasses.asdict(mark))
     rows, condition = range_rows(prepared, work.limits), where(work, plan, prepared)
-    ranges = sources.ranges_of(source, prepared.key, rows=rows, where=condition)
-    last = sources.count(source, prepared.key, ranges[-1], condition)
-    plan = dataclasses.replace(plan, total=(len(ranges) - 1) * rows + last)
-    work.tell(held, lambda unit: work.records.store_ranges(unit, run, ranges, plan))
+    cut = sources.ranges_of(source, prepared.key, rows=rows, where=condition, held=by_index)
+    plan = dataclasses.replace(plan, total=cut.rows)
+    work.tell(held, lambda unit: work.records.store_ranges(unit, run, cut.ranges, plan))
     return plan
 
 

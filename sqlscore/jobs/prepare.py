@@ -16,7 +16,7 @@ from sqlscore.jobs.bound import BoundModel, bound_models, prefix
 from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.prepared import Prepared
 from sqlscore.products import product_for
-from sqlscore.relations import fitting, keys, sink
+from sqlscore.relations import fitting, joins, keys, sink
 from sqlscore.relations import source as sources
 from sqlscore.relations.fitting import Wanted
 from sqlscore.types import Column
@@ -129,6 +129,13 @@ def _same(engines: Engines, source: Source, target: Target | None) -> bool:
     return sink.place(engines.target, source.product, source.base.table.fullname) == sink.place(
         engines.target, source.product, target.table.fullname
     )
+
+
+def ranged(prepared: Prepared) -> Prepared:
+    """The job on a source that is read by key ranges, where its SELECT is a join that may be."""
+    written_to = prepared.target.table.name
+    source = joins.ranged(prepared.source, prepared.key, apart_from=written_to)
+    return dataclasses.replace(prepared, source=source)
 
 
 def written(column: Column, source: Product, target: Product, *, key: bool = False) -> Column:

@@ -18,7 +18,7 @@ from sqlscore.jobs.quarantine import Quarantine
 from sqlscore.jobs.scorer import Scored, Scorer
 from sqlscore.predictor import Counts
 from sqlscore.products.product import Write
-from sqlscore.relations import sink
+from sqlscore.relations import keys, sink
 from sqlscore.relations import source as sources
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def score_ranges(
         work.ask(lambda unit: work.records.ranges_left(unit, run)),
         read=read,
         predict=predict,
-        write=Writer(work, held, run, target, _HOW[plan.job.mode], committed, aside),
+        write=Writer(work, held, run, prepared, target, committed, aside),
         overlap=_overlap(
             (work.product, work.engines.target), (prepared.source.product, prepared.source.engine)
         ),
@@ -145,17 +145,20 @@ class Writer:
     """Writes a range: its predictions, counts and mark in one unit that the lease allows."""
 
     def __init__(
-        self, work: Work, held: Lease, run: str, target: Target, how: Write,
+        self, work: Work, held: Lease, run: str, prepared: Prepared, target: Target,
         committed: Callable[[int], None], aside: tuple[Quarantine, Gate] | None = None,
     ) -> None:  # fmt: skip
-        self._work, self._held, self._run = work, held, run
-        self._target, self._how, self._committed, self._aside = target, how, committed, aside
+        self._work, self._held, self._run, self._prepared = work, held, run, prepared
+        self._target, self._committed, self._aside = target, committed, aside
+        self._how = _HOW[prepared.job.mode]
 
     def __call__(self, range_: KeyRange, results: list[Scored], ready: bridge.Ready) -> None:
         batches = [scored.batch for scored in results]
         counts = sum((scored.counts for scored in results), Counts())
         bad = [row for scored in results for row in scored.bad]
         rows = sum(batch.num_rows for batch in batches)
+        if self._prepared.source.joins:
+            keys.check_once(self._prepared.source.name, self._prepared.wanted.key, batches)
         if self._aside is not None:
             self._aside[1].let(bad)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlscore.types import Column
 
 #: what may stand in a condition beside what may stand in a repeatable SELECT
-_MORE = (exp.Placeholder, exp.Escape, exp.Interval, exp.Var, exp.Extract, exp.Date)
+_MORE = (exp.Escape, exp.Interval, exp.Var, exp.Extract, exp.Date)
 _QUERIES = (exp.Query, exp.Exists, exp.From, exp.Table)
 #: what a condition can be as a whole; the database says whether it really is true or false
 _WHOLE = (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import sqlalchemy as sa
 
+from sqlscore import compute as pc
 from sqlscore.errors import DatabaseError
 from sqlscore.relations.ranges import of
 from sqlscore.transports.failures import translated
@@ -13,7 +15,8 @@ from sqlscore.transports.failures import translated
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlscore.relations.source import Condition, Source
+    from sqlscore.products.product import Product
+    from sqlscore.relations.source import Base, Condition, Source
     from sqlscore.types import Column
 
 
@@ -39,15 +42,21 @@ def select_key(source: Source, key: Sequence[str]) -> tuple[Column, ...]:
     return tuple(source.column(name) for name in names)
 
 
-def prove_key(source: Source, key: Sequence[Column], where: Condition = None) -> None:
+def in_catalogue(source: Source, key: Sequence[Column]) -> bool:
+    """Whether the catalogue knows that the key is one, of which there is an index."""
+    with translated("looking at the key"), source.engine.connect() as connection:
+        return source.base is not None and is_known(connection, source.product, source.base, key)
+
+
+def prove_key(source: Source, key: Sequence[Column], where: Condition = None) -> bool:
     """Make sure that no key is NULL or there twice: by the catalogue, else by one query.
 
-    Only the rows of `where` count.
+    Only the rows of `where` count. True if the catalogue knew it.
     Raises `DatabaseError` with the numbers; the values themselves are not shown.
     """
+    if in_catalogue(source, key):
+        return True
     with translated("proving the key"), source.engine.connect() as connection:
-        if _proved_by_catalogue(connection, source, key):
-            return
         columns = of(source.relation, key)
         mine = sa.true() if where is None else where
         missing = sa.or_(*(column.is_(None) for column in columns))
@@ -59,22 +68,45 @@ def prove_key(source: Source, key: Sequence[Column], where: Condition = None) ->
             .group_by(*columns).having(sa.func.count() > 1).subquery()
         )  # fmt: skip
         duplicates = connection.scalar(sa.select(sa.func.count()).select_from(repeated))
-    names = ", ".join(column.name for column in key)
     if nulls:
-        raise DatabaseError(f"the key ({names}) of {source.name!r} is NULL in {nulls} rows")
+        raise DatabaseError(f"the key ({_named(key)}) of {source.name!r} is NULL in {nulls} rows")
     if duplicates:
-        raise DatabaseError(
-            f"the key ({names}) of {source.name!r} does not identify a row: {duplicates} keys are "
-            "there more than once. Add a column to the key, or score a SELECT without duplicates"
-        )
+        raise _repeated(source.name, key, duplicates)
+    return False
 
 
-def _proved_by_catalogue(connection: sa.Connection, source: Source, key: Sequence[Column]) -> bool:
-    base = source.base
-    if base is None or not all(column.name in base.names for column in key):
+def check_once(name: str, key: Sequence[Column], batches: Sequence[pa.RecordBatch]) -> None:
+    """Make sure that no key is there twice in a range of a join; the key's columns come first.
+
+    `joins` has proved that, and the tables may have changed since. Rows that a join makes of one
+    row have the very same key, so they are in one range and are equal in Python, too.
+    """
+    rows = pa.Table.from_batches(batches).select(range(len(key))) if batches else None
+    if rows is None or rows.group_by(rows.column_names).aggregate([]).num_rows == rows.num_rows:
+        return
+    counted = rows.group_by(rows.column_names).aggregate([([], "count_all")])
+    raise _repeated(name, key, pc.sum(pc.greater(counted["count_all"], 1)).as_py())
+
+
+def _repeated(name: str, key: Sequence[Column], keys: int) -> DatabaseError:
+    return DatabaseError(
+        f"the key ({_named(key)}) of {name!r} does not identify a row: {keys} keys are there more "
+        "than once. Add a column to the key, or score a SELECT without duplicates"
+    )
+
+
+def _named(key: Sequence[Column]) -> str:
+    return ", ".join(column.name for column in key)
+
+
+def is_known(
+    connection: sa.Connection, product: Product, base: Base, key: Sequence[Column]
+) -> bool:
+    """Whether the catalogue says that no row of a table has a NULL in the key, or another's."""
+    if not all(column.name in base.names for column in key):
         return False
     wanted = {base.names[column.name].casefold() for column in key}
     nullable = {column.name.casefold() for column in base.columns if column.nullable}
-    keys = source.product.keys(connection, base.table)
+    keys = product.keys(connection, base.table)
     known = [{name.casefold() for name in names} for names in (keys.primary, *keys.unique)]
     return not wanted & nullable and wanted in known

@@ -1,13 +1,12 @@
-"""Key ranges: a source's rows cut by key into the units of work of a run.
+"""Key ranges: the units of work of a run, by the keys of its source's rows.
 
-Bounds are found once, by the database, stored with the run, and half-open: ``low <= key < high``,
-the first and the last open-ended, so that rows which come in the meantime fall into one of them.
-Keys are compared by the database, never in Python.
+Bounds are found once (`cutting`), stored with the run, and half-open: ``low <= key < high``, the
+first and the last open-ended, so that rows which come in the meantime fall into one of them. Keys
+are compared by the database, never in Python.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import operator
 import uuid
@@ -35,71 +34,6 @@ class KeyRange:
     ordinal: int
     low: tuple[Any, ...] | None  #: first key in the range; None: from the beginning
     high: tuple[Any, ...] | None  #: first key past the range; None: to the end
-
-
-def cut(
-    connection: sa.Connection,
-    product: Product,
-    relation: sa.FromClause,
-    key: Sequence[Column],
-    *,
-    rows: int,
-    where: sa.ColumnElement[bool] | None = None,
-) -> list[KeyRange]:
-    """Cut a relation into key ranges of about `rows` rows each.
-
-    A relation without rows gives one range, which stays empty unless rows come in the meantime.
-    """
-    find = _walk if product.keyset_walk else _numbered
-    bounds = find(connection, product, relation, key, rows, where)
-    edges: list[tuple[Any, ...] | None] = [None, *bounds, None]
-    return [
-        KeyRange(ordinal=ordinal, low=low, high=high)
-        for ordinal, (low, high) in enumerate(itertools.pairwise(edges))
-    ]
-
-
-def _walk(
-    connection: sa.Connection,
-    product: Product,
-    relation: sa.FromClause,
-    key: Sequence[Column],
-    rows: int,
-    where: sa.ColumnElement[bool] | None,
-) -> list[tuple[Any, ...]]:
-    """From each bound, the key `rows` further on: an index serves every step."""
-    bounds: list[tuple[Any, ...]] = []
-    columns = of(relation, key)
-    first = sa.select(*columns).select_from(relation).order_by(*columns).offset(rows).limit(1)
-    step = first if where is None else first.where(where)
-    while True:
-        found = connection.execute(
-            step.where(compare(product, relation, key, bounds[-1], ">=")) if bounds else step
-        ).one_or_none()
-        if found is None:
-            return bounds
-        bounds.append(tuple(found))
-
-
-def _numbered(
-    connection: sa.Connection,
-    product: Product,
-    relation: sa.FromClause,
-    key: Sequence[Column],
-    rows: int,
-    where: sa.ColumnElement[bool] | None,
-) -> list[tuple[Any, ...]]:
-    """Every `rows`-th key of all: one sort, for products that would scan for each step."""
-    columns = of(relation, key)
-    number = sa.func.row_number().over(order_by=columns).label("sqlscore_number")
-    numbered = sa.select(*columns, number).select_from(relation)
-    inner = (numbered if where is None else numbered.where(where)).subquery("numbered")
-    bounds = (
-        sa.select(*(inner.c[column.name] for column in key))
-        .where(inner.c.sqlscore_number > 1, (inner.c.sqlscore_number - 1) % rows == 0)
-        .order_by(inner.c.sqlscore_number)
-    )
-    return [tuple(row) for row in connection.execute(bounds)]
 
 
 def of(relation: sa.FromClause, key: Sequence[Column]) -> list[sa.ColumnElement[Any]]:

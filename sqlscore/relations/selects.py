@@ -15,7 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlscore.products.product import Product
 
@@ -51,12 +51,13 @@ def parsed(query: str, product: Product) -> exp.Query | None:
     return tree if isinstance(tree, exp.Query) else None
 
 
-#: what may stand in a SELECT that is asked again for each range: columns, values, arithmetic,
-#: comparisons, CASE, COALESCE, casts, one table. All else may give other rows the second time.
+#: what may stand in a SELECT that is asked again for each range: columns, values, parameters (which
+#: are values by then), arithmetic, comparisons, CASE, COALESCE, casts, tables. All else may give
+#: other rows the second time.
 REPEATABLE = (
     exp.Select, exp.From, exp.Where, exp.Table, exp.TableAlias, exp.Identifier, exp.Column,
-    exp.Alias, exp.Star, exp.Order, exp.Ordered, exp.Literal, exp.Boolean, exp.Null, exp.Paren,
-    exp.Binary, exp.Unary,
+    exp.Alias, exp.Star, exp.Order, exp.Ordered, exp.Literal, exp.Placeholder,
+    exp.Boolean, exp.Null, exp.Paren, exp.Binary, exp.Unary,
     exp.Between, exp.In, exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.Cast, exp.DataType,
     exp.DataTypeParam, exp.Tuple, exp.Abs, exp.Round, exp.Lower, exp.Upper, exp.Concat, exp.Exp,
     exp.Ln, exp.Sqrt, exp.Floor, exp.Ceil, exp.Trim, exp.Length, exp.Substring,
@@ -67,6 +68,40 @@ def is_repeatable(tree: exp.Query) -> bool:
     """Whether a SELECT is columns and filters over one table, and so gives the same rows again."""
     single = len(list(tree.find_all(exp.Table))) == 1 and not tree.args.get("with_")
     return single and all(isinstance(node, REPEATABLE) for node in tree.walk())
+
+
+#: side and kind of a join whose rows are those of its left side, each with those that match
+_JOINS = {("", ""), ("", "INNER"), ("", "CROSS"), ("LEFT", ""), ("LEFT", "OUTER")}
+
+
+def joined_tables(tree: exp.Query) -> list[tuple[exp.Table, exp.Join | None]]:
+    """The tables of a SELECT of columns and filters over inner and left joins, each with its join.
+
+    None at all where it is any other query, or its tables are not plainly named.
+    """
+    joins: list[exp.Join] = tree.args.get("joins") or []
+    plain = all(isinstance(node, (*REPEATABLE, exp.Join)) for node in tree.walk())
+    if not joins or not plain or tree.args.get("with_") or not all(map(_is_plain, joins)):
+        return []
+    pairs = [(tree.args["from_"].this, None), *((join.this, join) for join in joins)]
+    named = all(isinstance(table, exp.Table) and not table.alias_column_names for table, _ in pairs)
+    return pairs if named and len(pairs) == len(list(tree.find_all(exp.Table))) else []
+
+
+def _is_plain(join: exp.Join) -> bool:
+    said = {name for name, value in join.args.items() if value}
+    usual = said <= {"this", "side", "kind", "on", "using"}
+    return usual and (join.side.upper(), join.kind.upper()) in _JOINS
+
+
+def conjuncts(condition: exp.Expr | None) -> Iterator[exp.Expr]:
+    """The conditions that must all be true for this one to be."""
+    node = None if condition is None else condition.unnest()
+    if isinstance(node, exp.And):
+        yield from conjuncts(node.left)
+        yield from conjuncts(node.right)
+    elif node is not None:
+        yield node
 
 
 def table_name(table: exp.Table, product: Product) -> str:

@@ -1,13 +1,14 @@
 """A relation that is read: resolved by name, cut into key ranges, read as batches.
 
 A source is a table, a view, or a SELECT. Key ranges need one that gives the same rows when it is
-asked twice: a table, a view, or a SELECT of columns and filters over one of them (`repeatable`).
-Any other SELECT is evaluated once, into a staging table that the run owns, which then is the
-source. Keys are compared by the database, never in Python.
+asked twice: a table, a view, a SELECT of columns and filters over one of them, or a join of which
+`joins` knows as much (`repeatable`). Any other SELECT is evaluated once, into a staging table that
+the run owns, which then is the source. Keys are compared by the database, never in Python.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,9 @@ from sqlglot import exp
 
 from sqlscore.errors import DatabaseError
 from sqlscore.relations.catalogue import find_column, find_table, no_table
+from sqlscore.relations.cutting import Cut, cut
 from sqlscore.relations.parameters import bound
-from sqlscore.relations.ranges import KeyRange, cut, within
+from sqlscore.relations.ranges import KeyRange, within
 from sqlscore.relations.selects import (
     is_repeatable,
     is_select,
@@ -36,6 +38,10 @@ if TYPE_CHECKING:
     from sqlscore.types import Column
 
 
+#: a condition on a source's rows; None: all of them
+Condition = sa.ColumnElement[bool] | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Base:
     """The one table that a source's rows come from, each at most once."""
@@ -43,10 +49,8 @@ class Base:
     table: sa.Table
     columns: tuple[Column, ...]
     names: dict[str, str]  #: the source's column -> the table's, where it is passed as it is
-
-
-#: a condition on a source's rows; None: all of them
-Condition = sa.ColumnElement[bool] | None
+    joined: bool = False  #: the source joins other tables to it
+    where: Condition = None  #: the source's own conditions on it alone, where others are joined
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +67,12 @@ class Source:
     repeatable: bool  #: gives the same rows when it is asked twice
     chosen: bool  #: the user named the columns one by one, so their order means something
     asked: frozenset[str] = frozenset()  #: the parameters of a SELECT, which have their values
+    tree: exp.Query | None = None  #: of a SELECT that sqlglot understands, as it was typed
+
+    @property
+    def joins(self) -> bool:
+        """It is a SELECT that joins tables."""
+        return self.tree is not None and bool(self.tree.args.get("joins"))
 
     def column(self, name: str) -> Column:
         """The column of that name, in the catalogue's spelling, or a `DatabaseError`."""
@@ -123,7 +133,7 @@ def _select(engine: sa.Engine, product: Product, text: str, params: Mapping[str,
         engine=engine, product=product, name=text, relation=relation, table=None,
         base=_base(engine, product, tree) if tree is not None and repeatable else None,
         columns=columns, repeatable=repeatable,
-        chosen=tree is not None and not any(tree.find_all(exp.Star)), asked=asked,
+        chosen=tree is not None and not any(tree.find_all(exp.Star)), asked=asked, tree=tree,
     )  # fmt: skip
 
 
@@ -167,11 +177,32 @@ class Projection:
 
 
 def ranges_of(
-    source: Source, key: Sequence[Column], *, rows: int, where: Condition = None
-) -> list[KeyRange]:
-    """The source cut into key ranges of about `rows` rows, those of `where` only."""
+    source: Source, key: Sequence[Column], *, rows: int, where: Condition = None, held: bool = False
+) -> Cut:
+    """The source cut into key ranges of about `rows` rows, those of `where` only.
+
+    `held` says that an index of the source's table holds the key unique.
+    """
+    relation, key, where = _cut(source, key, where)
+    held = held and (source.tree is None or source.tree.args.get("where") is None)
     with translated("cutting key ranges"), source.engine.connect() as connection:
-        return cut(connection, source.product, source.relation, key, rows=rows, where=where)
+        return cut(
+            connection, source.product, relation, key, rows=rows, where=where, held=held
+        )  # fmt: skip
+
+
+def _cut(
+    source: Source, key: Sequence[Column], where: Condition
+) -> tuple[sa.FromClause, Sequence[Column], Condition]:
+    """What is cut in a source's stead: of a join, the table that has the key, without the others.
+
+    Its rows are about the join's; a condition on the join's rows may be about any of its tables.
+    """
+    base = source.base
+    if base is None or not base.joined or where is not None:
+        return source.relation, key, where
+    own = [dataclasses.replace(column, name=base.names[column.name]) for column in key]
+    return sa.table(base.table.name, *_columns(own), schema=base.table.schema), own, base.where
 
 
 def read(
@@ -197,12 +228,3 @@ def read(
     if limit is not None:
         query = query.limit(limit)
     return product.read(source.engine, query, projection.schema, batch_rows=batch_rows)
-
-
-def count(source: Source, key: Sequence[Column], range_: KeyRange, where: Condition = None) -> int:
-    """How many rows one range has now."""
-    query = sa.select(sa.func.count()).select_from(source.relation)
-    for part in (within(source.product, source.relation, key, range_), where):
-        query = query if part is None else query.where(part)
-    with translated("counting rows"), source.engine.connect() as connection:
-        return connection.scalar(query) or 0

@@ -13,7 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 import sqlscore
+from sqlscore.errors import DatabaseError
 from sqlscore.jobs import staging
+from sqlscore.relations import cutting, joins
 from tests.fixtures import models
 from tests.fixtures.scoring import (
     COLUMNS,
@@ -30,6 +32,7 @@ from tests.fixtures.scoring import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlscore.jobs.run import Progress
     from tests.fixtures.databases import Database
 
 IDS = range(0, 120, 3)
@@ -79,7 +82,7 @@ REPEATABLE = (
 STAGED = (
     "SELECT DISTINCT id, age, spend FROM customers",
     "WITH c AS (SELECT * FROM customers) SELECT id, age, spend FROM c",
-    "SELECT a.id, a.age, b.spend FROM customers a JOIN customers b ON a.id = b.id",
+    "SELECT a.id + 0 AS id, a.age, b.spend FROM customers a JOIN customers b ON a.id = b.id",
     "SELECT id, age, spend FROM customers ORDER BY id LIMIT 40",
     "SELECT id, MAX(age) AS age, MIN(spend) AS spend FROM customers GROUP BY id",
     "SELECT id, age, spend FROM customers WHERE city <> '12:30' UNION ALL "
@@ -109,6 +112,137 @@ def test_any_other_select_is_evaluated_once(
     assert seen == [source]
     names = sa.inspect(shop.database.engine).get_table_names()
     assert not [name for name in names if "staging" in name]
+
+
+#: each customer with the one row of its town, or with itself
+JOINS = (
+    "SELECT a.id, a.age, b.spend FROM customers a JOIN customers b ON a.id = b.id",
+    "SELECT id, a.age, b.spend FROM customers a LEFT JOIN customers b USING (id) WHERE a.id < 999",
+    "SELECT c.*, t.TAX FROM customers c LEFT OUTER JOIN towns t ON (c.CITY = t.name)",
+    "SELECT c.id, age, spend FROM towns t JOIN customers c ON t.name = c.city WHERE tax < 9",
+    "SELECT c.id, c.age, d.spend FROM towns t, customers c, customers d "
+    "WHERE t.name = c.city AND c.id = d.id AND c.city IN ('Bern', 'Genève', 'Łódź', 'São Paulo')",
+    "SELECT c.id, age, spend FROM customers c JOIN rates r ON r.town = city AND r.year = 2026",
+)
+#: joins of which as much is not known, or which would cost more if each range did them anew
+OTHER_JOINS = (
+    "SELECT c.id, age, spend FROM customers c LEFT JOIN rates r ON r.town = city AND r.tax > 0.5",
+    "SELECT c.id, age, spend FROM customers c LEFT JOIN here h ON h.name = c.city",
+    "SELECT c.id, age, spend FROM towns t LEFT JOIN customers c ON t.name = c.city",
+    "SELECT c.id, age, spend FROM customers c JOIN large l ON l.number = c.id",
+    "SELECT c.id, age, spend FROM customers c LEFT JOIN predictions p ON p.id = c.id",
+)
+
+
+@pytest.fixture
+def towns(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """Each city once as a town; its rates by year; a view; a table that is called large."""
+    text = {"mariadb": "VARCHAR(40)", "postgres": "text"}.get(shop.database.name, "TEXT")
+    names = list(dict.fromkeys(models.CITIES))
+    columns = {"number": pa.int64(), "name": text, "tax": pa.float64()}
+    rows = {"number": range(len(names)), "name": names, "tax": [1.0] * len(names)}
+    shop.create("towns", rows, columns, key=("number",))
+    columns = {"town": text, "year": pa.int64(), "tax": pa.float64()}
+    rates = [(name, year, year - 2025.0) for name in names for year in (2025, 2026)]
+    values = zip(*rates, strict=True)
+    shop.create("rates", dict(zip(columns, values, strict=True)), columns, key=("town", "year"))
+    columns = {"id": pa.int64(), "number": pa.int64()}
+    rows = {"id": range(41), "number": range(0, 123, 3)}
+    shop.create("large", rows, columns)
+    shop.run("CREATE VIEW here AS SELECT name FROM towns")
+    monkeypatch.setattr(joins, "WHOLE", 40)
+    return shop
+
+
+def test_a_join_that_gives_no_row_twice_is_not_staged(towns: Shop, monkeypatch: pytest.MonkeyPatch):
+    seen = staged(monkeypatch)
+    for source in JOINS:
+        assert towns.scoring.bind("churn", source=source, key="id").ranges == 6, source
+        run = towns.score(source=source, key="id", mode="replace")
+        assert (run.rows, run.ranges) == (40, 6)
+        assert towns.found() == expected(IDS)
+        run = towns.score(source=source, key="id", where="id > 60", target="past_60")
+        assert (run.rows, run.ranges) == (19, 3)
+    assert towns.found("past_60") == expected(range(63, 120, 3))
+    assert seen == []
+
+
+def test_any_other_join_is_evaluated_once(towns: Shop, monkeypatch: pytest.MonkeyPatch):
+    towns.score()
+    seen = staged(monkeypatch)
+    for source in OTHER_JOINS:
+        bound = towns.scoring.bind("churn", source=source, key="id", target="predictions")
+        assert bound.ranges is None, source
+        assert towns.score(source=source, key="id").rows == 40
+        assert towns.found() == expected(IDS)
+    assert seen == list(OTHER_JOINS)
+
+
+def test_a_join_that_gives_a_row_twice(towns: Shop):
+    source = "SELECT c.id, age, spend FROM customers c LEFT JOIN towns t ON t.name = c.city"
+    bern = "INSERT INTO towns (number, name, tax) VALUES (99, 'Bern', 1)"
+
+    def meddle(progress: Progress) -> None:
+        if progress.rows == 0:  # it was proved by then, and nothing is read yet
+            towns.run(bern)
+
+    with pytest.raises(DatabaseError, match=r"\(id\).*does not identify a row: \d keys are there"):
+        towns.score(source=source, key="id", on_progress=meddle)
+    assert towns.found() == {}
+    with pytest.raises(DatabaseError, match=r"does not identify a row: 10 keys are there more"):
+        towns.score(source=source, key="id", restart=True, target="never")
+    assert "never" not in sa.inspect(towns.database.engine).get_table_names()
+    towns.run("DELETE FROM towns WHERE number = 99")
+    assert towns.score(source=source, key="id", restart=True).rows == 40
+    assert towns.found() == expected(IDS)
+
+
+def test_a_join_that_was_stopped_goes_on(towns: Shop, monkeypatch: pytest.MonkeyPatch):
+    job = {"source": JOINS[3], "key": "id"}
+
+    def stop(progress: Progress) -> None:
+        if progress.rows == 21:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        towns.score(**job, on_progress=stop)
+    assert towns.found() == expected(IDS[:21])
+    seen = staged(monkeypatch)
+    run = towns.score(**job)
+    assert (run.resumed, run.rows, run.ranges, seen) == (True, 40, 6, [])
+    assert towns.found() == expected(IDS)
+
+
+def walks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The relations along whose keys the database goes from now on."""
+    seen = []
+
+    def noted(found: Any) -> Any:
+        def walk(connection: Any, product: Any, relation: Any, *given: Any) -> Any:
+            seen.append(getattr(relation.element, "name", "SELECT"))
+            return found(connection, product, relation, *given)
+
+        return walk
+
+    for name in ("_walk", "_numbered"):
+        monkeypatch.setattr(cutting, name, noted(getattr(cutting, name)))
+    return seen
+
+
+def test_keys_without_gaps_are_counted_off(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """Nothing walks along them; a table with gaps is walked."""
+    for name, value in {"_LEAST": 5, "_LOOKS": 4, "_WIDE": 5, "_SEVERAL": 1}.items():
+        monkeypatch.setattr(cutting, name, value)
+    walked = walks(monkeypatch)
+    ids = [*range(-20, 0), *range(1, 30)]
+    shop.create("dense", customers(ids))
+    run = shop.score(source="dense")
+    assert (run.rows, run.total, run.ranges, walked) == (49, 50, 8, [])
+    assert shop.found() == expected(ids)
+    run = shop.score(mode="replace")
+    assert (run.rows, run.total, run.ranges, walked) == (40, 40, 6, ["customers"])
+    shop.score(source="SELECT id, age, spend FROM dense WHERE id < 4", mode="replace", key="id")
+    assert walked == ["customers", "SELECT"]
 
 
 def test_values_that_change_with_each_query_are_those_of_one(shop: Shop):

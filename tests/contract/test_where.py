@@ -74,7 +74,7 @@ def test_conditions(shop: Shop):
 
 
 def test_a_select_that_is_evaluated_once_takes_a_condition_too(shop: Shop):
-    query = "SELECT a.id, a.age, b.spend FROM orders a JOIN orders b ON a.id = b.id"
+    query = "SELECT DISTINCT a.id, a.age, b.spend FROM orders a JOIN orders b ON a.id = b.id"
     run = shop.score(source=query, key="id", where="id > :id", params={"id": 99})
     assert run.rows == 6
     assert shop.found() == expected(range(102, 120, 3))

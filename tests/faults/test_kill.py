@@ -203,7 +203,7 @@ def test_an_append_is_killed_and_started_again(database: Database):
 
 #: ids that can never be scored, and ids of predictions whose customer is gone
 BAD, GONE = (0, 3, 150, 600, 603, 1497), (1, 2, 301, 1498)
-SOAK_KILLS = 32  #: of each kind on each database, at random moments: 512 on four
+SOAK_KILLS = 32  #: of each kind on each database, at random moments: 640 on four
 KINDS: dict[str, dict[str, Any]] = {
     "upsert": {},
     "replace": {"mode": "replace"},
@@ -211,6 +211,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "sync": {"sync": True},
     "staged": {"source": "SELECT DISTINCT id, age, spend FROM customers", "key": "id"},
     "slice": {"mode": "replace", "where": "id >= 900"},
+    "joined": {
+        "source": "SELECT id, c.age, d.spend FROM customers c LEFT JOIN customers d USING (id)",
+        "key": "id",
+    },
 }
 #: the target after the slice, which another model scores, was refilled
 REFILLED = {**expected(IDS), **expected(range(900, 1500, 3), NEWER)}
@@ -237,7 +241,7 @@ def ended(shop: Shop, kind: str) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("kind", ["upsert", "replace", "quarantine", "sync"])
+@pytest.mark.parametrize("kind", ["upsert", "replace", "quarantine", "sync", "joined"])
 def test_killed_at_random_moments(database: Database, kind: str):
     """Runs that are killed at moments spread over all of their work, and then finished."""
     draw, job = random.Random(f"{database.name} {kind}"), KINDS[kind]

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from sqlscore.errors import SqlscoreError
 from sqlscore.products.sqlite import SQLITE
-from sqlscore.relations.ranges import _SIGNS, KeyRange, compare, cut, decode, encode, within
+from sqlscore.relations.cutting import cut
+from sqlscore.relations.ranges import _SIGNS, KeyRange, compare, decode, encode, within
 from sqlscore.types import Column
 
 VALUES = (
@@ -82,7 +83,7 @@ def test_each_row_is_in_one_range(
     connection: sa.Connection, rows: int, row_values: bool, walk: bool
 ):
     product = replace(SQLITE, row_values=row_values, keyset_walk=walk)
-    ranges = cut(connection, product, TABLE, KEY, rows=rows)
+    ranges = cut(connection, product, TABLE, KEY, rows=rows).ranges
     parts = [rows_of(connection, within(product, TABLE, KEY, r)) for r in ranges]
     assert [len(part) for part in parts[:-1]] == [rows] * (len(ranges) - 1)
     assert 0 < len(parts[-1]) <= rows
@@ -97,7 +98,7 @@ def test_each_row_is_in_one_range(
 @pytest.mark.parametrize("walk", [True, False])
 def test_a_relation_without_rows_is_one_range(connection: sa.Connection, walk: bool):
     product = replace(SQLITE, keyset_walk=walk)
-    ranges = cut(connection, product, TABLE, KEY, rows=5, where=TABLE.c.a > 5)
+    ranges = cut(connection, product, TABLE, KEY, rows=5, where=TABLE.c.a > 5).ranges
     assert ranges == [KeyRange(ordinal=0, low=None, high=None)]
     assert within(product, TABLE, KEY, ranges[0]) is None
 
