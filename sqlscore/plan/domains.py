@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -67,7 +67,7 @@ def of_table(
     known: Known = {}
     for text in enforced:
         with suppress(SqlglotError):
-            learn(parse_one(text, dialect=dialect), known, checked=True)
+            learn(_parsed(text, dialect), known, checked=True)
     found = {}
     for column in columns:
         name = column.name.casefold()
@@ -75,6 +75,12 @@ def of_table(
         domain = domain if loose else domain & by_type(column)
         found[name] = domain if column.nullable else domain & Domain(null=False)
     return found
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str, dialect: str) -> exp.Expr:
+    """A condition's tree, which nobody changes: a table's are the same for many statements."""
+    return parse_one(text, dialect=dialect)
 
 
 def by_type(column: Column) -> Domain:

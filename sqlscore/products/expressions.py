@@ -64,6 +64,7 @@ class Expressions:
     then_depth: int = 1  #: what a CASE in THEN adds to the depth of the CASE around it
     else_depth: int = 1  #: what a CASE in ELSE adds
     case_depth: int = 100  #: the most of that
+    casts: bool = False  #: a query's column has the type that its expression is cast to, no other
     folding: bool = True  #: scalers and categories become part of the weights
     most_leaves: int = 50_000  #: leaves of an ensemble that are planned in seconds
 
@@ -82,6 +83,7 @@ EXPRESSIONS: dict[str, Expressions] = {
             tanh=True,
             logistic_by_tanh=True,
             arrays=True,
+            casts=True,
             fence=Fence.OFFSET,
             most_terms=1500,
             case_depth=1000,
@@ -94,6 +96,7 @@ EXPRESSIONS: dict[str, Expressions] = {
             infinity=True,
             real=True,
             arrays=True,
+            casts=True,
             saturation=Saturation.SCALING,
             most_terms=450,
             case_depth=450,

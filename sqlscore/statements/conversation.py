@@ -21,6 +21,8 @@ from sqlscore.predict.scope import Key, Relation, key_of, table_name, tables
 from sqlscore.predict.translate import translate
 from sqlscore.relations.catalogue import find_table, no_table
 from sqlscore.relations.selects import textual
+from sqlscore.statements.derived import Derivations
+from sqlscore.statements.missing import may_be_missing
 from sqlscore.statements.names import Names
 from sqlscore.statements.places import place_of
 from sqlscore.statements.steps import Steps
@@ -52,10 +54,15 @@ class Conversation:
             self.connection = engine.connect() if connection is None else connection
         self._dialect = PredictTSQL if product.t_sql else product.dialect
         self.names = Names(marked=product.t_sql, folded=self.facts.folds)
-        self._derived: dict[str, tuple[Relation, exp.Select]] = {}
+        self.derived = Derivations()
+        self._looked_up: dict[Key, Relation] = {}  #: since the statement began
         self.steps = Steps()
 
     # -- names
+
+    def begin(self) -> None:
+        """A statement begins: what the catalogue says is asked anew."""
+        self._looked_up.clear()
 
     def relations(self, tree: exp.Expression, text: str = "") -> dict[Key, Relation]:
         """What the database knows of the tables that a statement names.
@@ -63,7 +70,7 @@ class Conversation:
         A table that is not there is left out where the statement makes it, else it is a
         `StatementError` that names the nearest ones.
         """
-        missing = _may_be_missing(tree)
+        missing = may_be_missing(tree)
         found: dict[Key, Relation] = {}
         for table in tables(tree):
             key = key_of(table)
@@ -78,8 +85,8 @@ class Conversation:
 
     def _relation(self, table: exp.Table) -> Relation | None:
         name = table_name(table)
-        if name in self._derived:
-            return self._derived[name][0]
+        if name in self.derived:
+            return self.derived.relation(name)
         temporary = self.names.find(name)
         if temporary is not None:
             everything = exp.select("*").from_(exp.to_identifier(temporary, quoted=True))
@@ -88,6 +95,16 @@ class Conversation:
             )
         if name.startswith(("#", "@")):
             return None
+        key = key_of(table)
+        if key not in self._looked_up:
+            there = self._found(table, name)
+            if there is None:
+                return None
+            self._looked_up[key] = there
+        return self._looked_up[key]
+
+    def _found(self, table: exp.Table, name: str) -> Relation | None:
+        """What the catalogue says of a table; None where there is none of that name."""
         for schema in dict.fromkeys((table.db, "" if table.db.casefold() == "dbo" else table.db)):
             written = exp.table_(name, db=schema or None, quoted=True)
             with self.told("looking for a table"):
@@ -110,38 +127,34 @@ class Conversation:
 
     # -- running
 
-    def write(self, tree: exp.Expression) -> str:
-        """A tree that is in the database's own words already, as text."""
+    def write(self, tree: exp.Expression, *, outline: bool = False) -> str:
+        """A tree that is in the database's own words already, as text.
+
+        With `outline` it gives columns of the same names and types, and may give other values: for
+        databases that take long to plan a large model.
+        """
         try:
             text = tree.sql(dialect=self._dialect, unsupported_level=ErrorLevel.RAISE)
         except UnsupportedError as error:
             raise StatementError(f"{self.product.name} cannot do that: {error}") from error
+        text = self.derived.put_into(text, self._dialect, outline=outline)
         return f"{text};" if self.product.t_sql and isinstance(tree, exp.Merge) else text
 
     def translated(self, tree: exp.Expression, text: str = "") -> exp.Expression:
         """A T-SQL tree in the database's own words."""
-        made = exp.Paren(this=translate(tree, self.relations(tree, text), self.facts))
-        for table in list(made.find_all(exp.Table)) if self._derived else ():
-            if table.name in self._derived:
-                query, alias = self._derived[table.name][1].copy(), table.args["alias"]
-                joins = table.args.get("joins")
-                table.replace(exp.Subquery(this=query, alias=alias, joins=joins))
-        whole: exp.Expression = made.this
-        return whole
+        return translate(tree, self.relations(tree, text), self.facts)
 
-    def is_derived(self, name: str) -> bool:
-        """Whether a name is that of a query, which `derive` gave it."""
-        return name in self._derived
-
-    def derive(self, query: exp.Select, columns: Sequence[Column]) -> str:
+    def derive(
+        self, query: str, columns: Sequence[Column], outline: str | None, *, chance: bool
+    ) -> str:
         """Give a query in the database's own words a name, by which statements can read it."""
         name = self.names.fresh("derived")
-        self._derived[name] = Relation(schema=None, name=name, columns=tuple(columns)), query
+        self.derived.add(name, query, columns, outline, chance=chance)
         return name
 
     def plainly(self) -> AbstractContextManager[object]:
         """What runs inside is not compiled to machine code, if there is a model in it."""
-        return self.product.plainly(self.connection) if self._derived else nullcontext()
+        return self.product.plainly(self.connection) if self.derived else nullcontext()
 
     def execute(self, sql: str) -> int:
         """Run a statement; how many rows it wrote, -1 where the database does not say."""
@@ -238,18 +251,3 @@ class Conversation:
 
 
 _KINDS = {"#": "temporary table", "@": "table variable"}
-
-
-def _may_be_missing(tree: exp.Expression) -> list[exp.Table]:
-    """The tables that a statement makes, or drops where they are there."""
-    if isinstance(tree, exp.Select) and tree.args.get("into") is not None:
-        return [tree.args["into"].this]
-    if isinstance(tree, exp.Create) and tree.args.get("kind") in ("TABLE", "VIEW"):
-        return [table for table in [tree.find(exp.Table)] if table is not None]
-    if isinstance(tree, exp.Drop) and tree.args.get("exists"):
-        return list(tree.args.get("tables") or [])
-    if isinstance(tree, exp.Update | exp.Delete):
-        aliases = {table.alias.casefold() for table in tree.find_all(exp.Table) if table.alias}
-        written = [*(tree.args.get("tables") or []), tree.this]
-        return [table for table in written if table_name(table).casefold() in aliases]
-    return []

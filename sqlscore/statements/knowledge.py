@@ -88,7 +88,7 @@ class Knowledge:
         return self._held[name]
 
     def _enforced(self, relation: Relation) -> Sequence[str]:
-        here = self._on.names.is_temporary(relation.name) or self._on.is_derived(relation.name)
+        here = self._on.names.is_temporary(relation.name) or relation.name in self._on.derived
         if not self._checks or here:
             return ()
         table = sa.Table(relation.name, sa.MetaData(), schema=relation.schema)

@@ -69,7 +69,7 @@ def _into(on: Conversation, tree: exp.Select, text: str) -> int:
     into = tree.args["into"].this
     tree.set("into", None)
     query = on.translated(tree, text)
-    target = made.into(on, into, on.columns(on.write(query)))
+    target = made.into(on, into, on.columns(on.write(query, outline=True)))
     with on.transaction(), on.plainly():
         on.make(target)
         count = on.execute(on.write(made.insert(target, query)))

@@ -12,20 +12,23 @@ from sqlglot import exp
 from sqlscore import pushdown
 from sqlscore.errors import DatabaseError
 from sqlscore.graph.size import size_of
+from sqlscore.plan import feeding
+from sqlscore.plan.feeding import holds, named
 from sqlscore.predict.asked import Cut, Largest
 from sqlscore.predict.classes import longest_label
 from sqlscore.products.expressions import Expressions, expressions_for
 from sqlscore.pushdown import literals
 from sqlscore.pushdown.labels import label_of
+from sqlscore.pushdown.text import written
 from sqlscore.signature import InputKind
 from sqlscore.types import is_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from sqlscore.binding import BoundFeature
     from sqlscore.predict.asked import Output
     from sqlscore.products.product import Product
+    from sqlscore.pushdown.text import Text
     from sqlscore.statements.ready import Ready
 
 
@@ -36,14 +39,14 @@ _CURVES = 2  #: classes, each with a score
 def refusals(ready: Ready, product: Product) -> tuple[str, ...]:
     """Why a PREDICT cannot be a query of the database's own; nothing where it can."""
     try:
-        facts = expressions_for(product.dialect)
+        expressions_for(product.dialect)
     except DatabaseError:
         return (f"no SQL is known to be right on {product.name}",)
     binding = ready.plan.binding
     if any(one.kind is InputKind.TENSOR for one in binding.signature.inputs):
         return ("a column that holds an array has no SQL form",)
-    found = [str(one) for one in pushdown.missing(ready.model.graph, binding.signature, facts)]
-    found += [_unfed(bound) for bound in binding.features if _fed(bound) is None]
+    found = [str(one) for one in _written(ready, product).refusals]
+    found += [feeding.unfed(b) for b in binding.features if feeding.value(b) is None]
     types = {p.name: p.type for p in binding.signature.predictions}
     for output in ready.plan.outputs:
         longest = longest_label(binding.signature, output.prediction)
@@ -54,29 +57,61 @@ def refusals(ready: Ready, product: Product) -> tuple[str, ...]:
     return tuple(found)
 
 
-def query(ready: Ready, product: Product) -> exp.Select:
-    """DATA's columns that are kept, and the predictions, as one query; there are no refusals."""
-    facts = dataclasses.replace(expressions_for(product.dialect), folding=ready.folds)
+def query(ready: Ready, product: Product, write: Callable[[exp.Expression], str]) -> str:
+    """DATA's columns that are kept, and the predictions, as one query; there are no refusals.
+
+    `write` gives the text of a tree in the database's own words.
+    """
+    facts = _facts(ready, product)
     plan = ready.plan
     kept = [column.name for column in plan.kept]
     fed = _feeding(ready)
     values = [
-        exp.alias_(_fed(bound) or exp.Null(), fed[bound.feature.name], quoted=True)
+        exp.alias_(feeding.value(bound) or exp.Null(), fed[bound.feature.name], quoted=True)
         for bound in plan.binding.features
     ]
-    rows = exp.select(*map(_named, kept), *values).from_(_inside(ready.query.copy(), "rows"))
-    signature = plan.binding.signature
-    names = {p.name: f"sqlscore_p{n}" for n, p in enumerate(signature.predictions)}
+    rows = exp.select(*map(named, kept), *values).from_(_inside(ready.query.copy(), "rows"))
     rows = _above(rows, turned(ready, facts, fed))
-    compiled = pushdown.select(
-        ready.model.graph, signature, facts, relation=_inside(rows, "fed"), columns=fed,
-        names=names, passed=kept, domains=ready.domains,
-    )  # fmt: skip
     given = [
-        exp.alias_(_typed(_value(o, names, facts), o, facts), o.name, quoted=True)
+        exp.alias_(_typed(_value(o, _names(ready), facts), o, facts), o.name, quoted=True)
         for o in plan.outputs
     ]
-    return exp.select(*map(_named, kept), *given).from_(_inside(compiled, "predicted"))
+    select = write(exp.select(*map(named, kept), *given))
+    return f"{select} FROM ({_written(ready, product).over(write(rows))}) AS sqlscore_predicted"
+
+
+def outline(ready: Ready, product: Product, write: Callable[[exp.Expression], str]) -> str | None:
+    """NULLs of the predictions' types in their place; None where their types are not so sure."""
+    facts = _facts(ready, product)
+    types = [_words(output.type, facts) for output in ready.plan.outputs]
+    if not facts.casts or not all(types):
+        return None
+    kept = [named(column.name) for column in ready.plan.kept]
+    given = [
+        exp.alias_(exp.cast(exp.Null(), words), output.name, quoted=True)
+        for output, words in zip(ready.plan.outputs, types, strict=True)
+        if words is not None
+    ]
+    return write(exp.select(*kept, *given).from_(_inside(ready.query.copy(), "rows")))
+
+
+def _written(ready: Ready, product: Product) -> Text:
+    """The model over the columns that are fed."""
+    return written(
+        ready.model.graph, ready.plan.binding.signature, _facts(ready, product),
+        columns=_feeding(ready), names=_names(ready), domains=ready.domains,
+        passed=[column.name for column in ready.plan.kept],
+    )  # fmt: skip
+
+
+def _facts(ready: Ready, product: Product) -> Expressions:
+    return dataclasses.replace(expressions_for(product.dialect), folding=ready.folds)
+
+
+def _names(ready: Ready) -> dict[str, str]:
+    """Prediction -> the name that its column gets."""
+    predictions = enumerate(ready.plan.binding.signature.predictions)
+    return {p.name: f"sqlscore_p{n}" for n, p in predictions}
 
 
 def _feeding(ready: Ready) -> dict[str, str]:
@@ -100,7 +135,7 @@ def _above(rows: exp.Select, tests: list[exp.Expression]) -> exp.Select:
     """The rows that may satisfy the statement's conditions on scores."""
     if not tests:
         return rows
-    whole = exp.select(*map(_named, rows.named_selects)).from_(_inside(rows, "summed"))
+    whole = exp.select(*map(named, rows.named_selects)).from_(_inside(rows, "summed"))
     return whole.where(*tests, copy=False)
 
 
@@ -131,9 +166,9 @@ def _value(output: Output, names: dict[str, str], facts: Expressions) -> exp.Exp
     """What fills a column: a prediction, or what its rule makes of some."""
     rule = output.rule
     if isinstance(rule, Largest):
-        return _largest([_named(names[name]) for name in rule.of])
+        return _largest([named(names[name]) for name in rule.of])
     if isinstance(rule, Cut):
-        score = _named(names[rule.score])
+        score = named(names[rule.score])
         threshold = literals.number(rule.threshold, facts)
         above = exp.GT(this=literals.as_double(score), expression=threshold)
         return exp.Case(
@@ -143,7 +178,7 @@ def _value(output: Output, names: dict[str, str], facts: Expressions) -> exp.Exp
             ],
             default=label_of(rule.below),
         )
-    return _named(names[output.prediction])
+    return named(names[output.prediction])
 
 
 def _largest(values: list[exp.Column]) -> exp.Expression:
@@ -155,40 +190,9 @@ def _largest(values: list[exp.Column]) -> exp.Expression:
     return exp.Case(ifs=ifs, default=values[-1]) if ifs else values[0]
 
 
-def _named(name: str) -> exp.Column:
-    return exp.column(exp.to_identifier(name, quoted=True))
-
-
 def _inside(query: exp.Expression, what: str) -> exp.Subquery:
     alias = exp.TableAlias(this=exp.to_identifier(f"sqlscore_{what}", quoted=True))
     return exp.Subquery(this=query, alias=alias)
-
-
-def _fed(bound: BoundFeature) -> exp.Expression | None:
-    """A column as its feature's expression takes it: numbers as doubles; None: it has no form."""
-    column, given, wanted = _named(bound.column.name), bound.column.type, bound.feature.type
-    if is_text(wanted):
-        return column if is_text(given) else None
-    if not pa.types.is_floating(wanted):
-        return column if given == wanted or (_whole(given) and _whole(wanted)) else None
-    if pa.types.is_float64(given):
-        return column
-    if pa.types.is_boolean(given):
-        one, zero = exp.Literal.number(1), exp.Literal.number(0)
-        return exp.Case(
-            ifs=[exp.If(this=column, true=one), exp.If(this=exp.not_(column.copy()), true=zero)]
-        )
-    if _whole(given) or pa.types.is_floating(given) or pa.types.is_decimal(given):
-        return exp.cast(column, "double")
-    return None
-
-
-def _whole(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(type_))
-
-
-def _unfed(bound: BoundFeature) -> str:
-    return f"the column {bound.column.name!r} ({bound.cast}) has no SQL form as a feature"
 
 
 def _unchecked(output: Output, given: pa.DataType, longest: int | None) -> Iterator[str]:
@@ -197,24 +201,28 @@ def _unchecked(output: Output, given: pa.DataType, longest: int | None) -> Itera
         yield f"{output.name} is NOT NULL, which only the bridge checks"
     if output.length and (longest is None or longest > output.length):
         yield f"{output.name} has a length, which only the bridge checks: nvarchar(max) has none"
-    if not _holds(output.type, given):
+    if not holds(output.type, given):
         yield f"{output.name} is {output.type}, whose values only the bridge makes of {given}"
-
-
-def _holds(asked: pa.DataType, given: pa.DataType) -> bool:
-    """Whether a type takes every value of another as it is, but for its last bits."""
-    if asked == given or (is_text(asked) and is_text(given)):
-        return True
-    if pa.types.is_floating(asked):
-        return pa.types.is_floating(given) or _whole(given)
-    signed = pa.types.is_signed_integer(asked)
-    return _whole(given) and signed and asked.bit_width >= given.bit_width
 
 
 def _typed(value: exp.Expression, output: Output, facts: Expressions) -> exp.Expression:
     """A prediction in the type that is asked for, where the database has it as a type of values."""
-    if pa.types.is_float64(output.type):
-        return exp.cast(value, "double")
-    if pa.types.is_float32(output.type) and facts.real:
-        return exp.cast(value, "float")
-    return value
+    words = _words(output.type, facts)
+    return value if words is None else exp.cast(value, words)
+
+
+def _words(type_: pa.DataType, facts: Expressions) -> str | None:
+    """What a prediction of a type is cast to; None: it stays as it is."""
+    if pa.types.is_float64(type_):
+        return "double"
+    if pa.types.is_float32(type_) and facts.real:
+        return "float"
+    if not facts.casts:
+        return None
+    if is_text(type_):
+        return "text"
+    return _CASTS.get(type_)
+
+
+#: what values are cast to where a query's columns have the types that it gives them
+_CASTS = {pa.int64(): "bigint", pa.int32(): "int", pa.int16(): "smallint", pa.bool_(): "boolean"}

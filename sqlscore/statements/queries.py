@@ -77,7 +77,7 @@ class Queries:
         found = predicts(tree)
         for predict in found:
             ready = self._ready(predict, tree, text, variables)
-            passing = _passing(tree, ready) if len(found) == 1 else None
+            passing = _passing(self._on, tree, ready) if len(found) == 1 else None
             into = self._into(ready, passing, tree, text)
             if routing.chosen(self._on, ready, into, self._wishes.route) is Route.PUSH_DOWN:
                 self._push_down(ready)
@@ -96,7 +96,7 @@ class Queries:
         routed: list[Routed] = []
         for predict in found:
             ready = self._ready(predict, tree, text, variables)
-            passing = _passing(tree, ready) if len(found) == 1 else None
+            passing = _passing(self._on, tree, ready) if len(found) == 1 else None
             into = self._into(ready, passing, tree, text)
             told = routing.told(self._on, ready, into)
             route = told.route if self._wishes.route is Route.AUTO else self._wishes.route
@@ -161,13 +161,20 @@ class Queries:
                 **ready.place,
             )
         outputs = [Column(name=o.name, type=o.type) for o in ready.plan.outputs]
-        query = pushed.query(ready, self._on.product)
-        name = self._on.derive(query, [*ready.plan.kept, *outputs])
+        query = pushed.query(ready, self._on.product, self._on.write)
+        outline = pushed.outline(ready, self._on.product, self._on.write)
+        name = self._on.derive(
+            query,
+            [*ready.plan.kept, *outputs],
+            outline,
+            chance=self._on.derived.by_chance(ready.query),
+        )
         kept = [column.name for column in ready.plan.kept]
         data.derive(ready.predict, name, kept, [output.name for output in outputs])
 
     def _prepared(self, tree: exp.Expression, text: str, variables: Variables) -> exp.Expression:
         """A copy with values for variables, queries for kept views, and every PREDICT in a FROM."""
+        self._on.begin()
         tree = self._routines.with_views(variables.put_into(tree.copy(), text))
         return data.normalised(writes.with_one_source(tree))
 
@@ -193,13 +200,13 @@ class Queries:
         data.replace(ready.predict, tables.rows, tables.predicted, kept, given)
 
 
-def _passing(tree: exp.Expression, ready: Ready) -> tuple[Passing, ...] | None:
+def _passing(on: Conversation, tree: exp.Expression, ready: Ready) -> tuple[Passing, ...] | None:
     """The columns of a statement that only passes its PREDICT on.
 
     Not where DATA is made of chance: a database may compute a column once for the model and once
     more for the reader, and only in a table is it one value.
     """
-    if ready.query.find(exp.Rand, exp.Uuid):
+    if on.derived.by_chance(ready.query):
         return None
     select = tree.expression if isinstance(tree, exp.Insert) else tree
     return projection(select, ready.predict, ready.plan) if select is not None else None

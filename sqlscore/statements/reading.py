@@ -34,7 +34,7 @@ Out = TypeVar("Out")
 def query(on: Conversation, tree: exp.Expression) -> Result:
     """The rows of a query in the database's own words."""
     sql = on.write(tree)
-    columns = on.columns(sql)
+    columns = on.columns(on.write(tree, outline=True))
     _refuse_twice([column.name for column in columns])
     types = [on.product.carried(column) for column in columns]
     schema = pa.schema([(f"c{i}", type_) for i, type_ in enumerate(types)])
