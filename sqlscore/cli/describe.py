@@ -162,6 +162,7 @@ def run_fields(run: Run) -> dict[str, object]:
         "ranges": f"{run.ranges_done} of {run.ranges} done",
         "started": f"{present.text(run.started_at)} UTC",
         "finished": f"{present.text(run.finished_at)} UTC" if run.finished_at else None,
+        "route": ": ".join((run.route, "; ".join(run.because))) if run.because else run.route,
         "owner": run.owner,
         "target held by": run.holder,
         "providers": run.providers or None,

@@ -85,6 +85,12 @@ Without = Annotated[
         help="Leave out: projection, folding, pruning, thresholds, statistics.",
     ),
 ]
+Route = Annotated[
+    str,
+    typer.Option(
+        metavar="ROUTE", help="Where models run: bridge (here), push-down (as SQL), or auto."
+    ),
+]
 Types = Annotated[
     list[str] | None,
     typer.Option(

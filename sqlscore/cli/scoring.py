@@ -122,6 +122,7 @@ def score(
     provider: options.Provider = "cpu",
     provider_option: options.ProviderOptions = None,
     without: options.Without = None,
+    route: options.Route = "bridge",
     source_db: SourceDb = None,
     target_db: TargetDb = None,
     deadline: limiting.Deadline = None,
@@ -178,6 +179,7 @@ def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
         **{name: given[name] for name in as_they_are},
         "lag": options.span(given["lag"], "--lag"),
         "max_bad": allowed_bad(given["max_bad"]),
+        "route": known_route(given["route"]),
         "limits": limiting.limits(given),
         "provider_options": options.pairs(given["provider_option"], "--provider-option"),
         "without": options.names(given["without"]),
@@ -189,6 +191,13 @@ def allowed_bad(given: str | None) -> str | None:
     from sqlscore.jobs.gate import allowed
 
     return allowed(given)
+
+
+def known_route(given: str) -> str:
+    """The route as `Database.score` takes it, checked."""
+    from sqlscore.database.arguments import route
+
+    return route(given)
 
 
 def _bound(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,13 +24,6 @@ Script = Annotated[
     Path | None, typer.Option("-f", "--file", metavar="FILE", help="A file of statements.")
 ]
 
-Route = Annotated[
-    str,
-    typer.Option(
-        metavar="ROUTE", help="Where models run: bridge (here), push-down (as SQL), or auto."
-    ),
-]
-
 Dialect = Annotated[
     str,
     typer.Option(
@@ -43,7 +36,7 @@ Dialect = Annotated[
 def sql(
     text: Text = None,
     file: Script = None,
-    route: Route = "bridge",
+    route: options.Route = "bridge",
     without: options.Without = None,
     dialect: Dialect = "tsql",
     output: Annotated[
@@ -81,7 +74,7 @@ def sql(
 def explain(
     text: Text = None,
     file: Script = None,
-    route: Route = "bridge",
+    route: options.Route = "bridge",
     without: options.Without = None,
     dialect: Dialect = "tsql",
     analyze: Annotated[

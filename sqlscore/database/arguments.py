@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.optimisations import optimisations
+from sqlscore.plan import route_named
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.predictor.type_rules import named_rules
 from sqlscore.relations.ranges import encoded
@@ -39,6 +40,11 @@ def params(given: Mapping[str, Any] | None) -> dict[str, Any]:
 def seconds(lag: timedelta | float | None) -> float:
     """A lag in seconds, or as much of another number."""
     return lag.total_seconds() if isinstance(lag, timedelta) else float(lag or 0)
+
+
+def route(given: str) -> str:
+    """The name of a route, checked."""
+    return str(route_named(given))
 
 
 def without(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -61,6 +61,7 @@ class Scoring(Connected):
         provider: str = "cpu",
         provider_options: Mapping[str, str] | None = None,
         without: str | Sequence[str] = (),
+        route: str = "bridge",
         limits: Limits | None = None,
         source_db: str | sa.URL | sa.Engine | None = None,
         target_db: str | sa.URL | sa.Engine | None = None,
@@ -104,6 +105,9 @@ class Scoring(Connected):
         provider_options: the provider's own options, in ONNX Runtime's words.
         without: optimisations to leave out, by name: ``projection`` reads every feature, also one
             that nothing in the model looks at.
+        route: ``bridge``: rows come here, and ONNX Runtime scores them; ``push-down``: the models
+            become SQL, and the database scores its own rows; ``auto``: the cheaper one of those
+            that the job can take. What was taken, and why, is told in the run.
         limits: `Limits` of time, memory and speed, and how often it is tried again.
         source_db, target_db: where the source and the target are, if not here.
 
@@ -120,7 +124,7 @@ class Scoring(Connected):
             rescore=rescore, sync=sync, finite=finite, quarantine=quarantine,
             max_bad=allowed(max_bad), provider=provider,
             provider_options=dict(provider_options or {}), name=name,
-            without=given.without(without),
+            without=given.without(without), route=given.route(route),
         )  # fmt: skip
         with Engines.opened(self.engine, source_db, target_db) as engines:
             return runs.start(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,9 @@ class Size:
     terms: int = 0  #: multiply-adds
     lookups: int = 0  #: categories that a value is compared with
     calls: int = 0  #: of exp, tanh and their like
+
+    def __add__(self, other: Size) -> Size:
+        return Size(**{name: n + getattr(other, name) for name, n in asdict(self).items()})
 
 
 def size_of(model: ModelProto) -> Size:

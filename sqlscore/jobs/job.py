@@ -89,6 +89,7 @@ class Job:
     provider: str = "cpu"
     provider_options: Mapping[str, str] = field(default_factory=dict)  #: in ONNX Runtime's words
     without: tuple[str, ...] = ()  #: optimisations that are left out
+    route: str = "bridge"  #: where the models run: ``bridge``, ``push-down`` or ``auto``
     name: str | None = None
 
     @property

@@ -32,6 +32,8 @@ class Plan:
     keys: str | None = None  #: table that takes the source's keys, if it is in another database
     providers: tuple[str, ...] = ()  #: for each model: what was taken, and why; none: the CPU
     removed: int = 0  #: rows of the target whose source row is gone
+    route: str = "bridge"  #: where the models run: never ``auto``
+    because: tuple[str, ...] = ()  #: why there, where that was chosen
 
     def to_json(self) -> str:
         """As JSON text, from which `from_json` makes an equal plan."""
@@ -41,6 +43,18 @@ class Plan:
     def from_json(cls, text: str) -> Plan:
         """The plan that `to_json` wrote."""
         values = json.loads(text)
-        tuples = ("versions", "sha256", "features", "written", "made", "key", "providers")
+        tuples = (
+            "versions",
+            "sha256",
+            "features",
+            "written",
+            "made",
+            "key",
+            "providers",
+            "because",
+        )
         values |= {name: tuple(values.get(name, ())) for name in tuples}
         return cls(**{**values, "job": Job.from_json(values["job"])})
+
+
+_TUPLES = ("versions", "sha256", "features", "written", "made", "key", "providers", "because")

@@ -10,12 +10,13 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from sqlscore.errors import JobConflict
-from sqlscore.jobs import slices, staging
+from sqlscore.jobs import routing, slices, staging
 from sqlscore.jobs.job import Job, Mode
 from sqlscore.jobs.limits import Limits, Share
 from sqlscore.jobs.plan import Plan
 from sqlscore.jobs.prepare import prepare, ranged, written
 from sqlscore.jobs.scorer import Layout
+from sqlscore.plan import Route
 from sqlscore.relations import keys, sink
 from sqlscore.relations import source as sources
 
@@ -36,8 +37,10 @@ def begin(
     """Find and check all that the job names, and store the new run; nothing else is written."""
     made = _made(work, place)
     prepared = ranged(prepare(job, work.engines, made=bool(made)))
-    for model in prepared.models:  # what its provider or a policy refuses, it refuses now
-        loaded.predictor(model, job)
+    taken = routing.taken(work, prepared)
+    if taken.route is Route.BRIDGE:
+        for model in prepared.models:  # what its provider or a policy refuses, it refuses now
+            loaded.predictor(model, job)
     columns = tuple(column.name for column in prepared.wanted.columns)
     whole = job.mode is Mode.REPLACE and job.where is None
     new = not prepared.exists or (whole and bool(made))
@@ -52,7 +55,9 @@ def begin(
         staged=f"sqlscore_staged_{run}" if job.mode is Mode.REPLACE else None,
         made=columns if new else made,
         chosen=prepared.source.chosen,
-        providers=providers(prepared),
+        route=taken.route,
+        because=taken.because,
+        providers=providers(prepared, taken.route),
         key=tuple(column.name for column in prepared.wanted.key),
         keys=f"keys_{run}" if job.sync and elsewhere else None,
     )
@@ -60,8 +65,10 @@ def begin(
     return plan, prepared
 
 
-def providers(prepared: Prepared) -> tuple[str, ...]:
+def providers(prepared: Prepared, route: str) -> tuple[str, ...]:
     """Where each model runs and why, for the run's record; none where the CPU was asked for."""
+    if route != Route.BRIDGE:
+        return ()
     return tuple(
         f"{model.version} on {model.provider} ({prepared.job.provider} asked for): {model.taken}"
         for model in prepared.models

@@ -180,5 +180,6 @@ class Records:
             ranges_done=len(done), counts=sum((counts for _, counts in done), Counts()),
             owner=row["owner"], started_at=row["started_at"], finished_at=row["finished_at"],
             error=row["error"], removed=plan.removed, providers=plan.providers,
+            route=plan.route, because=plan.because,
             unmarked=(plan.watermark or {}).get("nulls", 0),
         )  # fmt: skip

@@ -187,7 +187,7 @@ class _Task:
                 run = self.patience.through(lambda: finish(work, held, before.id, plan))
             else:
                 prepared = planning.again(work, plan, job)
-                plan = dataclasses.replace(plan, providers=planning.providers(prepared))
+                plan = dataclasses.replace(plan, providers=planning.providers(prepared, plan.route))
                 reopen = {
                     "status": Status.RUNNING, "error": None, "owner": lease.owner(),
                     "plan": plan.to_json(),

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlscore import bridge
-from sqlscore.errors import DatabaseError
 from sqlscore.jobs import planning
+from sqlscore.jobs.duplicates import named_modes
 from sqlscore.jobs.gate import Gate
 from sqlscore.jobs.job import Lineage, Mode
 from sqlscore.jobs.limits import Share
 from sqlscore.jobs.lineage import stamp
+from sqlscore.jobs.pushed import Pushed
+from sqlscore.jobs.pushing import Pusher
 from sqlscore.jobs.quarantine import Quarantine
+from sqlscore.jobs.routing import graphs_of
 from sqlscore.jobs.scorer import Scored, Scorer
+from sqlscore.plan import Route
 from sqlscore.predictor import Counts
 from sqlscore.products.product import Write
 from sqlscore.relations import keys, sink
 from sqlscore.relations import source as sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator
 
     import pyarrow as pa
     import sqlalchemy as sa
@@ -73,8 +77,15 @@ def score_ranges(
         target = sink.beside(target, plan.staged, prepared.wanted)
     committed = _telling(work, run, plan, on_progress)
     where = planning.where(work, plan, prepared)
+    stamped = _stamp(work, run, prepared)
+    left = work.ask(lambda unit: work.records.ranges_left(unit, run))
+    if plan.route == Route.PUSH_DOWN:
+        pushed = Pushed(prepared, graphs_of(work, prepared), stamped)
+        pusher = Pusher(work, held, run, prepared, pushed, target, _HOW[plan.job.mode], where)
+        pusher.all(left, brake, committed)
+        return
     aside = _aside(work, run, plan, prepared)
-    scorer = Scorer(prepared, work.product, _stamp(work, run, prepared), loaded)
+    scorer = Scorer(prepared, work.product, stamped, loaded)
     projection = scorer.projection
     share, width = Share.of(work.limits), scorer.width
     on_their_way = bridge.AHEAD + 2 * bridge.workers()
@@ -97,7 +108,7 @@ def score_ranges(
         return scorer(batch)
 
     bridge.run(
-        work.ask(lambda unit: work.records.ranges_left(unit, run)),
+        left,
         read=read,
         predict=predict,
         write=Writer(work, held, run, prepared, target, committed, aside),
@@ -163,7 +174,7 @@ class Writer:
             self._aside[1].let(bad)
 
         def write(unit: Unit) -> None:
-            with _named_modes(self._how):
+            with named_modes(self._how):
                 unit.write(self._target, batches, self._how)
             if self._aside is not None:
                 self._aside[0].keep(unit, range_, bad)
@@ -181,34 +192,6 @@ def _overlap(*databases: tuple[Product, sa.Engine]) -> bridge.Overlap:
     if all(product.reads_elsewhere(engine) for product, engine in blocking):
         return bridge.Overlap.READING_UNTIL_COMMIT
     return bridge.Overlap.NOTHING
-
-
-#: codes of a key that is there already: SQLSTATE, MariaDB's number, SQL Server's, SQLite's
-_DUPLICATE = {
-    "23505",
-    "1062",
-    "2627",
-    "2601",
-    "SQLITE_CONSTRAINT_PRIMARYKEY",
-    "SQLITE_CONSTRAINT_UNIQUE",
-}
-
-
-@contextmanager
-def _named_modes(how: Write) -> Iterator[None]:
-    """Say which mode takes a key that is there, where append does not."""
-    try:
-        yield
-    except DatabaseError as error:
-        twice = error.code in _DUPLICATE or "duplicate key" in str(error).casefold()
-        if how is not Write.INSERT or not twice:
-            raise
-        told = DatabaseError(
-            f"{error}. Mode append adds rows, and the target has a row with one of these keys: use "
-            "mode upsert to give it the new values, or replace for all rows anew"
-        )
-        told.code = error.code
-        raise told from error
 
 
 def batch_rows(width: int) -> int:

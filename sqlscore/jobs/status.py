@@ -54,6 +54,8 @@ class Run:
     finished_at: datetime | None
     error: str | None
     providers: tuple[str, ...] = ()  #: where each model ran and why; none: on the CPU, as asked
+    route: str = "bridge"  #: where the models ran: ``bridge`` or ``push-down``
+    because: tuple[str, ...] = ()  #: why there, where the job said ``auto``
     removed: int = 0  #: predictions whose source row is gone, where the job removes them
     holder: str | None = None  #: who may write its target now, since when, by whose run
     unmarked: int = 0  #: rows whose watermark is NULL: no incremental run reads them

@@ -239,6 +239,9 @@ class Product:
     #: put the staged table in the place of another, which it replaces, with its grants and indexes;
     #: part of the unit's transaction where `transactional_ddl`, else atomic in itself
     swap: Callable[[Unit, Table, Table], None]
+    #: write the rows of a query, whose columns are in the names' order, to a table of the same
+    #: database, inside a unit; None: rows are written from batches alone
+    fill: Callable[[Unit, Target, Sequence[str], Select[Any], Write], None] | None = None
     #: a query for the remark on, or the text of, each thing that bears :name in :schema, or in the
     #: schema that is current; a thing without either gives NULL
     named: str | None = None

@@ -456,6 +456,18 @@ def test_score_writes_what_onnxruntime_gives(
     assert "nothing to go on with" in done.err
 
 
+def test_score_as_sql_says_by_which_route_and_why(kept: Callable[..., Ended]) -> None:
+    job = ("score", "penguins", "--source", "penguins", "--target", "guesses", "--json")
+    run = kept(*job, "--route", "push-down").document
+    assert (run["route"], run["rows"]) == ("push-down", 344)
+    with_finite = kept(*job, "--route", "auto", "--finite").document
+    assert with_finite["route"] == "bridge"
+    assert "finite=" in kept("run", "show", with_finite["id"]).out
+    refused = kept(*job[:-1], "--route", "push-down", "--finite")
+    assert (refused.code, "finite=" in refused.err) == (2, True)
+    assert "there is no route 'sideways'" in kept(*job[:-1], "--route", "sideways").err
+
+
 def test_rows_that_cannot_be_scored_are_in_quarantine(kept: Callable[..., Ended]) -> None:
     command = ("score", "penguins", "--source", "penguins", "--target", "guesses",
                "--null", "sex=error")  # fmt: skip

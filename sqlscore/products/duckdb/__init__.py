@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import QueuePool
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products import generic, transient
 from sqlscore.products.duckdb import types as duckdb_types
 from sqlscore.products.duckdb.catalogue import dependents, enforced, keys, swap, unfit
+from sqlscore.products.filling import by_conflict
 from sqlscore.products.product import Declared, Product, RowIndex
 from sqlscore.transports.failures import translated
 from sqlscore.transports.fit import fitted
@@ -222,5 +224,6 @@ DUCKDB = Product(
     unfit=unfit,
     dependents=dependents,
     swap=swap,
+    fill=by_conflict(postgresql.insert),
     named=_NAMED,
 )

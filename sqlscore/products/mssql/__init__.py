@@ -12,7 +12,7 @@ from sqlscore.products import generic, transient
 from sqlscore.products.mssql import types as mssql_types
 from sqlscore.products.mssql.catalogue import dependents, keys, swap, unfit
 from sqlscore.products.mssql.rewrite import rewrite
-from sqlscore.products.mssql.unit import ArrayUnit
+from sqlscore.products.mssql.unit import ArrayUnit, fill
 from sqlscore.products.product import Product
 from sqlscore.transports.dbapi import read_rows
 from sqlscore.transports.failures import translated
@@ -161,6 +161,7 @@ MSSQL = Product(
     unfit=unfit,
     dependents=dependents,
     swap=swap,
+    fill=fill,
     transient=transient.MSSQL,
     timeouts=frozenset({"lock_timeout"}),
     settings_stay=True,

@@ -20,9 +20,9 @@ from sqlscore.products.product import Declared, Write
 from sqlscore.transports.dbapi import fall_back
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from sqlscore.products.product import Target
+    from sqlscore.products.product import Target, Unit
     from sqlscore.types import Column
 
 _BYTES = 16 << 20  # of the parameters that are sent at a time, about: the driver holds them all
@@ -59,14 +59,32 @@ class ArrayUnit(DbapiUnit):
         if how is Write.INSERT:
             self._insert(target.table.name, target.table.schema, target, batches)
         elif how is Write.UPSERT or set(names) - set(target.key):
-            self._by_staging(target, batches, how)
+            self._by_staging(
+                target, names, how, lambda staged: self._insert(staged.name, None, target, batches)
+            )
 
-    def _by_staging(self, target: Target, batches: Sequence[pa.RecordBatch], how: Write) -> None:
+    def fill(self, target: Target, names: Sequence[str], query: sa.Select[Any], how: Write) -> None:
+        """Write a query's rows, whose columns are in the names' order."""
+
+        def insert(table: sa.TableClause) -> None:
+            self.connection.execute(sa.insert(table).from_select(list(names), query))
+
+        with self.translated(f"writing to table {target.table.fullname}"):
+            if how is Write.INSERT:
+                insert(_named(target, names))
+            elif how is Write.UPSERT or set(names) - set(target.key):
+                self._by_staging(target, names, how, insert)
+
+    def _by_staging(
+        self,
+        target: Target,
+        names: Sequence[str],
+        how: Write,
+        insert: Callable[[sa.TableClause], None],
+    ) -> None:
         """Update what is there, then add what is missing, with nobody in between."""
-        names = batches[0].schema.names
-        staged = self._staging(target, names)
-        table = sa.table(target.table.name, *map(sa.column, names), schema=target.table.schema)
-        self._insert(staged.name, None, target, batches)
+        staged, table = self._staging(target, names), _named(target, names)
+        insert(staged)
         same = sa.and_(*(table.c[k] == staged.c[k] for k in target.key))
         changed = {table.c[n]: staged.c[n] for n in names if n not in target.key}
         if changed:
@@ -76,7 +94,7 @@ class ArrayUnit(DbapiUnit):
             there: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(table)
             there = there.with_hint(table, _HELD)
             missing = sa.select(*staged.c).where(~there.where(same).correlate(staged).exists())
-            self.connection.execute(sa.insert(table).from_select(names, missing))
+            self.connection.execute(sa.insert(table).from_select(list(names), missing))
         self.connection.execute(sa.delete(staged))
 
     def _staging(self, target: Target, names: Sequence[str]) -> sa.TableClause:
@@ -117,6 +135,18 @@ class ArrayUnit(DbapiUnit):
             cursor.executemany(text, list(rows))
         finally:
             cursor.close()
+
+
+def fill(
+    unit: Unit, target: Target, names: Sequence[str], query: sa.Select[Any], how: Write
+) -> None:
+    """`products.product.Product.fill`."""
+    assert isinstance(unit, ArrayUnit)
+    unit.fill(target, names, query, how)
+
+
+def _named(target: Target, names: Sequence[str]) -> sa.TableClause:
+    return sa.table(target.table.name, *map(sa.column, names), schema=target.table.schema)
 
 
 _Size = tuple[str, int]  # the driver's name of a parameter's type, and its length; 0 for (max)

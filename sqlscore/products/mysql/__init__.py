@@ -17,7 +17,7 @@ from sqlscore.products.mysql.literals import literal
 from sqlscore.products.mysql.read import SETTINGS, read, statement_timeout
 from sqlscore.products.mysql.rewrite import rewrite
 from sqlscore.products.mysql.swap import dependents, swap
-from sqlscore.products.mysql.unit import LiteralUnit
+from sqlscore.products.mysql.unit import LiteralUnit, fill
 from sqlscore.products.product import Product, RowIndex
 
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ MYSQL = Product(
     unfit=unfit,
     dependents=dependents,
     swap=swap,
+    fill=fill,
     named=_NAMED,
     routines=routines,
     queue=queue,

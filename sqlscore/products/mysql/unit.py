@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import pyarrow.compute as pc
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products.dbapi_unit import DbapiUnit
@@ -25,12 +26,12 @@ from sqlscore.transports.failures import without_contents
 from sqlscore.transports.literals import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     import pyarrow as pa
     from sqlalchemy import Engine, Executable
 
-    from sqlscore.products.product import Target
+    from sqlscore.products.product import Target, Unit
     from sqlscore.types import Column
 
 #: first words of statements that commit what was done before them, unless TEMPORARY follows
@@ -80,7 +81,20 @@ class LiteralUnit(DbapiUnit):
             )
             self._insert(qualified(target.table), batches, tail)
         else:
-            self._by_staging(target, batches, how)
+            names = batches[0].schema.names
+            self._by_staging(target, names, how, lambda name: self._insert(name, batches, ""))
+
+    def fill(self, target: Target, names: Sequence[str], query: sa.Select[Any], how: Write) -> None:
+        """Write a query's rows, whose columns are in the names' order."""
+        self._wrote = True
+        with self.translated(f"writing to table {target.table.fullname}"):
+            if how is Write.INSERT or (how is Write.UPSERT and self._only_key(target)):
+                self._check(_from(target.table, names, query, target.key, how))
+            else:
+                self._by_staging(
+                    target, names, how,
+                    lambda name: self._check(_from(sa.table(name), names, query, (), Write.INSERT)),
+                )  # fmt: skip
 
     def _insert(self, name: str, batches: Sequence[pa.RecordBatch], tail: str) -> None:
         columns = ", ".join(quoted(n) for n in batches[0].schema.names)
@@ -98,9 +112,10 @@ class LiteralUnit(DbapiUnit):
         kept = [f"{c} = {c}" for c in map(quoted, target.key[:1])]
         return f" ON DUPLICATE KEY UPDATE {', '.join(sets or kept)}"
 
-    def _by_staging(self, target: Target, batches: Sequence[pa.RecordBatch], how: Write) -> None:
+    def _by_staging(
+        self, target: Target, names: Sequence[str], how: Write, insert: Callable[[str], None]
+    ) -> None:
         """Through a temporary table: for updates, and where another key than ours may collide."""
-        names = batches[0].schema.names
         columns: list[sa.ColumnClause[Any]] = [sa.column(n) for n in names]
         table = sa.table(target.table.name, *columns, schema=target.table.schema)
         name = f"sqlscore_{secrets.token_hex(8)}"
@@ -109,13 +124,13 @@ class LiteralUnit(DbapiUnit):
         changed = {table.c[n]: staged.c[n] for n in names if n not in target.key}
         self._check(EmptyCopy(name, sa.select(*table.c)))
         try:
-            self._insert(name, batches, "")
+            insert(name)
             if changed:
                 self._check(sa.update(table).where(same).values(changed))
             if how is Write.UPSERT:
                 lacking = sa.select(*staged.c).select_from(sa.outerjoin(staged, table, same))
                 lacking = lacking.where(table.c[target.key[0]].is_(None))
-                self._check(sa.insert(table).from_select(names, lacking))
+                self._check(sa.insert(table).from_select(list(names), lacking))
         finally:  # no rollback takes it away, and the pool would hand it on with the session
             with suppress(sa.exc.SQLAlchemyError):
                 self._check(sa.text(f"DROP TEMPORARY TABLE {name}"))
@@ -162,6 +177,30 @@ class LiteralUnit(DbapiUnit):
 
     def _rows(self, statement: str) -> list[sa.Row[Any]]:
         return list(self.connection.exec_driver_sql(statement, execution_options=LITERALLY))
+
+
+def fill(
+    unit: Unit, target: Target, names: Sequence[str], query: sa.Select[Any], how: Write
+) -> None:
+    """`products.product.Product.fill`."""
+    assert isinstance(unit, LiteralUnit)
+    unit.fill(target, names, query, how)
+
+
+def _from(
+    into: sa.TableClause,
+    names: Sequence[str],
+    query: sa.Select[Any],
+    key: Sequence[str],
+    how: Write,
+) -> sa.Insert:
+    """INSERT of a query's rows; with nothing to change, the key is set to itself."""
+    table = sa.table(into.name, *map(sa.column, names), schema=into.schema)
+    insert = mysql.insert(table).from_select(list(names), query)
+    if how is Write.INSERT:
+        return insert
+    changed = {n: insert.inserted[n] for n in names if n not in key}
+    return insert.on_duplicate_key_update(changed or {n: table.c[n] for n in key[:1]})
 
 
 def _ahead(texts: Iterator[str]) -> Generator[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from sqlscore.products import generic, transient
 from sqlscore.products.dbapi_unit import DbapiUnit
+from sqlscore.products.filling import by_conflict
 from sqlscore.products.postgres import types as postgres_types
 from sqlscore.products.postgres.read import SETTINGS, TIMEOUTS, read
 from sqlscore.products.postgres.rewrite import rewrite
@@ -169,6 +171,7 @@ POSTGRES = Product(
     unfit=unfit,
     dependents=dependents,
     swap=swap,
+    fill=by_conflict(postgresql.insert),
     routines=routines,
     queue=queue,
     named=_NAMED,

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteIdentifierPreparer
 from sqlalchemy.pool import StaticPool
 
 from sqlscore.products import generic, transient
+from sqlscore.products.filling import by_conflict
 from sqlscore.products.product import Product, RowIndex
 from sqlscore.products.sqlite.catalogue import dependents, describe, swap, unfit
 from sqlscore.products.sqlite.columns import project, returned
@@ -121,5 +123,6 @@ SQLITE = Product(
     unfit=unfit,
     dependents=dependents,
     swap=swap,
+    fill=by_conflict(sqlite.insert),
     named=_NAMED,
 )
