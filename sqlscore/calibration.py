@@ -21,6 +21,7 @@ _TOLD: dict[str, dict[str, str]] = {
     "reading in a statement": {"a row": "fetch_row", "a value": "fetch_value"},
     "writing": {"a row": "write_row", "a value": "write_value"},
     "temporary tables": {"a row": "stage_row", "a value": "stage_value"},
+    "INSERT … SELECT": {"a row": "fill_row", "a value": "fill_value"},
     "models as SQL": {
         "a node of a tree": "sql_visit", "a multiply-add": "sql_term", "a category": "sql_lookup",
         "exp": "sql_call", "planning": "plan_start", "a leaf of it": "plan_leaf",

@@ -34,6 +34,8 @@ class Costs:
     fetch_value: float
     stage_row: float  #: a row into a temporary table, inside the database
     stage_value: float
+    fill_row: float  #: a row of a query into a table with a key, inside the database
+    fill_value: float
     write_row: float  #: a row on its way back
     write_value: float
     sql_visit: float  #: a node of a tree, as CASE
@@ -104,7 +106,7 @@ def _push_down(task: Task, costs: Costs) -> float:
     if task.into is Into.READER:
         row += costs.fetch_row + costs.fetch_value * out
     elif task.into is Into.TARGET:
-        row += costs.stage_row + costs.stage_value * out
+        row += costs.fill_row + costs.fill_value * out
     else:
         row /= costs.parallel
     planned = costs.plan_start + costs.plan_leaf * (size.leaves + size.terms)

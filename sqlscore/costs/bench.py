@@ -149,6 +149,31 @@ def staged(bench: Bench, count: int) -> float:
     return took
 
 
+def filled(bench: Bench, count: int) -> float:
+    """Seconds to copy the key and some numbers into a table that has the key."""
+    names = [samples.KEY, *samples.NUMBERS[:count]]
+    columns = [c for c in bench.target.columns if c.name in names]
+    name = f"{bench.target.table.name}_keyed_{count}"
+    target = sink.described((name, None), columns, columns[:1])
+    source = sink.relation(bench.target)
+    given = sa.select(*(source.c[c.name] for c in columns))
+    insert = sink.relation(target).insert().from_select([c.name for c in columns], given)
+    with bench.product.unit(bench.engine, None) as unit:
+        sink.make(unit, target)
+        unit.commit()
+    try:
+        return seconds(lambda: _done(bench, insert))
+    finally:
+        with translated("dropping it again", url=bench.engine.url), bench.engine.begin() as opened:
+            target.table.drop(opened, checkfirst=True)
+
+
+def _done(bench: Bench, statement: sa.Executable) -> None:
+    with bench.product.unit(bench.engine, None) as unit:
+        unit.execute(statement)
+        unit.commit()
+
+
 def rows_of(
     bench: Bench, count: int, connection: sa.Connection | None, most: int | None = None
 ) -> int:

@@ -15,6 +15,7 @@ USUAL: dict[str, float] = {
     "read_row": 400 * NS, "read_value": 60 * NS,
     "fetch_row": 900 * NS, "fetch_value": 150 * NS,
     "stage_row": 400 * NS, "stage_value": 30 * NS,
+    "fill_row": 1200 * NS, "fill_value": 60 * NS,
     "write_row": 1500 * NS, "write_value": 200 * NS,
     "sql_visit": 35 * NS, "sql_term": 20 * NS, "sql_lookup": 15 * NS, "sql_call": 70 * NS,
     "plan_start": 0.1, "plan_leaf": 100_000 * NS, "jit_leaf": 0.0, "parallel": 1.0,

@@ -14,6 +14,7 @@ from sqlscore.costs.bench import (
     Bench,
     fastest,
     features_of,
+    filled,
     per,
     row_and_value,
     rows_of,
@@ -59,15 +60,16 @@ def measured(engine: sa.Engine, product: Product, count: int = ROWS) -> dict[str
 
 
 def _written(bench: Bench, rows: pa.RecordBatch, wide: float) -> dict[str, float]:
-    """A row and a value on their way back, and into a temporary table inside."""
+    """A row and a value on their way back, and from a query into tables inside."""
     two = rows.select([samples.KEY, samples.NUMBERS[0]])
     with table(bench.engine, bench.product, two) as made:
         narrow = made.seconds
     row, value = row_and_value(narrow, wide, rows.num_columns - 1, bench.rows)
-    inside = row_and_value(staged(bench, 1), staged(bench, _NUMBERS), _NUMBERS, bench.rows)
-    return {
-        "write_row": row, "write_value": value, "stage_row": inside[0], "stage_value": inside[1],
-    }  # fmt: skip
+    found = {"write_row": row, "write_value": value}
+    for what, work in (("stage", staged), ("fill", filled)):
+        row, value = row_and_value(work(bench, 1), work(bench, _NUMBERS), _NUMBERS, bench.rows)
+        found |= {f"{what}_row": row, f"{what}_value": value}
+    return found
 
 
 def _read(bench: Bench) -> dict[str, float]:
