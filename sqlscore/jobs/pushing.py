@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from sqlscore.jobs.duplicates import named_modes
 from sqlscore.relations.ranges import within
+from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlscore.jobs.brake import Brake
     from sqlscore.jobs.lease import Lease
     from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.pushed import Pushed
     from sqlscore.jobs.work import Work
-    from sqlscore.products.product import Target, Unit, Write
+    from sqlscore.products.product import Target, Write
     from sqlscore.relations.ranges import KeyRange
     from sqlscore.relations.source import Condition
 
 
 class Pusher:
-    """Does a range inside the database: its predictions, counts and mark in one unit."""
+    """Does a range inside the database: its predictions, counts and mark in one unit.
+
+    Where the server gives one query several processes, so many ranges are done beside each other:
+    no INSERT … SELECT has more than one. The lease is checked at the end of a unit, since whoever
+    checks it holds its row until the commit.
+    """
 
     def __init__(
         self, work: Work, held: Lease, run: str, prepared: Prepared, pushed: Pushed,
@@ -36,15 +44,43 @@ class Pusher:
         self, ranges: Sequence[KeyRange], brake: Brake, committed: Callable[[int], None]
     ) -> None:
         """Do the ranges in their order; the run stops between two of them."""
-        for range_ in ranges:
-            brake.check()
-            rows = self(range_)
+        beside = min(self._beside(), len(ranges))
+        done = (
+            map(self, _checked(ranges, brake))
+            if beside < 2
+            else self._several(ranges, brake, beside)
+        )
+        for rows in done:
             committed(rows)
             brake.pace(rows)
 
+    def _several(self, ranges: Sequence[KeyRange], brake: Brake, beside: int) -> Iterator[int]:
+        waiting: deque[Future[int]] = deque()
+        with ThreadPoolExecutor(beside, thread_name_prefix="sqlscore-push") as pool:
+            try:
+                for range_ in _checked(ranges, brake):
+                    waiting.append(pool.submit(self, range_))
+                    if len(waiting) == beside:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _beside(self) -> int:
+        """How many ranges are done at a time: as the server and the pool of connections allow."""
+        engine = self._work.engines.target
+        if not isinstance(engine.pool, sa.QueuePool):
+            return 1
+        with translated("asking for parallel workers"), engine.connect() as connection:
+            allowed = self._work.product.fills_beside(connection)
+        # the lease's heartbeat and the look for a cancel need one now and then
+        return max(1, min(allowed, engine.pool.size() - 2))
+
     def __call__(self, range_: KeyRange) -> int:
         """How many rows the range had."""
-        source, found = self._prepared.source, [0]
+        source = self._prepared.source
         inside = within(source.product, source.relation, self._prepared.key, range_)
         parts = [part for part in (inside, self._where) if part is not None]
         condition = sa.and_(*parts) if parts else None
@@ -52,14 +88,19 @@ class Pusher:
         fill = product.fill
         assert fill is not None
 
-        def write(unit: Unit) -> None:
+        with self._work.unit() as unit:
             for setting in product.tuning.no_jit:
                 unit.execute(sa.text(setting))
             counts = self._pushed.counts(unit, condition)
             with named_modes(self._how):
                 fill(unit, self._target, names, self._pushed.rows(condition), self._how)
+            self._held.check(unit)
             self._work.records.mark(unit, self._run, range_, counts.rows, counts)
-            found[0] = counts.rows
+            unit.commit()
+            return counts.rows
 
-        self._work.tell(self._held, write)
-        return found[0]
+
+def _checked(ranges: Sequence[KeyRange], brake: Brake) -> Iterator[KeyRange]:
+    for range_ in ranges:
+        brake.check()
+        yield range_

@@ -242,6 +242,8 @@ class Product:
     #: write the rows of a query, whose columns are in the names' order, to a table of the same
     #: database, inside a unit; None: rows are written from batches alone
     fill: Callable[[Unit, Target, Sequence[str], Select[Any], Write], None] | None = None
+    #: how many units may fill one table beside each other
+    fills_beside: Callable[[Connection], int] = lambda _connection: 1
     #: a query for the remark on, or the text of, each thing that bears :name in :schema, or in the
     #: schema that is current; a thing without either gives NULL
     named: str | None = None

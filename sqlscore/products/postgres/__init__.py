@@ -15,7 +15,7 @@ from sqlscore.products.postgres.read import SETTINGS, TIMEOUTS, read
 from sqlscore.products.postgres.rewrite import rewrite
 from sqlscore.products.postgres.swap import dependents, swap
 from sqlscore.products.postgres.text import quoted
-from sqlscore.products.postgres.tuning import TUNING, enforced, plainly
+from sqlscore.products.postgres.tuning import TUNING, enforced, fills_beside, plainly
 from sqlscore.products.postgres.unit import CopyUnit
 from sqlscore.products.product import Product
 from sqlscore.transports import copy
@@ -172,6 +172,7 @@ POSTGRES = Product(
     dependents=dependents,
     swap=swap,
     fill=by_conflict(postgresql.insert),
+    fills_beside=fills_beside,
     routines=routines,
     queue=queue,
     named=_NAMED,

@@ -37,6 +37,12 @@ def enforced(connection: Connection, table: Table) -> list[str]:
     return [text for (text,) in connection.execute(_CHECKS, {"name": quoted(table)})]
 
 
+def fills_beside(connection: Connection) -> int:
+    """As many as the server gives one query: an INSERT … SELECT is but one process of it."""
+    asked = sa.select(sa.func.current_setting("max_parallel_workers_per_gather"))
+    return int(connection.scalar(asked) or 1)
+
+
 @contextmanager
 def plainly(connection: Connection) -> Iterator[None]:
     """JIT is off inside, and afterwards as it was, for what the caller's transaction does then."""
