@@ -232,7 +232,8 @@ def _select(
 
 def _fenced(select: exp.Select, facts: Expressions) -> exp.Select:
     if facts.fence is Fence.OFFSET:
-        return select.offset(0, copy=False)
+        select.set("offset", exp.Offset(expression=exp.Literal.string("0")))
+        return select
     if facts.fence is Fence.LIMIT:
         return select.limit(_ALL_ROWS, copy=False)
     return select
