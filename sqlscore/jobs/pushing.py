@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from sqlscore.jobs.duplicates import named_modes
+from sqlscore.relations import keys
 from sqlscore.relations.ranges import within
 from sqlscore.transports.failures import translated
 
@@ -91,6 +92,8 @@ class Pusher:
         with self._work.unit() as unit:
             for setting in product.tuning.no_jit:
                 unit.execute(sa.text(setting))
+            if source.joins:
+                keys.ask_once(unit, source, self._prepared.key, condition)
             counts = self._pushed.counts(unit, condition)
             with named_modes(self._how):
                 fill(unit, self._target, names, self._pushed.rows(condition), self._how)

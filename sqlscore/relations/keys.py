@@ -15,7 +15,7 @@ from sqlscore.transports.failures import translated
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlscore.products.product import Product
+    from sqlscore.products.product import Product, Unit
     from sqlscore.relations.source import Base, Condition, Source
     from sqlscore.types import Column
 
@@ -86,6 +86,17 @@ def check_once(name: str, key: Sequence[Column], batches: Sequence[pa.RecordBatc
         return
     counted = rows.group_by(rows.column_names).aggregate([([], "count_all")])
     raise _repeated(name, key, pc.sum(pc.greater(counted["count_all"], 1)).as_py())
+
+
+def ask_once(unit: Unit, source: Source, key: Sequence[Column], where: Condition) -> None:
+    """The same, of the rows of a condition, by a query in a unit."""
+    columns = of(source.relation, key)
+    repeated = sa.select(sa.literal(1).label("one")).select_from(source.relation)
+    repeated = repeated if where is None else repeated.where(where)
+    repeated = repeated.group_by(*columns).having(sa.func.count() > 1)
+    ((keys,),) = unit.fetch(sa.select(sa.func.count()).select_from(repeated.subquery()))
+    if keys:
+        raise _repeated(source.name, key, keys)
 
 
 def _repeated(name: str, key: Sequence[Column], keys: int) -> DatabaseError:

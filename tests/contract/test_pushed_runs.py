@@ -31,6 +31,7 @@ from tests.fixtures.scoring import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlscore.jobs.run import Progress
     from sqlscore.jobs.status import Run
     from tests.fixtures.databases import Database
 
@@ -155,6 +156,25 @@ def test_rows_conditions_and_lineage_are_those_of_any_run(shop: Shop):
 def test_a_select_that_cannot_be_asked_twice_is_staged(shop: Shop):
     pushed(shop, source="SELECT DISTINCT id, age, spend FROM customers", key="id")
     near(found(shop), expected(IDS))
+
+
+def test_a_join_is_read_by_ranges_and_its_keys_are_looked_at(shop: Shop):
+    shop.create(
+        "towns", {"number": [1], "name": ["nowhere"]}, {"number": pa.int64(), "name": pa.string()},
+        key=["number"],
+    )  # fmt: skip
+    source = "SELECT c.id, c.age, c.spend FROM customers c LEFT JOIN towns t ON t.name = c.city"
+    pushed(shop, source=source, key="id")
+    near(found(shop), expected(IDS))
+
+    def meddle(progress: Progress) -> None:
+        if progress.rows == 0:  # its key was proved by then
+            for number in (2, 3):
+                shop.run(f"INSERT INTO towns VALUES ({number}, '{models.CITIES[0]}')")
+
+    with pytest.raises(DatabaseError, match="does not identify a row"):
+        pushed(shop, source=source, key="id", target="other", on_progress=meddle)
+    assert shop.found("other") == {}
 
 
 def test_several_models_stand_over_each_other(shop: Shop):
