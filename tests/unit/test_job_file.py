@@ -97,7 +97,7 @@ restart = true
 SAYS = {
     3: "there is no word 'passwordfile'. Did you mean 'password_file'?",
     4: "database 'other' has no url",
-    7: "there is no word 'souce'. Did you mean 'source' or 'source_db'?",
+    7: "there is no word 'souce'. Did you mean 'source' or 'source_db'",
     8: "target takes a text",
     11: "'upsrt' is no mode. Did you mean 'upsert'?",
     12: "takes a time such as 30s",
