@@ -6,10 +6,16 @@
 -- sqlscore_worker are of the whole server, and stay too: DROP ROLE takes them away.
 
 DROP PROCEDURE IF EXISTS sqlscore_score;
+DROP PROCEDURE IF EXISTS sqlscore_score_mode;
 DROP PROCEDURE IF EXISTS sqlscore_predict;
+DROP PROCEDURE IF EXISTS sqlscore_result;
+DROP PROCEDURE IF EXISTS sqlscore_wait;
+DROP PROCEDURE IF EXISTS sqlscore_submit;
+DROP PROCEDURE IF EXISTS sqlscore_cancel;
 DROP PROCEDURE IF EXISTS sqlscore_queue_score;
-DROP PROCEDURE IF EXISTS sqlscore_queue_wait;
-DROP PROCEDURE IF EXISTS sqlscore_queue_submit;
+DROP PROCEDURE IF EXISTS sqlscore_queue_run;
+DROP PROCEDURE IF EXISTS sqlscore_queue_done;
+DROP PROCEDURE IF EXISTS sqlscore_queue_fill;
 DROP PROCEDURE IF EXISTS sqlscore_queue_end;
 DROP PROCEDURE IF EXISTS sqlscore_queue_look;
 DROP PROCEDURE IF EXISTS sqlscore_queue_begin;

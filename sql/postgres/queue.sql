@@ -6,7 +6,7 @@
 -- who may make roles and need not be a superuser:
 --
 --     sqlscore init --print-sql | psql -1 shop             -- the tables that hold models
---     psql -1 -v ON_ERROR_STOP=1 -f rights.sql -f queue.sql shop
+--     psql -1 -v ON_ERROR_STOP=1 -f rights.sql -f queue.sql -f pushdown.sql shop
 --
 -- Run over an older version, this upgrades it. uninstall.sql takes it away, with the jobs in it.
 --
@@ -211,22 +211,16 @@ BEGIN
 END
 $$;
 
--- Put the rows of a query, or of the table that it names, before a model; the job's number, at once.
--- The query's values are written $1 ->> 'day' in it. Workers see the job when this transaction is
--- committed.
-CREATE OR REPLACE FUNCTION sqlscore.submit(model text, query text, params jsonb DEFAULT NULL)
-RETURNS bigint LANGUAGE plpgsql AS $$
+-- A caller's text as a query, and the query's columns. No row is read.
+CREATE OR REPLACE FUNCTION sqlscore.queue_columns(
+    given text, params jsonb, OUT source text, OUT names text[], OUT types oid[]
+) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     -- The caller's search_path holds here, for the caller's query; so all else is named in full.
-    source pg_catalog.text := query;
     cursor_ pg_catalog.refcursor;
     empty pg_catalog.json;
-    names pg_catalog.text[];
-    types pg_catalog.oid[];
-    width pg_catalog.int4;
-    job pg_catalog.int8;
 BEGIN
-    PERFORM sqlscore.queue_refuse_digits();
+    source := given;
     IF NOT sqlscore.queue_is_query(source) THEN
         source := pg_catalog.concat('SELECT * FROM ', source::pg_catalog.regclass);
     END IF;
@@ -235,10 +229,29 @@ BEGIN
     FETCH cursor_ INTO empty;
     CLOSE cursor_;
     names := sqlscore.queue_names(empty);
-    width := pg_catalog.cardinality(names);
-    OPEN cursor_ FOR EXECUTE sqlscore.queue_statement('types', source, width) USING params;
+    OPEN cursor_ FOR EXECUTE
+        sqlscore.queue_statement('types', source, pg_catalog.cardinality(names)) USING params;
     FETCH cursor_ INTO types;
     CLOSE cursor_;
+END
+$$;
+
+-- Put the rows of a query, or of the table that it names, before a model; the job's number, at once.
+-- The query's values are written $1 ->> 'day' in it. Workers see the job when this transaction is
+-- committed.
+CREATE OR REPLACE FUNCTION sqlscore.submit(model text, query text, params jsonb DEFAULT NULL)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    -- The caller's search_path holds here, for the caller's query; so all else is named in full.
+    source pg_catalog.text;
+    names pg_catalog.text[];
+    types pg_catalog.oid[];
+    width pg_catalog.int4;
+    job pg_catalog.int8;
+BEGIN
+    PERFORM sqlscore.queue_refuse_digits();
+    SELECT * INTO source, names, types FROM sqlscore.queue_columns(query, params);
+    width := pg_catalog.cardinality(names);
     job := sqlscore.queue_begin(model, names, types);
     EXECUTE sqlscore.queue_statement('rows', source, width) USING params, job;
     PERFORM sqlscore.queue_ready(job, width);
@@ -527,30 +540,11 @@ BEGIN
 END
 $$;
 
--- What predict is with PL/Python needs that; here it says what there is in its place.
-CREATE OR REPLACE FUNCTION sqlscore.predict(model text, query text) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    chosen sqlscore.usable_models := sqlscore.queue_version(predict.model);
-    compiled text := (
-        SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc AS p
-        WHERE p.prosrc LIKE '%sha256 ' || chosen.sha256 || ', compiled by sqlscore %'
-          AND has_function_privilege(p.oid, 'EXECUTE'));
-BEGIN
-    RAISE EXCEPTION 'no model runs inside this server: it has no PL/Python. %', coalesce(
-        'This model is here as a function: ' || compiled,
-        'A worker scores: SELECT sqlscore.submit(…), sqlscore.wait(…), sqlscore.result(…), or '
-        'CALL sqlscore.score(…)')
-        USING HINT = 'Many models become functions of the database: sqlscore model install '
-            || chosen.name || ' --as function';
-END
-$$;
-
 CALL sqlscore.hand_over(ARRAY[
     'queue_version', 'queue_is_query', 'queue_statement', 'queue_begin', 'queue_names',
-    'queue_ready', 'queue_refuse_digits', 'submit', 'queue_status', 'queue_tell', 'queue_raise',
-    'wait', 'queue_rows', 'result', 'cancel', 'queue_refuse_transaction', 'queue_key',
-    'queue_writes', 'queue_target', 'score', 'predict']);
+    'queue_ready', 'queue_refuse_digits', 'queue_columns', 'submit', 'queue_status', 'queue_tell',
+    'queue_raise', 'wait', 'queue_rows', 'result', 'cancel', 'queue_refuse_transaction',
+    'queue_key', 'queue_writes', 'queue_target', 'score']);
 
 ALTER TABLE sqlscore.queue_jobs OWNER TO sqlscore_owner;
 ALTER TABLE sqlscore.queue_parts OWNER TO sqlscore_owner;

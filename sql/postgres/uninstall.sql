@@ -1,4 +1,4 @@
--- Take away what rights.sql, install.sql and queue.sql made. `sqlscore uninstall` runs this; by hand, as a superuser:
+-- Take away what rights.sql, install.sql, queue.sql and pushdown.sql made. `sqlscore uninstall` runs this; by hand, as a superuser:
 --
 --     psql -1 -v ON_ERROR_STOP=1 -f uninstall.sql shop
 --
@@ -18,7 +18,8 @@ BEGIN
               'queue_statement', 'queue_begin', 'queue_names', 'queue_ready',
               'queue_refuse_digits', 'submit', 'queue_status', 'queue_tell', 'queue_raise', 'wait',
               'queue_rows', 'result', 'cancel', 'queue_refuse_transaction', 'queue_key',
-              'queue_writes', 'queue_target')
+              'queue_writes', 'queue_target', 'queue_columns', 'pushed_functions', 'asked_columns',
+              'pushed_argument', 'pushed_statement', 'pushed')
     LOOP
         EXECUTE format('DROP ROUTINE %s RESTRICT', one);
     END LOOP;

@@ -54,7 +54,7 @@ _FUNCTIONS = {
     # IMMUTABLE, and without a FROM where that can be: the planner puts it into the query
     "postgres": (
         "CREATE OR REPLACE FUNCTION {name}({parameters}) RETURNS {type}\n"
-        "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS {dollars}\n{comment}\n{select}\n{dollars}",
+        "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS {dollars}\n{comment} {gives}\n{select}\n{dollars}",
     ),
     "mysql": (
         "DROP FUNCTION IF EXISTS {name}",

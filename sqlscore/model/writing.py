@@ -99,6 +99,7 @@ class Writer:
                 **self._named(whole),
                 "parameters": parameters,
                 "type": forms.declared(one.type, dialect),
+                "gives": forms.comment(f"gives {one.name}"),
                 "select": text,
                 "dollars": forms.dollars(text),
             }

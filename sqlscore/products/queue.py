@@ -33,6 +33,8 @@ class Queue:
     bell: Callable[[Engine], AbstractContextManager[Callable[[float], None]]]
     #: who may call, use which model, and work, in the product's own words
     advice: str
+    #: statements that begin each of a worker's transactions, and hold in it alone
+    begins: tuple[str, ...] = ()
     #: predictions are stored as an array for each row, which the product joins best; else for each
     #: prediction
     by_row: bool = False

@@ -1,8 +1,10 @@
 """What a worker takes from the queue, and gives back: each call is one short transaction.
 
 A part belongs to the worker that took it as long as its row says so: what it gives back counts only
-then, so nothing is written twice. A part whose worker is dead is for the next one: at once where
-that was a process of this host that is gone, else when its heartbeat is old (`jobs.lease`).
+then, so nothing is written twice. A worker is a process and, behind a slash, the thread in it. A
+part whose worker is dead is for the next one: at once where that was a process of this host that is
+gone, else when its heartbeat is old (`jobs.lease`). A thread that lost its connection gives back
+itself what it had taken.
 """
 
 from __future__ import annotations
@@ -17,12 +19,13 @@ from sqlscore.tables import now
 from sqlscore.worker.parts import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
     from sqlscore.worker.parts import Scored
     from sqlscore.worker.queue_tables import QueueTables
 
+_AT_ONCE = 500  #: jobs that are deleted by one statement
 ATTEMPTS = 3  #: a part that so many workers took and none gave back is not tried again
 
 #: FOR UPDATE in SQL Server's words; a database with row versions wants the last one
@@ -38,8 +41,17 @@ _WAITING, _TAKEN, _DONE, _FAILED = (
 class Claims:
     """The queue of one database, in the eyes of one worker, over a connection of its own."""
 
-    def __init__(self, connection: sa.Connection, tables: QueueTables, worker: str) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        tables: QueueTables,
+        worker: str,
+        *,
+        begins: Sequence[str] = (),
+    ) -> None:
+        """`begins` are statements that begin each transaction."""
         self._connection = connection
+        self._begins = begins
         self._jobs, self._parts = tables.jobs, tables.parts
         self._worker = worker
 
@@ -108,6 +120,16 @@ class Claims:
                 sa.update(self._parts).where(*self._mine(claim)).values(status=_WAITING)
             )
 
+    def return_all(self) -> None:
+        """Give back what this worker took: it begins, and knows of nothing that it has."""
+        parts = self._parts
+        with self._begun() as connection:
+            connection.execute(
+                sa.update(parts)
+                .where(parts.c.status == _TAKEN, parts.c.worker == self._worker)
+                .values(status=_WAITING)
+            )
+
     def recover(self) -> int:
         """Give parts of dead workers back to the queue; how many. The last attempt's end is the
         job's."""
@@ -130,28 +152,38 @@ class Claims:
                     connection.execute(sa.update(parts).where(*as_seen).values(status=_WAITING))
         return len(left)
 
-    def beat(self) -> None:
-        """Say that the worker lives."""
+    def beat(self, workers: Sequence[str]) -> None:
+        """Say that these workers live."""
         parts = self._parts
         with self._begun() as connection:
             connection.execute(
                 sa.update(parts)
-                .where(parts.c.status == _TAKEN, parts.c.worker == self._worker)
+                .where(parts.c.status == _TAKEN, parts.c.worker.in_(workers))
                 .values(heartbeat=now())
             )
 
     def clean(self, keep: timedelta) -> int:
-        """Take jobs away that ended so long ago; how many."""
+        """Take jobs away that ended so long ago; how many.
+
+        They are found first, and deleted by their numbers: a DELETE that looks for them could wait
+        for a caller's job that is not committed.
+        """
         jobs, parts = self._jobs, self._parts
         old = sa.and_(jobs.c.status != _WAITING, jobs.c.finished_at < now() - keep)
-        with self._begun() as connection:
-            ended = sa.select(jobs.c.id).where(old)
-            connection.execute(sa.delete(parts).where(parts.c.job.in_(ended)))
-            return connection.execute(sa.delete(jobs).where(old)).rowcount
+        count = 0
+        while True:
+            with self._begun() as connection:
+                ended = connection.scalars(sa.select(jobs.c.id).where(old).limit(_AT_ONCE)).all()
+                if not ended:
+                    return count
+                connection.execute(sa.delete(parts).where(parts.c.job.in_(ended)))
+                count += connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ended))).rowcount
 
     @contextmanager
     def _begun(self) -> Iterator[sa.Connection]:
         with self._connection.begin():
+            for statement in self._begins:
+                self._connection.exec_driver_sql(statement)
             yield self._connection
 
     def _locked(self, connection: sa.Connection, job: int) -> bool:
@@ -192,5 +224,5 @@ class Claims:
 
 def _is_left(worker: str, heartbeat: datetime) -> bool:
     """Whether a part's worker is dead, or has been silent for too long."""
-    running = alive(worker)
+    running = alive(worker.partition("/")[0])
     return running is False or now() - heartbeat > EXPIRY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -32,6 +33,7 @@ _HEARTBEAT = 10.0  #: seconds
 _LOOK = 1.0  #: seconds after which a worker looks by itself, where no bell was heard
 _HOUR = 3600.0
 _LONGEST_WAIT = 5.0  #: seconds between tries while the database is away
+_numbers = itertools.count()  #: of the workers of this process
 
 
 class Worker:
@@ -51,9 +53,11 @@ class Worker:
         self._queue = queue
         self._tables = queue_tables(schema_of(engine), schemas=product.schemas)
         self._scoring = Scoring(models, product, queue)
-        self._threads = threads
         self._keep = keep
         self._stopped = threading.Event()
+        number = next(_numbers)
+        #: who takes parts, a thread each
+        self._names = [f"{owner()}/{number}.{i}" for i in range(threads)]
 
     def stop(self) -> None:
         """Let every thread end after the part that it has."""
@@ -68,8 +72,10 @@ class Worker:
             claims.recover()
             claims.clean(self._keep)
         threads = [
-            threading.Thread(target=self._patiently, name=f"sqlscore-worker-{i}", daemon=True)
-            for i in range(self._threads)
+            threading.Thread(
+                target=self._patiently, args=(name,), name=f"sqlscore-worker-{i}", daemon=True
+            )
+            for i, name in enumerate(self._names)
         ]
         threads.append(threading.Thread(target=self._beat, name="sqlscore-beat", daemon=True))
         for thread in threads:
@@ -87,13 +93,14 @@ class Worker:
                 count += 1
         return count
 
-    def _patiently(self) -> None:
+    def _patiently(self, name: str) -> None:
         """Serve, and come back where the database was away."""
         wait = 0.1
         while not self._stopped.is_set():
             began = time.monotonic()
             try:
-                with self._claims() as claims, self._queue.bell(self._engine) as bell:
+                with self._claims(name) as claims, self._queue.bell(self._engine) as bell:
+                    claims.return_all()
                     self._until_stopped(claims, bell)
             except Exception as error:  # noqa: BLE001  # a worker ends only when it is told to
                 _log.warning("%s", error, exc_info=not isinstance(error, SqlscoreError))
@@ -142,19 +149,20 @@ class Worker:
         cleaned = time.monotonic()
         while not self._stopped.wait(_HEARTBEAT):
             with suppress(DatabaseError), self._claims() as claims:
-                claims.beat()
+                claims.beat(self._names)
                 if time.monotonic() - cleaned > _HOUR:
                     claims.clean(self._keep)
                     cleaned = time.monotonic()
 
     @contextmanager
-    def _claims(self) -> Iterator[Claims]:
-        """The queue, over a connection that is held meanwhile."""
+    def _claims(self, name: str | None = None) -> Iterator[Claims]:
+        """The queue in the eyes of one of the threads, over a connection that is held meanwhile."""
         with (
             translated("serving the queue", url=self._engine.url),
             self._engine.connect() as connection,
         ):
-            yield Claims(connection, self._tables, owner())
+            worker = name or self._names[0]
+            yield Claims(connection, self._tables, worker, begins=self._queue.begins)
 
 
 def _retry(claims: Claims, claim: Claim, error: Exception) -> None:

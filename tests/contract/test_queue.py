@@ -259,12 +259,129 @@ def test_what_is_wrong_is_said_to_the_caller(shop: Shop):
     assert len(shop.ask("SELECT * FROM customers")) == 300
 
 
-def test_predict_names_what_there_is(shop: Shop):
-    predict = "SELECT * FROM sqlscore.predict('churn', 'customers') AS p(id int, score real)"
+def predict(columns: str, query: str = "TABLE customers", model: str = "churn") -> str:
+    return f"SELECT * FROM sqlscore.predict('{model}', $q${query}$q$) AS p({columns})"
+
+
+def test_predict_is_answered_by_the_functions_that_a_model_became(shop: Shop):
+    add = shop.scoring.models.add
+    add("classes", models.lightgbm(2), features=scoring.FEATURES)
     with shop.database.engine.connect() as connection:
-        refused(connection, predict, r"no PL/Python. A worker scores: SELECT sqlscore.submit")
+        refused(connection, predict("id int, score real"), "no model runs inside.*churn:1")
+    for name in ("churn", "classes"):
+        shop.scoring.install_model(name, form="function")
+    shop.run("CREATE DOMAIN francs AS numeric", "ALTER TABLE customers ALTER spend TYPE francs")
+    shop.run("UPDATE customers SET age = NULL WHERE id = 3")
+    shop.run("UPDATE customers SET age = 1e300 WHERE id = 6")
+    scores = {key: score for score, key in call(shop, predict("score float8, id bigint"))}
+    assert (scores.pop(3), scores.pop(6)) == (None, 1.0)
+    wanted = {k: v for k, v in expected(range(0, 900, 3)).items() if k not in (3, 6)}
+    assert scores == pytest.approx(wanted, rel=1e-6)
+    # a 4-byte float of what is too small for one
+    tiny = predict("score real", "SELECT -1e4 AS age, 1 AS spend")
+    assert call(shop, tiny) == [(0.0,)]
+    shop.score("classes", target="run", columns=["city"])
+    columns = 'city text, label int, id numeric(6, 0), "probabilities_0" real, probabilities_1 real'
+    query = 'SELECT *, age AS "Age" FROM customers -- and a comment'
+    names = "city, label, id, probabilities_0, probabilities_1"
+    found = call(shop, predict(columns, query, "classes"))
+    assert sorted(found, key=lambda row: row[2]) == call(
+        shop, f"SELECT {names} FROM run ORDER BY id"
+    )
+    joined = """SELECT count(*), max(abs(a.score - b.s)) FROM
+        sqlscore.predict('churn', 'SELECT * FROM customers') AS a (id int, score float8)
+        JOIN sqlscore.predict('classes', 'customers') AS b(s float8, id int) USING (id)"""
+    with pytest.raises(sa.exc.DBAPIError, match="names 's', which is neither"):
+        call(shop, joined)
+    assert call(shop, joined.replace("s float8", "probabilities_1 float8").replace("b.s", "0.5"))
+    given = """SELECT id FROM sqlscore.predict('churn', 'SELECT * FROM customers
+        WHERE id < ($1 ->> ''most'')::int', '{"most": 7}') AS (id int)"""
+    assert sorted(call(shop, given)) == [(0,), (3,), (6,)]
+
+
+def test_predict_reads_its_columns_from_the_statement_that_calls(shop: Shop):
+    shop.scoring.install_model("churn", form="function")
+    total = expected(range(0, 900, 3))
+    shop.run("""CREATE FUNCTION inside(name text) RETURNS float8 LANGUAGE plpgsql AS $$
+        BEGIN RETURN (SELECT sum(p.score) FROM sqlscore.predict(name, 'customers')
+        AS p(id int, score float8)); END $$""")
+    shop.run("""CREATE FUNCTION hidden() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS $$
+        SELECT count(*) FROM sqlscore.predict('churn', 'customers') AS p(id int, score real) $$""")
+    # the outer statement has a list, too, and it does not count
+    outer = "SELECT inside('churn') /* sqlscore.predict('churn', 'customers') AS p(x text) */"
+    ((found,),) = call(shop, outer)
+    assert found == pytest.approx(sum(total.values()))
+    bound = sa.text("SELECT * FROM sqlscore.predict(:m, :q) AS p(score float8, id int)")
+    with shop.database.engine.connect() as connection:
+        remark = "/* predict('churn', 'customers') AS p(score real FROM secrets) */"
+        refused(connection, f"SELECT hidden() {remark}", "does not find them there")
+        typed = f"SELECT sqlscore.pushed('', 'churn', 'customers', NULL) {remark}"
+        refused(connection, typed, "syntax error at or near|invalid type name")
+        rows = connection.execute(bound, {"m": "churn", "q": "SELECT * FROM customers"}).all()
+        assert {key: score for score, key in rows} == pytest.approx(total)
+        call_ = predict("id int, score real")
+        for statement in (
+            f"DECLARE c CURSOR FOR {call_}; FETCH c", f"CREATE VIEW seen AS {call_}; TABLE seen",
+            f"PREPARE p AS {call_}; EXECUTE p",
+        ):  # fmt: skip
+            first, then = statement.split("; ")
+            connection.exec_driver_sql(first)
+            with pytest.raises(sa.exc.DBAPIError, match="does not find them there") as error:
+                connection.exec_driver_sql(then)
+            assert "public.churn(age, spend)" in str(error.value)
+            connection.rollback()
+
+
+#: what AS p(…) says, and the query -> the error's words
+WRONG_COLUMNS = {
+    ("id int, scor real", "TABLE customers"): "names 'scor', which is neither",
+    ("id int, age real", "TABLE customers"): "'age' feeds the model, and its own value is not kept",
+    ("id int, score reel", "TABLE customers"): 'type "reel" does not exist',
+    ("id int, score text", "SELECT id, age FROM customers"): "feature 'spend' has no column",
+    ("score real", "SELECT city AS age, spend FROM customers"): "'age' wants double.*is text",
+    ("score real", "SELECT 1 AS age, 2 AS spend; DROP TABLE customers"): "syntax error",
+    ("score real", "no_such_table"): 'relation "no_such_table" does not exist',
+}
+
+
+def test_what_is_wrong_with_predict_is_said(shop: Shop):
+    shop.scoring.install_model("churn", form="function")
+    with shop.database.engine.connect() as connection:
+        for (columns, query), words in WRONG_COLUMNS.items():
+            with pytest.raises(sa.exc.DBAPIError) as error:
+                connection.exec_driver_sql(predict(columns, query))
+            connection.rollback()
+            said = " ".join(str(error.value).split())
+            assert re.search(words, said), said
+
+
+#: a function of somebody else's that says that it is the model's
+FORGED = """CREATE FUNCTION public.forged(age float8, spend float8) RETURNS float8 LANGUAGE sql
+AS $$ /* churn:1, sha256 {sha256}, compiled by sqlscore 1.0 for postgres */ /* gives score */
+SELECT 7.0 $$"""
+
+
+def test_predict_has_the_callers_rights_and_no_others_function(shop: Shop):
+    sha256 = shop.scoring.models["churn"].sha256
+    shop.run("CREATE TABLE salaries AS SELECT 1 AS id, 2::float8 AS age, 3::float8 AS spend")
+    rights = (CALLER, MAY_USE, MAY_READ, "GRANT CREATE ON SCHEMA public TO {}")
+    query = predict("id int, score float8")
+    with role(shop, *rights) as connection:
+        connection.exec_driver_sql(FORGED.format(sha256=sha256))
+        connection.commit()
+        with shop.database.engine.connect() as another:
+            refused(another, query, "no model runs inside")
+        assert connection.exec_driver_sql(query).all()[0].score == 7  # it is the caller's own
+        connection.exec_driver_sql("DROP FUNCTION forged")
+        connection.commit()
         shop.scoring.install_model("churn", form="function")
-        refused(connection, predict, r"here as a function: public.churn\(double precision")
+        found = dict(tuple(row) for row in connection.exec_driver_sql(query))
+        assert found == pytest.approx(expected(range(0, 900, 3)))
+        connection.commit()
+        refused(connection, predict("score real", "TABLE salaries"), "denied for table salaries")
+        refused(connection, predict("score real", model="secret"), "no model 'secret'")
+        shop.run("REVOKE EXECUTE ON FUNCTION churn FROM PUBLIC")
+        refused(connection, query, "is no function that you may call")
 
 
 def test_a_job_keeps_the_version_that_it_began_with(shop: Shop):

@@ -1,4 +1,4 @@
-"""The queue of MariaDB: two procedures, by which a caller's session and a worker score rows."""
+"""The queue of MariaDB: procedures by which a caller's session and a worker score rows."""
 
 from __future__ import annotations
 
@@ -133,6 +133,102 @@ def test_a_table_gets_new_rows_and_new_predictions(shop: Shop):
         assert shop.ask("SELECT COUNT(DISTINCT id, age) FROM in_two") == [(300,)]
 
 
+def score(mode: str, source: str = "customers", target: str = "scored", key: str = "id") -> str:
+    return f"CALL sqlscore_score_mode('churn', '{source}', '{target}', '{key}', '{mode}')"
+
+
+def test_every_mode_writes_what_it_says(shop: Shop):
+    with working(shop):
+        for _ in range(2):
+            call(shop, score("replace"))
+        wanted = {k: np.float32(v) for k, v in expected(range(0, 900, 3)).items()}
+        assert shop.found("scored") == wanted
+        with pytest.raises(sa.exc.IntegrityError):
+            call(shop, score("append", "SELECT * FROM customers WHERE id >= 0"))
+        call(shop, score("append", "SELECT id + 1 AS id, age, spend FROM customers"))
+        assert shop.found("scored") == wanted | {k + 1: v for k, v in wanted.items()}
+        shop.run("DELETE FROM scored WHERE id > 6", "UPDATE scored SET score = 0")
+        call(shop, score("update"))
+        few = {k: wanted[k] for k in (0, 3, 6)}
+        assert {k: v for k, v in shop.found("scored").items() if k in few} == few
+        assert sorted(shop.found("scored")) == [0, 1, 3, 4, 6]
+        again = "SELECT c.* FROM customers c JOIN scored USING (id)"
+        call(shop, score("replace", again))  # the source reads the target's own rows
+        assert shop.found("scored") == few
+        shop.run("ALTER TABLE customers ADD score float")
+        call(shop, score("update", target="customers"))
+        assert shop.found("customers") == wanted
+
+
+def test_readers_see_the_old_rows_until_the_new_ones_are_whole(shop: Shop):
+    """The insert of a replace fails: a key is there twice."""
+    with working(shop):
+        call(shop, score("upsert"))
+        before = shop.found("scored")
+        twice = "SELECT * FROM customers UNION ALL SELECT * FROM customers"
+        with pytest.raises(sa.exc.IntegrityError):
+            call(shop, score("replace", twice))
+    assert shop.found("scored") == before
+    assert shop.ask("SELECT * FROM sqlscore_queue_jobs") == []
+
+
+def test_a_job_is_submitted_awaited_and_read(shop: Shop):
+    shop.create("many", customers(range(10_000)))
+    with shop.database.engine.connect() as plain:
+        connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+
+        def submitted(query: str) -> int:
+            connection.exec_driver_sql(f"CALL sqlscore_submit('churn', '{query}', @job)")
+            return int(connection.scalar(sa.text("SELECT @job")) or 0)
+
+        many, few = submitted("many"), submitted("SELECT id, age, spend FROM customers")
+        with pytest.raises(sa.exc.DBAPIError, match=f"job {few} is not done"):
+            connection.exec_driver_sql(f"CALL sqlscore_wait({few}, 0.01)")
+        with pytest.raises(sa.exc.DBAPIError, match=f"job {few} is not done"):
+            connection.exec_driver_sql(f"CALL sqlscore_result({few})")
+        with working(shop):
+            for job in (few, many):
+                connection.exec_driver_sql(f"CALL sqlscore_wait({job}, NULL)")
+        for _ in range(2):
+            rows = connection.exec_driver_sql(f"CALL sqlscore_result({few})").all()
+            found = {row[0]: np.float32(row[3]) for row in rows}
+            assert found == pytest.approx(expected(range(0, 900, 3)), rel=1e-5)
+        rows = connection.exec_driver_sql(f"CALL sqlscore_result({many})").all()
+        assert [row.id for row in rows] == list(range(10_000))
+        with pytest.raises(sa.exc.DBAPIError, match=f"the rows of job {few} are in the session"):
+            call(shop, f"CALL sqlscore_result({few})")
+        for job in (few, many):
+            connection.exec_driver_sql(f"CALL sqlscore_cancel({job})")
+        with pytest.raises(sa.exc.DBAPIError, match=f"there is no job {few} of yours"):
+            connection.exec_driver_sql(f"CALL sqlscore_result({few})")
+        assert connection.scalar(sa.text("SELECT COUNT(*) FROM sqlscore_queue_parts")) == 0
+
+
+def test_a_job_belongs_to_the_callers_transaction(shop: Shop):
+    shop.run("CREATE TABLE note (x int) ENGINE = InnoDB")
+    submit = "CALL sqlscore_submit('churn', 'customers', @job)"
+    with working(shop), shop.database.engine.connect() as connection:
+        connection.exec_driver_sql("INSERT INTO note VALUES (1)")
+        connection.exec_driver_sql(submit)
+        with pytest.raises(sa.exc.DBAPIError, match="must not stand inside an open transaction"):
+            connection.exec_driver_sql("CALL sqlscore_wait(@job, 1)")
+        with pytest.raises(sa.exc.DBAPIError, match="no model 'churm'"):  # undoes its own alone
+            connection.exec_driver_sql(submit.replace("churn", "churm"))
+        with pytest.raises(sa.exc.DBAPIError, match="no_such_table"):
+            connection.exec_driver_sql(submit.replace("customers", "no_such_table"))
+        assert connection.scalar(sa.text("SELECT COUNT(*) FROM note")) == 1
+        connection.rollback()
+        assert shop.ask("SELECT COUNT(*) FROM note") == [(0,)]
+        assert shop.ask("SELECT COUNT(*) FROM sqlscore_queue_jobs") == [(0,)]
+        connection.exec_driver_sql("INSERT INTO note VALUES (2)")
+        connection.exec_driver_sql(submit)
+        assert shop.ask("SELECT COUNT(*) FROM note") == [(0,)]
+        connection.commit()
+        connection.exec_driver_sql("CALL sqlscore_wait(@job, 60)")
+        assert len(connection.exec_driver_sql("CALL sqlscore_result(@job)").all()) == 300
+        assert shop.ask("SELECT x FROM note") == [(2,)]
+
+
 def test_an_open_transaction_is_never_committed_unasked(shop: Shop):
     shop.run("CREATE TABLE note (x int) ENGINE = InnoDB")
     with working(shop), shop.database.engine.connect() as connection:
@@ -161,10 +257,17 @@ WRONG = {
     predict("SELECT 1) AS q; DROP TABLE customers; --"): "error in your SQL syntax",
     predict("no_such_table"): "no_such_table",
     "CALL sqlscore_score('churn', 'customers', 'x', 'idd')": "idd",
+    score("upsrt"): "the mode 'upsrt' is none of upsert, append, update, replace",
+    score("update", target="x"): "needs a table, and there is no `x`",
+    score("upsert", target="keyless"): "`keyless` has no primary or unique key of exactly `id`",
+    score("upsert", target="old"): "`old` is a table of MyISAM, which has no transactions",
+    "CALL sqlscore_wait(7777, 1)": "there is no job 7777 of yours",
 }
 
 
 def test_what_is_wrong_is_said_and_leaves_nothing(shop: Shop):
+    shop.run("CREATE TABLE keyless (id int, score float) ENGINE = InnoDB")
+    shop.run("CREATE TABLE old (id int PRIMARY KEY, score float) ENGINE = MyISAM")
     with working(shop), autocommitting(shop) as connection:
         before = connection.scalar(sa.text("SELECT @@group_concat_max_len"))
         for statement, words in WRONG.items():
@@ -236,7 +339,7 @@ def test_a_caller_reads_what_it_may_read_and_nothing_else(shop: Shop):
                 connection.exec_driver_sql(statement.replace("{job}", str(job)))
             connection.rollback()
             assert re.search(words, str(error.value)), str(error.value)
-        connection.exec_driver_sql(f"CALL sqlscore_queue_end({job})")
+        connection.exec_driver_sql(f"CALL sqlscore_cancel({job})")
         connection.exec_driver_sql(
             f"CALL sqlscore_queue_look({job}, @status, @predictions, @error, @attempts)"
         )
@@ -246,8 +349,7 @@ def test_a_caller_reads_what_it_may_read_and_nothing_else(shop: Shop):
 
 def test_a_workers_account_reads_models_and_jobs_and_nothing_else(shop: Shop):
     with autocommitting(shop) as connection:
-        connection.exec_driver_sql("CALL sqlscore_queue_begin('churn', @job, @features)")
-        connection.exec_driver_sql("CALL sqlscore_queue_submit(@job, @features, 'customers')")
+        connection.exec_driver_sql("CALL sqlscore_submit('churn', 'customers', @job)")
     grants = ("GRANT sqlscore_worker TO {user}", "SET DEFAULT ROLE sqlscore_worker FOR {user}")
     with account(shop, *grants) as engine, sqlscore.connect(engine) as theirs:
         assert theirs.worker().drain() == 1

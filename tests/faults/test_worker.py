@@ -8,19 +8,23 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from sqlscore.worker.scoring import Scoring
 from tests.contract.test_queue import call, rows_of, submitted, working
 from tests.faults.killed import ROOT
-from tests.fixtures.scoring import Shop, customers, expected
+from tests.fixtures.scoring import FEATURES, NEWER, Shop, customers, expected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sqlscore.worker.parts import Claim, Scored
     from tests.fixtures.databases import Database
 
 ROWS = 20_000
@@ -115,22 +119,66 @@ sqlscore.connect(os.environ["SQLSCORE_DB"]).worker().drain()
 """
 
 
-def test_a_job_that_kills_its_workers_ends_with_an_error(postgres: Database):
-    shop = Shop.on(postgres)
-    shop.scoring.install(queue=True)
-    poison, harmless = submitted(shop, "customers"), submitted(shop, "customers")
-    shop.run(f"UPDATE sqlscore.queue_parts SET attempts = 1 WHERE job = {poison}")  # one died
-    for _ in range(2):
-        died = subprocess.run(
-            [sys.executable, "-c", _DYING], cwd=ROOT, check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "SQLSCORE_DB": shop.database.url},
-        )  # fmt: skip
-        assert died.returncode == -9
-    shop.scoring.worker().drain()
-    with pytest.raises(sa.exc.DBAPIError, match="3 workers in a row ended while they scored"):
-        call(shop, f"SELECT sqlscore.wait({poison})")
-    assert len(call(shop, rows_of(harmless))) == 300
-    shop.scoring.uninstall()
+@contextmanager
+def called(shop: Shop, model: str = "churn") -> Iterator[Future[Any]]:
+    """A session that scores the table, and waits for workers: its rows are in the queue."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(call, shop, SCORE[shop.database.name].replace("churn", model))
+        until = time.monotonic() + 60
+        while not shop.ask(f"SELECT 1 FROM {PARTS[shop.database.name]}"):
+            assert time.monotonic() < until
+            assert not future.done()
+            time.sleep(0.01)
+        yield future
+
+
+def test_a_job_that_kills_its_workers_ends_with_an_error(shop: Shop):
+    parts = PARTS[shop.database.name]
+    with called(shop) as poison:
+        shop.run(f"UPDATE {parts} SET attempts = 1 WHERE part = 0")  # one died
+        for _ in range(2):
+            died = subprocess.run(
+                [sys.executable, "-c", _DYING], cwd=ROOT, check=False,
+                env={**os.environ, "PYTHONPATH": str(ROOT), "SQLSCORE_DB": shop.database.url},
+            )  # fmt: skip
+            assert died.returncode == -9
+        shop.scoring.worker().drain()
+        with pytest.raises(sa.exc.DBAPIError, match="3 workers in a row ended while they scored"):
+            poison.result(60)
+    with working(shop):  # and the next one is served
+        call(shop, SCORE[shop.database.name])
+    all_scored_once(shop)
+
+
+def one_part_scored(shop: Shop) -> None:
+    """A worker scores the first part of a job, and ends."""
+    worker = shop.scoring.worker()
+    with worker._claims() as claims:
+        claim = claims.take()
+        assert claim is not None
+        assert claims.give(claim, worker._scoring(claim))
+
+
+def test_an_alias_that_moves_in_the_middle_of_a_job_is_of_the_next_one(shop: Shop):
+    shop.scoring.models.alias("churn", "best", 1)
+    with called(shop, "churn@best") as scored:
+        one_part_scored(shop)
+        shop.scoring.models.add("churn", NEWER, features=FEATURES, alias="best")
+        with working(shop, threads=2):
+            scored.result(60)
+    all_scored_once(shop)
+
+
+def test_a_model_that_is_removed_in_the_middle_of_a_job_ends_it(shop: Shop):
+    shop.scoring.models.add("churn", NEWER, features=FEATURES)
+    with called(shop, "churn:1") as scored:
+        one_part_scored(shop)
+        shop.scoring.models.remove("churn:1")
+        shop.scoring.worker().drain()
+        with pytest.raises(sa.exc.DBAPIError, match="version 1"):
+            scored.result(60)
+    assert not sa.inspect(shop.database.engine).has_table("scored")
+    assert shop.ask(f"SELECT COUNT(*) FROM {JOBS[shop.database.name]}") == [(0,)]
 
 
 def test_what_a_silent_worker_gives_back_too_late_does_not_count(postgres: Database):
@@ -158,16 +206,35 @@ def test_what_a_silent_worker_gives_back_too_late_does_not_count(postgres: Datab
 
 
 @pytest.mark.parametrize("name", SCORE)
-def test_a_worker_comes_back_with_its_server(private_server: Callable[[str], Database], name: str):
+def test_a_worker_comes_back_with_its_server_and_what_it_had_taken(
+    private_server: Callable[[str], Database], name: str, monkeypatch: pytest.MonkeyPatch
+):
     shop = Shop.on(private_server(name))
     shop.scoring.install(queue=True)
     server = shop.database.server
     assert server is not None
     score = SCORE[name].replace("many", "customers")
+    plainly = Scoring.__call__
+    gone: list[int] = []
+
+    def without_its_server(self: Scoring, claim: Claim) -> Scored:
+        if not gone:
+            gone.append(claim.part)
+            server.kill()
+            server.start()
+        return plainly(self, claim)
+
+    monkeypatch.setattr(Scoring, "__call__", without_its_server)
     with working(shop):
-        call(shop, score)
-        server.kill()
-        server.start()
+        with pytest.raises(sa.exc.DBAPIError):
+            call(shop, score)
+        until = time.monotonic() + 60
+        found: list[tuple[Any, ...]] = []
+        while found != [("done",)]:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+            with suppress(sa.exc.DBAPIError):  # it is away at first
+                found = shop.ask(f"SELECT status FROM {JOBS[name]}")
         call(shop, score)
     wanted = {k: np.float32(v) for k, v in expected(range(0, 900, 3)).items()}
     assert shop.found("scored") == wanted

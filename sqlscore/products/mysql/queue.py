@@ -46,9 +46,9 @@ def install(engine: Engine) -> None:
         dialect: Any = connection.dialect
         if not dialect.is_mariadb or dialect.server_version_info < _OLDEST:
             raise DatabaseError(
-                "the queue is written for MariaDB 10.6 and newer. MySQL does not tell a procedure "
-                "whether a transaction is open, so it could commit what is not its own: use "
-                "'sqlscore score' there"
+                "the queue is written for MariaDB 10.6 and newer: its procedures use EXECUTE "
+                "IMMEDIATE, @@in_transaction and JSON_ARRAYAGG with an order, which MySQL has not. "
+                "Use 'sqlscore score' there, or 'sqlscore model install'"
             )
         _run(connection, "queue")
 

@@ -1,4 +1,4 @@
-"""The queue of PostgreSQL: its script, the columns of its jobs, and how a new job is heard of."""
+"""The queue of PostgreSQL: its scripts, the columns of its jobs, and how a new job is heard of."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def install(engine: Engine) -> None:
     """Make the queue, or upgrade it; no superuser is needed. One transaction."""
     refuse_other_schema(engine)
     with translated("installing the queue", url=engine.url), engine.begin() as connection:
-        run_scripts(connection, "rights", "queue")
+        run_scripts(connection, "rights", "queue", "pushdown")
 
 
 def column(described: Mapping[str, Any]) -> Column:
@@ -63,6 +63,8 @@ QUEUE = Queue(
     install=install,
     column=column,
     bell=bell,
+    # a crash of the server may undo what a worker did last: then the rows wait again
+    begins=("SET LOCAL synchronous_commit = off",),
     advice="Who may call: GRANT sqlscore_caller TO somebody;\n"
     "which model: SELECT sqlscore.grant_model('churn', 'somebody');\n"
     "who works: GRANT sqlscore_worker TO somebody; and then: sqlscore worker",
