@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.suite import Settings
     from benchmarks.ways import Found
 
-_AHEAD = "(ROWS BETWEEN CURRENT ROW AND 4000 FOLLOWING)"
+_AHEAD = "(ROWS BETWEEN UNBOUNDED PRECEDING AND 4000 FOLLOWING)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

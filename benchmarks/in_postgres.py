@@ -54,6 +54,7 @@ def measure(place: Place, model: Model, prediction: str, settings: Settings) -> 
     numbers = ", ".join(model.features)
     predict = f"sqlscore.predict('{model.name}', 'SELECT {numbers} FROM {rows.TABLE}')"
     with engine.connect() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS plain_model")  # the last model's
         connection.exec_driver_sql("CREATE TABLE plain_model (bytes bytea)")
         connection.exec_driver_sql(
             "INSERT INTO plain_model VALUES (%s)", (Path(model.plain).read_bytes(),)

@@ -70,7 +70,8 @@ def _postgres(connection: sa.Connection, model: Model) -> dict[str, Callable[[],
         assert connection.exec_driver_sql(f"SELECT * FROM sqlscore.result({job})").all()
 
     def score(count: int) -> Callable[[], object]:
-        call = f"CALL sqlscore.score('{model.name}', '{source(count)}', 'queued', 'id')"
+        target = f"queued_{model.name}"
+        call = f"CALL sqlscore.score('{model.name}', '{source(count)}', '{target}', 'id')"
         return lambda: connection.exec_driver_sql(call)
 
     return {
@@ -88,7 +89,8 @@ def _mariadb(connection: sa.Connection, model: Model) -> dict[str, Callable[[], 
         return f"SELECT {names} FROM {rows.TABLE} WHERE id < {count}"
 
     def score(count: int) -> Callable[[], object]:
-        call = f"CALL sqlscore_score('{model.name}', '{source(count)}', 'queued', 'id')"
+        target = f"queued_{model.name}"
+        call = f"CALL sqlscore_score('{model.name}', '{source(count)}', '{target}', 'id')"
         return lambda: connection.exec_driver_sql(call)
 
     one = f"CALL sqlscore_predict('{model.name}', '{source(1)}')"

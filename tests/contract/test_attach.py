@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 import sqlscore
 from tests.fixtures import models, scoring
-from tests.fixtures.scoring import Shop, expected
+from tests.fixtures.scoring import Shop, customers, expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +102,9 @@ def over(sqlite: Database, window: str, call: str = "'churn', age, spend") -> st
     return f"SELECT id, predict_over({call}) OVER ({window}) FROM customers"
 
 
+AHEAD = "ROWS BETWEEN UNBOUNDED PRECEDING AND 4000 FOLLOWING"
+
+
 def test_rows_that_follow_are_scored_together(sqlite: Database):
     shop = Shop.on(sqlite)
     shop.run("UPDATE customers SET age = NULL WHERE id % 7 = 0")
@@ -112,19 +115,54 @@ def test_rows_that_follow_are_scored_together(sqlite: Database):
         assert None in alone.values()
         assert len(alone) == 300
         for window in (
+            AHEAD,
+            "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
             "ROWS BETWEEN CURRENT ROW AND 4000 FOLLOWING",
-            "ROWS BETWEEN CURRENT ROW AND 7 FOLLOWING",
-            "ROWS CURRENT ROW",
-            "PARTITION BY city ORDER BY spend ROWS BETWEEN CURRENT ROW AND 50 FOLLOWING",
+            "ROWS BETWEEN 5 PRECEDING AND 4000 FOLLOWING",
+            f"PARTITION BY city ORDER BY spend {AHEAD}",
         ):
             assert dict(ask(connection, over(sqlite, window))) == alone
-        # of another frame, the first row's
-        found = ask(connection, over(sqlite, "ORDER BY id"))
-        assert {score for _, score in found} == {alone[0]}
-        later = "ORDER BY id ROWS BETWEEN 1 FOLLOWING AND 9 FOLLOWING"
-        assert dict(ask(connection, over(sqlite, later))) == {
-            key: alone.get(key + 3) for key in alone
-        }
+
+
+def test_batches_of_rows_that_follow(sqlite: Database):
+    shop = Shop.on(sqlite)
+    for rows in (4001, 4002, 9000):
+        shop.run("DELETE FROM customers")
+        shop.write(shop.target("customers"), customers(range(rows)))
+        with sqlite.engine.connect() as connection:
+            sqlscore.attach(connection)
+            assert dict(ask(connection, over(sqlite, AHEAD))) == expected(range(rows))
+            some = ask(connection, f"{over(sqlite, AHEAD)} LIMIT 4100")
+            assert dict(some) == expected(range(min(rows, 4100)))
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND 7 FOLLOWING",
+        "ROWS CURRENT ROW",
+        "ORDER BY id",
+        "ORDER BY id % 2",
+        "ORDER BY id > 9 AND id",  # the first ones are peers, the others are not
+        f"{AHEAD} EXCLUDE CURRENT ROW",
+    ],
+)
+def test_a_frame_that_may_have_one_value_for_several_rows_is_refused(sqlite: Database, window: str):
+    Shop.on(sqlite)
+    with sqlite.engine.connect() as connection:
+        sqlscore.attach(connection)
+        with pytest.raises(sa.exc.DBAPIError):
+            ask(connection, over(sqlite, window))
+        assert "only OVER (ROWS" in ask(connection, "SELECT predict_error()")[0][0]
+
+
+def test_a_frame_that_has_one_value_for_all_rows_is_logged(sqlite: Database, caplog: Any):
+    Shop.on(sqlite)
+    with sqlite.engine.connect() as connection:
+        sqlscore.attach(connection)
+        assert len({score for _, score in ask(connection, over(sqlite, ""))}) == 1
+        assert "asked once for 300 rows" in caplog.text
+        assert "asked once for 300 rows" in ask(connection, "SELECT predict_error()")[0][0]
 
 
 @pytest.mark.parametrize(
@@ -140,9 +178,8 @@ def test_what_is_wrong_ahead_is_said(sqlite: Database, call: str, words: str):
     Shop.on(sqlite)
     with sqlite.engine.connect() as connection:
         sqlscore.attach(connection)
-        window = "ROWS BETWEEN CURRENT ROW AND 100 FOLLOWING"
         with pytest.raises(sa.exc.DBAPIError):
-            ask(connection, over(sqlite, window, call))
+            ask(connection, over(sqlite, AHEAD, call))
         assert words in ask(connection, "SELECT predict_error()")[0][0]
 
 

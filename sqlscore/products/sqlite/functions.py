@@ -57,7 +57,7 @@ def scalar(connection: sqlite3.Connection, scores: Scores) -> None:
     """Make ``predict(model, value, …)``, ``predict_over(…) OVER (…)`` and ``predict_error()``."""
     last: list[str | None] = [None]
 
-    def keep(error: SqlscoreError) -> None:
+    def tell(error: SqlscoreError) -> None:
         last[0] = str(error)
         _log.error("predict: %s", error)
 
@@ -66,7 +66,7 @@ def scalar(connection: sqlite3.Connection, scores: Scores) -> None:
         try:
             yield
         except SqlscoreError as error:
-            keep(error)
+            tell(error)
             raise
 
     def predict(model: Any = None, *values: Any) -> Any:
@@ -75,12 +75,12 @@ def scalar(connection: sqlite3.Connection, scores: Scores) -> None:
                 raise SqlscoreError("predict takes a model's name and a value for each feature")
             return scores.row(str(model), values)
         except SqlscoreError as error:  # told() costs as much as the rest of the call
-            keep(error)
+            tell(error)
             raise
 
     connection.create_function("predict", -1, predict, deterministic=True)
     connection.create_function("predict_error", 0, lambda: last[0])
-    connection.create_window_function("predict_over", -1, partial(PredictOver, scores, told))
+    connection.create_window_function("predict_over", -1, partial(PredictOver, scores, told, tell))
 
 
 FUNCTIONS = Functions(
