@@ -108,7 +108,7 @@ class CreateView(Statement):
     query: exp.Expression
     body: str  #: the query's text
     replace: bool
-    of_t_sql: bool = True  #: its text is T-SQL, and can be read again as such
+    dialect: str = "tsql"  #: of its text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

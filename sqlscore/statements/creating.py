@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlscore.errors import StatementError
 from sqlscore.predict.tree import predicts
 from sqlscore.statements.routines import PROCEDURE, VIEW, check_names
 
@@ -28,13 +27,8 @@ def view(statement: CreateView, frame: Frame, queries: Queries, routines: Routin
     if kept and not statement.replace:
         routines.refuse_second(VIEW, statement.name)
     refused = queries.make_view(statement, frame.text, frame.variables)
-    if refused and not statement.of_t_sql:
-        raise StatementError(
-            f"the view {name!r} cannot be the database's own ({'; '.join(refused)}), and sqlscore "
-            "keeps only views in T-SQL: write it so, with FROM PREDICT(…)"
-        )
     if refused:
-        routines.keep(VIEW, statement.name, statement.text, replace=statement.replace)
+        routines.keep(VIEW, statement)
         return (
             f"view {name}: kept by sqlscore, since its model runs outside the database "
             f"({'; '.join(refused)}). Statements that run through sqlscore see it"
@@ -51,5 +45,5 @@ def view(statement: CreateView, frame: Frame, queries: Queries, routines: Routin
 
 def procedure(statement: CreateProcedure, routines: Routines) -> str:
     """A procedure is always kept; what there is to say of it."""
-    routines.keep(PROCEDURE, statement.name, statement.text, replace=statement.replace)
+    routines.keep(PROCEDURE, statement)
     return f"procedure {statement.name.name}: kept by sqlscore. EXEC through sqlscore runs it"

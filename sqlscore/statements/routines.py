@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from sqlscore import tables
 from sqlscore.errors import StatementError, nearest
-from sqlscore.predict import script
+from sqlscore.predict import doors, script
 from sqlscore.predict.ctes import cte_of
 from sqlscore.predict.statements import CreateProcedure, CreateView
 
@@ -32,6 +32,7 @@ class Routine:
 
     kind: str
     name: str
+    dialect: str
     text: str
 
 
@@ -55,8 +56,8 @@ class Routines:
             self._known = {}
             owned = self._owned()
             if owned is not None:
-                for kind, name, text in self._rows(owned):
-                    self._known[kind, name] = Routine(kind=kind, name=name, text=text)
+                for one in self._rows(owned):
+                    self._known[one.kind, one.name] = one
         return self._known
 
     def _owned(self) -> tables.Tables | None:
@@ -65,21 +66,26 @@ class Routines:
         there = sa.inspect(on.connection).has_table(owned.routines.name, owned.routines.schema)
         return owned if there else None
 
-    def _rows(self, owned: tables.Tables) -> list[tuple[str, str, str]]:
+    def _rows(self, owned: tables.Tables) -> list[Routine]:
         columns = owned.routines.c
+        wanted = sa.select(columns.kind, columns.name, columns.dialect, columns.text)
         with self._on.told("looking for views and procedures"):
-            found = self._on.connection.execute(sa.select(columns.kind, columns.name, columns.text))
-            return [(kind, name, text) for kind, name, text in found]
+            found = self._on.connection.execute(wanted)
+            return [Routine(kind=k, name=n, dialect=d, text=t) for k, n, d, t in found]
 
-    def keep(self, kind: str, name: exp.Table, text: str, *, replace: bool) -> None:
+    def keep(self, kind: str, created: CreateView | CreateProcedure) -> None:
         """Keep a routine; `StatementError` where there is one and it is not to be replaced."""
-        folded = _folded(name)
-        if (kind, folded) in self._all() and not replace:
-            self.refuse_second(kind, name)
+        folded = _folded(created.name)
+        if (kind, folded) in self._all() and not created.replace:
+            self.refuse_second(kind, created.name)
         if self._owned() is None:
             tables.ensure(self._on.engine, schemas=self._on.product.schemas)
         owned = tables.owned_by(self._on.engine, schemas=self._on.product.schemas)
-        values = {"kind": kind, "name": folded, "text": text, "created_at": tables.now()}
+        dialect = created.dialect if isinstance(created, CreateView) else "tsql"
+        values = {
+            "kind": kind, "name": folded, "dialect": dialect, "text": created.text,
+            "created_at": tables.now(),
+        }  # fmt: skip
         with self._on.transaction(), self._on.told(f"keeping the {kind}"):
             self._delete(owned, kind, folded)
             self._on.connection.execute(owned.routines.insert(), values)
@@ -139,11 +145,18 @@ class Routines:
         return whole
 
     def _query(self, found: Routine, table: exp.Table, depth: int) -> exp.Subquery:
-        made = script.read(found.text)[0].statements[0]
+        made = doors.read(found.text, found.dialect)[0].statements[0]
         assert isinstance(made, CreateView)
-        query = self.with_views(_named(made), depth + 1)
+        query = _placeless(self.with_views(_named(made), depth + 1))
         alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name))
         return exp.Subquery(this=query, alias=alias, joins=table.args.get("joins"))
+
+
+def _placeless(query: exp.Expression) -> exp.Expression:
+    """A view's query without places, which are of its own text: errors say the statement's."""
+    for node in query.walk():
+        node.meta.pop("start", None)
+    return query
 
 
 def _named(view: CreateView) -> exp.Expression:

@@ -215,6 +215,7 @@ def owned(*, schemas: bool, schema: str = "sqlscore") -> Tables:
             "routines",
             key("kind", _name(16)),  # view, procedure
             key("name", _name()),  # in lower case; with its schema, unless that is dbo
+            column("dialect", _name(16)),  # of the text: tsql, bigquery, oracle
             column("text", _text()),  # the statement that created it
             column("created_at", _time()),
             since=2,

@@ -435,13 +435,59 @@ def test_bad_input_says_what_and_where(shop: Shop):
         assert re.search(message, str(raised.value), re.DOTALL), (statement, str(raised.value))
 
 
-def test_views_are_the_databases_own_or_refused(shop: Shop):
+VIEWS = {
+    "bigquery": "SELECT id, predicted_score AS s FROM ML.PREDICT(MODEL churn, TABLE customers)",
+    "oracle": "SELECT id, PREDICTION(churn USING *) AS s FROM customers",
+}
+
+
+@pytest.mark.parametrize("dialect", VIEWS)
+def test_views_are_the_databases_own_where_they_can_be(shop: Shop, dialect: str):
     wanted = Wanted(shop).score()
-    view = "CREATE VIEW scored AS SELECT id, PREDICTION(churn USING *) AS s FROM customers"
-    done = shop.scoring.sql(view, dialect="oracle")
+    done = shop.scoring.sql(f"CREATE VIEW scored AS {VIEWS[dialect]}", dialect=dialect)
     assert "the database's own" in done.messages[0]
     assert dict(shop.ask("SELECT id, s FROM scored")) == _about(wanted)
-    shop.run("DROP VIEW scored")
+    again = f"CREATE OR REPLACE VIEW scored (customer, risk) AS {VIEWS[dialect]} WHERE id < 30"
+    shop.scoring.sql(again, dialect=dialect)
+    assert [row[0] for row in shop.ask("SELECT customer FROM scored ORDER BY customer")] == [
+        *range(0, 30, 3)
+    ]
+    shop.scoring.sql("DROP VIEW scored", dialect=dialect)
+
+
+#: a model without a SQL form
+BARE = models.written(
+    "g (float[N,2] x) => (float[N,1] score) <int64[1] a = {1}>"
+    " { y = Sinh(x) score = ReduceSum <keepdims = 1> (y, a) }"
+)
+
+
+def test_views_are_kept_where_their_model_runs_outside(shop: Shop):
+    shop.scoring.models.add("curved", BARE, features=("age", "spend"))
+    w = Wanted(shop)
+    wanted = w._by_id(asked(BARE, w.x)[:, 0])
+    for dialect, view in VIEWS.items():
+        made = f"CREATE VIEW {dialect}_view AS {view.replace('churn', 'curved')}"
+        done = shop.scoring.sql(made, dialect=dialect)
+        assert f"view {dialect}_view: kept by sqlscore" in done.messages[0]
+        with pytest.raises(sqlscore.StatementError, match=f"a view '{dialect}_view' already"):
+            shop.scoring.sql(made, dialect=dialect)
+    later = sqlscore.connect(shop.database.engine)
+    for dialect in ("tsql", *VIEWS):
+        for view in VIEWS:
+            found = later.sql(f"SELECT id, s FROM {view}_view", dialect=dialect)
+            assert {key: _single(value) for key, value in found} == wanted, (dialect, view)
+    joined = (
+        "SELECT o.id, MAX(p.predicted_score) AS s FROM ML.PREDICT(MODEL churn, (SELECT c.* FROM"
+        " customers AS c JOIN bigquery_view AS v ON v.id = c.id WHERE v.s IS NOT NULL)) AS p"
+        " JOIN oracle_view AS o ON o.id = p.id GROUP BY o.id"
+    )
+    scores = {key: score for key, score in w.score().items() if score is not None}
+    found = later.sql(joined, dialect="bigquery")
+    assert {key: _single(value) for key, value in found} == scores
+    later.sql("DROP VIEW oracle_view; DROP VIEW bigquery_view", dialect="oracle")
+    with pytest.raises(sqlscore.StatementError, match="no table or view 'oracle_view'"):
+        later.sql("SELECT * FROM oracle_view", dialect="oracle")
 
 
 def test_the_plan_is_explained(shop: Shop):

@@ -62,6 +62,12 @@ def test_every_story_runs_as_it_stands(database: Database, models: ModuleType):
     models.prepare(shop.scoring)
     for script in sorted(FOLDER.glob("*.sql")):
         JUDGES[script.stem](shop, shop.scoring.sql(script.read_text()), models)
+    for dialect in DIALECTS:
+        scripts = sorted((FOLDER / dialect).glob("*.sql"))
+        assert {script.stem for script in scripts} == set(DIALECTS[dialect])
+        for script in scripts:
+            done = shop.scoring.sql(script.read_text(), dialect=dialect)
+            DIALECTS[dialect][script.stem](shop, done, models)
 
 
 def iris(shop: Shop, done: Result, models: ModuleType) -> None:
@@ -129,6 +135,50 @@ JUDGES = {
 }  # fmt: skip
 
 
+def loans_by_threshold(shop: Shop, done: Result, models: ModuleType) -> None:
+    x = shop.ask("SELECT amount, income, months_late FROM applications ORDER BY application_id")
+    risks = asked(models.loans(), *x)[1][:, 1]
+    assert rows_of(done) == [
+        (label, len(chosen), pytest.approx(chosen.mean(), rel=1e-6))
+        for label, chosen in ((0, risks[risks <= 0.4]), (1, risks[risks > 0.4]))
+    ]
+
+
+def demand_by_view(shop: Shop, done: Result, models: ModuleType) -> None:
+    x = shop.ask("SELECT weekday, month_of_year, temperature FROM ski_days ORDER BY day_id")
+    pairs = asked(models.rentals(), *x)[0][:, 0]
+    early = np.array([row[1] < 0.4 for row in x])
+    found = rows_of(done)
+    assert [row[:2] for row in found] == [("early", early.sum()), ("late", (~early).sum())]
+    assert close([row[2] for row in found], [pairs[early].sum(), pairs[~early].sum()])
+
+
+def cards_watched(shop: Shop, done: Result, models: ModuleType) -> None:
+    x = shop.ask("SELECT amount, hour_of_day, km_from_home FROM card_payments ORDER BY payment")
+    risks = dict(enumerate(asked(models.cards(), *x)[1][:, 1].tolist(), 1))
+    found = dict(rows_of(done))
+    wanted = {id: risk for id, risk in risks.items() if id == 2 or risk > 0.5}
+    assert list(found) == list(wanted)
+    assert close(list(found.values()), list(wanted.values()))
+
+
+def likely_tips(shop: Shop, done: Result, models: ModuleType) -> None:
+    x = shop.ask("SELECT passengers, metres / 1000.0, minutes FROM taxi_trips ORDER BY trip_id")
+    labels, scores = asked(models.tips(), *x)
+    risks = {id: risk for id, risk in enumerate(scores[:, 1].tolist(), 1) if risk > 0.1}
+    wanted = sorted(risks, key=lambda id: (-risks[id], id))[:3]
+    found = rows_of(done)
+    assert [row[:2] for row in found] == [(id, labels[id - 1]) for id in wanted]
+    assert close([row[2] for row in found], [risks[id] for id in wanted])
+
+
+#: dialect, script -> who judges it
+DIALECTS = {
+    "bigquery": {"loans": loans_by_threshold, "demand": demand_by_view},
+    "oracle": {"cards": cards_watched, "tips": likely_tips},
+}
+
+
 def test_scripts_say_in_a_line_what_they_tell():
-    for script in FOLDER.glob("*.sql"):
+    for script in FOLDER.rglob("*.sql"):
         assert re.match(r"-- [A-Z].*\.$", script.read_text().splitlines()[0]), script.name

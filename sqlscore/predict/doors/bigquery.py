@@ -91,7 +91,7 @@ class MLPredict(BigQuery):
 
 def read(text: str) -> tuple[Batch, ...]:
     """The statements of a text, as the T-SQL that they mean."""
-    return statements.read(text, MLPredict, _meant)
+    return statements.read(text, "bigquery", MLPredict, _meant)
 
 
 def _meant(tree: exp.Expression, text: str) -> exp.Expression:

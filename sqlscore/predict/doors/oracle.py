@@ -35,7 +35,7 @@ _TYPES = {exp.DType.DECIMAL: exp.DataType(this=exp.DType.DOUBLE)}  #: NUMBER, wh
 
 def read(text: str) -> tuple[Batch, ...]:
     """The statements of a text, as the T-SQL that they mean."""
-    return statements.read(text, PredictOracle, _meant)
+    return statements.read(text, "oracle", PredictOracle, _meant)
 
 
 def _meant(tree: exp.Expression, text: str) -> exp.Expression:
@@ -50,11 +50,22 @@ def _meant(tree: exp.Expression, text: str) -> exp.Expression:
         limited(select)
         if calls:
             _scored(select, calls, numbers, text)
+    for when in tree.find_all(exp.When):
+        _condition(when)
     left = next(tree.find_all(*_CALLS), None)
     if left is not None:
         message = "PREDICTION stands in a query here: INSERT … SELECT, or MERGE … USING (SELECT …)"
         raise places.error_at(message, text, left.meta["start"])
     return said_in_t_sql(tree, _TYPES)
+
+
+def _condition(when: exp.When) -> None:
+    """The WHERE behind what a WHEN of MERGE does, as T-SQL's condition before it."""
+    change = when.args["then"]
+    where = change.args.get("where")
+    if where is not None:
+        change.set("where", None)
+        when.set("condition", where.this)
 
 
 def _without_dual(select: exp.Select) -> None:

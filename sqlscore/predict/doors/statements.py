@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from sqlglot import TokenType, exp
@@ -24,10 +25,13 @@ _BEGINS = {
 }  # fmt: skip
 
 
-def read(text: str, dialect: type[Dialect], meant: Meant) -> tuple[Batch, ...]:
+def read(text: str, name: str, dialect: type[Dialect], meant: Meant) -> tuple[Batch, ...]:
     """The statements between semicolons, as one batch; `meant` makes T-SQL's trees of them."""
     parts = list(_parts(grammar.tokens_of(text, dialect)))
-    statements = tuple(_statement(tokens, text, dialect, meant) for tokens in parts)
+    found = (_statement(tokens, text, dialect, meant) for tokens in parts)
+    statements = tuple(
+        replace(one, dialect=name) if isinstance(one, CreateView) else one for one in found
+    )
     return (Batch(number=1, statements=statements),) if statements else ()
 
 
@@ -71,12 +75,16 @@ def _created(tree: exp.Create, written: str, text: str, first: Token) -> Stateme
     """CREATE VIEW as itself, CREATE TABLE … AS as SELECT … INTO, CREATE TABLE as it is."""
     line, column = places.position(text, first.start)
     kind, query, target = str(tree.args.get("kind")).upper(), tree.expression, tree.this
+    if tree.args.get("exists") and query is not None:
+        _refuse(
+            f"CREATE {kind} IF NOT EXISTS … AS is not supported here: DROP it first", text, first
+        )
     if kind == "VIEW" and isinstance(query, exp.Select | exp.SetOperation):
         named = isinstance(target, exp.Schema)
         return CreateView(
             line=line, column=column, text=written, name=target.this if named else target,
             columns=tuple(one.name for one in target.expressions) if named else (),
-            query=query, body="", replace=bool(tree.args.get("replace")), of_t_sql=False,
+            query=query, body="", replace=bool(tree.args.get("replace")),
         )  # fmt: skip
     if kind != "TABLE":
         _refuse(f"CREATE {kind} is not supported here: tables and views are", text, first)
