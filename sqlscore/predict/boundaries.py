@@ -161,6 +161,10 @@ class _Scan:
         if self._verb == "WITH" and here in QUERIES:
             self._verb = here
             return True
+        if (self._verb, before, here) == ("CREATE", "AS", "SELECT"):
+            return True
+        if here == "FETCH" and before in ("ROW", "ROWS"):
+            return True
         if before in _SET_OPERATORS or (self._verb == "MERGE" and before in ("THEN", "UPDATE")):
             return True
         belongs = not self._whole and (self._verb, here) in _PARTS
@@ -179,3 +183,13 @@ def insert_exec(tokens: Sequence[Token]) -> int | None:
     if word(tokens[0]) != "INSERT":
         return None
     return next((i for i, t in enumerate(tokens) if word(t) in ("EXEC", "EXECUTE")), None)
+
+
+def as_select(tokens: Sequence[Token]) -> int | None:
+    """Where the SELECT of a CREATE TABLE … AS SELECT stands; None where it is no such statement."""
+    depth = 0
+    for index, token in enumerate(tokens[:-1]):
+        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        if depth == 0 and word(token) == "AS" and word(tokens[index + 1]) == "SELECT":
+            return index + 1
+    return None

@@ -56,6 +56,20 @@ class _Generator(TSQLGenerator):
         Predict: lambda self, node: self.predict_text(node),
     }
 
+    def primarykey_sql(self, expression: exp.PrimaryKey) -> str:
+        """PRIMARY KEY with the word CLUSTERED, where it is written."""
+        return _clustered(super().primarykey_sql(expression), expression)
+
+    def primarykeycolumnconstraint_sql(self, expression: exp.PrimaryKeyColumnConstraint) -> str:
+        """The same for a key of one column."""
+        return _clustered(super().primarykeycolumnconstraint_sql(expression), expression)
+
+    def returning_sql(self, expression: exp.Returning) -> str:
+        """OUTPUT … INTO …, and what is given back as well."""
+        also = expression.args.get("also")
+        text = super().returning_sql(expression)
+        return f"{text} OUTPUT {self.expressions(sqls=also, flat=True)}" if also else text
+
     def predict_text(self, node: Predict) -> str:
         """The statement's own form, arguments in the usual order."""
         runtime = node.args.get("runtime")
@@ -68,6 +82,11 @@ class _Generator(TSQLGenerator):
         named = f" AS {alias}" if alias else ""
         joins = self.expressions(node, key="joins", sep="", flat=True)
         return f"PREDICT({', '.join(arguments)}){listed}{named}{joins}"
+
+
+def _clustered(text: str, node: exp.Expr) -> str:
+    word = node.meta.get("clustered")
+    return text.replace("PRIMARY KEY", f"PRIMARY KEY {word}", 1) if word else text
 
 
 class PredictTSQL(TSQL):

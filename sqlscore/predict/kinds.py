@@ -13,6 +13,8 @@ from sqlscore.types import is_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlscore.types import Column
+
 
 class Kind(Enum):
     """The kinds that T-SQL's operators tell apart; None stands for what nobody knows."""
@@ -21,7 +23,9 @@ class Kind(Enum):
     NUMBER = "number"  #: with a fraction
     TEXT = "text"
     TRUTH = "truth"  #: a database's own boolean, which T-SQL has not
-    OTHER = "other"  #: times, binary
+    DATE = "date"
+    MOMENT = "moment"  #: a date and a time
+    OTHER = "other"  #: times of the day, binary
 
 
 def of_arrow(type_: pa.DataType) -> Kind | None:
@@ -34,7 +38,25 @@ def of_arrow(type_: pa.DataType) -> Kind | None:
         return Kind.INTEGER
     if pa.types.is_floating(type_) or pa.types.is_decimal(type_):
         return Kind.NUMBER
+    if pa.types.is_date(type_):
+        return Kind.DATE
+    if pa.types.is_timestamp(type_):
+        return Kind.MOMENT
     return Kind.TEXT if is_text(type_) else Kind.OTHER
+
+
+def of_column(column: Column) -> Kind | None:
+    """The kind of a column, whose declared type says more than text where dates are text."""
+    kind = of_arrow(column.type)
+    if kind is Kind.TEXT and column.declared:
+        return _DECLARED.get(column.declared.partition("(")[0].strip().lower(), kind)
+    return kind
+
+
+_DECLARED = {
+    "date": Kind.DATE, "datetime": Kind.MOMENT, "datetime2": Kind.MOMENT,
+    "smalldatetime": Kind.MOMENT, "timestamp": Kind.MOMENT,
+}  # fmt: skip
 
 
 def of_type(type_: exp.DataType) -> Kind:
@@ -43,9 +65,19 @@ def of_type(type_: exp.DataType) -> Kind:
         return Kind.INTEGER
     if type_.this in exp.DataType.NUMERIC_TYPES or type_.this in _MONEY:
         return Kind.NUMBER
+    if type_.this is exp.DType.DATE:
+        return Kind.DATE
+    if type_.this in _MOMENTS:
+        return Kind.MOMENT
     return Kind.TEXT if type_.this in exp.DataType.TEXT_TYPES else Kind.OTHER
 
 
+_MOMENTS = exp.DataType.TEMPORAL_TYPES - {
+    exp.DType.DATE,
+    exp.DType.DATE32,
+    exp.DType.TIME,
+    exp.DType.TIMETZ,
+}
 _MONEY = {exp.DType.MONEY, exp.DType.SMALLMONEY}
 
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
@@ -53,16 +85,24 @@ _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
 _SAME = (
     exp.Paren, exp.Neg, exp.Min, exp.Max, exp.Sum, exp.Avg, exp.Abs, exp.Window,
     exp.Alias, exp.Nullif, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.Filter,
+    exp.Floor, exp.Ceil, exp.Round, exp.Trunc, exp.Sign, exp.TimestampTrunc, exp.WithinGroup,
+    exp.Pow,
 )  # fmt: skip
 _KNOWN: tuple[tuple[tuple[type[exp.Expr], ...], Kind], ...] = (
     ((exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile), Kind.INTEGER),
     ((exp.Count, exp.Length, exp.StrPosition, exp.IntDiv), Kind.INTEGER),
     ((exp.Year, exp.Month, exp.Day, exp.Extract, exp.DateDiff), Kind.INTEGER),
-    ((exp.Exp, exp.Ln, exp.Log, exp.Sqrt, exp.Pow, exp.Rand), Kind.NUMBER),
+    ((exp.Ascii, exp.Unicode, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor), Kind.INTEGER),
+    ((exp.Exp, exp.Ln, exp.Log, exp.Sqrt, exp.Rand, exp.Stddev, exp.StddevPop), Kind.NUMBER),
+    ((exp.Variance, exp.VariancePop), Kind.NUMBER),
+    ((exp.LastDay, exp.DateFromParts, exp.TsOrDsToDate, exp.StrToDate), Kind.DATE),
+    ((exp.CurrentTimestamp, exp.StrToTime), Kind.MOMENT),
     (
         (
             exp.Concat, exp.DPipe, exp.Upper, exp.Lower, exp.Trim, exp.Substring, exp.Left,
             exp.Right, exp.GroupConcat, exp.TimeToStr, exp.National, exp.Replace, exp.Chr,
+            exp.Reverse, exp.Repeat, exp.Space, exp.Stuff, exp.ConcatWs, exp.NumberToStr,
+            exp.Translate,
         ),
         Kind.TEXT,
     ),
@@ -102,6 +142,9 @@ def _composed(node: exp.Expr, column: Callable[[exp.Column], Kind | None]) -> Ki
         return kind_of(selects[0], column) if len(selects) == 1 else None
     if isinstance(node, _SAME):
         return kind_of(node.this, column)
+    if isinstance(node, exp.DateAdd):
+        moved = kind_of(node.this, column)
+        return moved if moved in (Kind.DATE, Kind.MOMENT) else None
     return next((kind for types, kind in _KNOWN if isinstance(node, types)), None)
 
 
@@ -119,9 +162,13 @@ def _is_null(node: exp.Expr) -> bool:
     return isinstance(node, exp.Null)
 
 
+#: T-SQL's order of types, the widest first
+_ORDER = (Kind.OTHER, Kind.MOMENT, Kind.DATE, Kind.NUMBER, Kind.INTEGER, Kind.TEXT)
+
+
 def _wider(left: Kind | None, right: Kind | None) -> Kind | None:
     """The kind of two values taken together, by T-SQL's order of types: numbers before text."""
     pair = {left, right}
     if None in pair:
         return None
-    return next((k for k in (Kind.OTHER, Kind.NUMBER, Kind.INTEGER, Kind.TEXT) if k in pair), None)
+    return next((k for k in _ORDER if k in pair), None)

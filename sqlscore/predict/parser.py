@@ -6,7 +6,7 @@ of it that is parsed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from sqlglot import TokenType, exp
 from sqlglot.parsers.tsql import TSQLParser
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 class PredictParser(Placed, TSQLParser):
     """T-SQL's parser, with PREDICT where a table may stand."""
+
+    FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {
+        **TSQLParser.FUNCTIONS,
+        # a float, whatever its argument is
+        "SQUARE": lambda args: exp.Pow(
+            this=exp.cast(args[0], "double"), expression=exp.Literal.number(2)
+        ),
+    }
 
     def _parse_table(self, *args: Any, **options: Any) -> exp.Expr | None:
         if not self._at_predict():
@@ -54,6 +62,44 @@ class PredictParser(Placed, TSQLParser):
         if delete.args.get("returning") and not delete.args.get("where"):
             delete.set("where", self._parse_where())
         return delete
+
+    def _parse_returning(self) -> exp.Returning | None:
+        """OUTPUT …, OUTPUT … INTO t, or both; INTO names a table of any kind, and its columns."""
+        if not self._match(TokenType.RETURNING):
+            return None
+        listed = self._parse_csv(self._parse_expression)
+        made = self.expression(exp.Returning(expressions=listed))
+        if self._match(TokenType.INTO):
+            made.set("into", self._parse_table(schema=True))
+            also = self._parse_returning()
+            if also is not None:
+                made.set("also", also.expressions)
+        return made
+
+    def _parse_update_assignment(self) -> exp.Expr | None:
+        """``a += 1`` as ``a = a + (1)``."""
+        index = self._index
+        column = self._parse_column()
+        kind = COMPOUND.get(self._curr.token_type) if self._curr else None
+        if column is None or kind is None or not self._next or self._next.text != "=":
+            self._retreat(index)
+            return super()._parse_update_assignment()
+        self._advance(2)
+        more = exp.Paren(this=self._parse_disjunction())
+        return exp.EQ(this=column, expression=kind(this=column.copy(), expression=more))
+
+    def _parse_primary_key(self, *args: Any, **options: Any) -> Any:
+        word = self._prev.text.upper() if self._match_texts(_CLUSTERED) else None
+        made = super()._parse_primary_key(*args, **options)
+        if word is not None:
+            made.meta["clustered"] = word
+        return made
+
+    def _parse_primary_key_part(self) -> exp.Expr | None:
+        part = super()._parse_primary_key_part()
+        if part is not None and self._match_set((TokenType.ASC, TokenType.DESC)):
+            return exp.Ordered(this=part, desc=self._prev.token_type is TokenType.DESC)
+        return part
 
     def _at_predict(self) -> bool:
         return (
@@ -158,6 +204,19 @@ class PredictParser(Placed, TSQLParser):
             self.refuse("the WITH list is empty: name the predictions, or leave WITH out", at)
         return columns
 
+
+#: token of an operator -> what it makes, where = follows
+COMPOUND: dict[TokenType, type[exp.Binary]] = {
+    TokenType.PLUS: exp.Add,
+    TokenType.DASH: exp.Sub,
+    TokenType.STAR: exp.Mul,
+    TokenType.SLASH: exp.Div,
+    TokenType.MOD: exp.Mod,
+    TokenType.AMP: exp.BitwiseAnd,
+    TokenType.PIPE: exp.BitwiseOr,
+    TokenType.CARET: exp.BitwiseXor,
+}
+_CLUSTERED = ("CLUSTERED", "NONCLUSTERED")
 
 _EXAMPLE = "As in PREDICT(MODEL = @model, DATA = dbo.customers AS d, RUNTIME = ONNX)"
 

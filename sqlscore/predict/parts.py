@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import Token, TokenType, exp
 
 from sqlscore.predict import boundaries, grammar, places
+from sqlscore.predict.parser import COMPOUND
 from sqlscore.predict.statements import Variable
 
 if TYPE_CHECKING:
@@ -122,6 +123,21 @@ def insert_into(tokens: Sequence[Token], text: str) -> exp.Expression:
     tree = grammar.parse([*tokens, *default, *values], text)
     target: exp.Expression = tree.this
     return target
+
+
+def table_name(tokens: Sequence[Token], text: str) -> exp.Table:
+    """The name that a CREATE TABLE … AS gives, before WITH and AS."""
+    end = next(i for i, token in enumerate(tokens) if boundaries.word(token) in ("WITH", "AS"))
+    return _name(tokens[:end], text)
+
+
+def written_out(tokens: Sequence[Token]) -> Sequence[Token]:
+    """``@x += 1`` as ``@x = @x + (1)``; anything else as it is."""
+    if len(tokens) < 5 or tokens[2].token_type not in COMPOUND or tokens[3].text != "=":
+        return tokens
+    at = tokens[2]
+    first, last = _made(TokenType.L_PAREN, "(", at), _made(TokenType.R_PAREN, ")", at)
+    return [*tokens[:2], tokens[3], *tokens[:3], first, *tokens[4:], last]
 
 
 def _first(tokens: Sequence[Token], *kinds: TokenType) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlscore.predict.ctes import cte_of
-from sqlscore.predict.kinds import Kind, kind_of, of_arrow
+from sqlscore.predict.kinds import Kind, kind_of, of_column
 from sqlscore.predict.tree import Predict
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Scope:
         found = self._relations.get(key_of(table))
         if found is None:
             return None
-        return tuple(Named(column.name, of_arrow(column.type)) for column in found.columns)
+        return tuple(Named(column.name, of_column(column)) for column in found.columns)
 
     def _outputs(
         self, query: exp.Expr | None, aliases: Sequence[str] = ()

@@ -81,6 +81,10 @@ class _Reader(Cursor):
 
     def _query(self) -> Statement:
         start = self.at
+        if self.word() in ("INSERT", "UPDATE", "DELETE") and self.word(1) == "TOP":
+            self.refuse(
+                f"{self.word()} TOP is not supported here: number the rows, and say which by WHERE"
+            )
         tokens = self.to_next(start)
         cut = boundaries.insert_exec(tokens)
         if cut is not None:
@@ -105,7 +109,20 @@ class _Reader(Cursor):
                 f"{verb} {kind} is not supported here: tables, indexes, views and procedures are. "
                 "Use the database's own client"
             )
-        return self._query()
+        return self._query() if kind != "TABLE" else self._table(start)
+
+    def _table(self, start: int) -> Statement:
+        """CREATE TABLE; Synapse's CREATE TABLE … AS SELECT is SELECT … INTO."""
+        tokens = self.to_next(start)
+        select = boundaries.as_select(tokens)
+        if select is None:
+            return Query(**self.place(start), tree=grammar.parse(tokens, self.text))
+        query = grammar.parse(tokens[select:], self.text)
+        if not isinstance(query, exp.Select):
+            self.refuse("a table is made AS SELECT …: put a UNION into a subquery", start)
+        name = parts.table_name(tokens[2:], self.text)
+        query.set("into", exp.Into(this=name))
+        return Query(**self.place(start), tree=query)
 
     def _view(self, start: int, replace: bool) -> Statement:
         usage = "a view is CREATE VIEW name AS SELECT …"
@@ -147,7 +164,7 @@ class _Reader(Cursor):
         if len(tokens) > 1 and tokens[1].token_type is not TokenType.PARAMETER:
             parts.check_options(tokens, self.text)
             return Option(**self.place(start))
-        tree = parts.selected(tokens[1:], self.text, tokens[0])
+        tree = parts.selected(parts.written_out(tokens[1:]), self.text, tokens[0])
         if tree is None or not parts.assigns(tree):
             self.refuse("SET gives a variable a value: SET @x = …", start)
         names, select = parts.assigned(tree, self.text, tokens[0])

@@ -1,4 +1,4 @@
-"""UPDATE … FROM, DELETE … FROM and MERGE, as databases other than SQL Server know them. Pure.
+"""UPDATE … FROM and DELETE … FROM, as databases other than SQL Server know them. Pure.
 
 T-SQL names the table that is written among those of FROM, and may name it by its alias. Elsewhere
 that would be a second reading of the table.
@@ -37,7 +37,7 @@ def _update(tree: exp.Update) -> exp.Update:
     others = [relation for relation in relations if relation is not target]
     tree.set("this", target)
     tree.set("from_", _from(others) if others else None)
-    return _where(tree, conditions)
+    return narrowed(tree, conditions)
 
 
 def _delete(tree: exp.Delete) -> exp.Delete:
@@ -54,7 +54,7 @@ def _delete(tree: exp.Delete) -> exp.Delete:
         where = tree.args.get("where")
         inner = [*conditions, *([where.this.copy()] if where is not None else [])]
         tree.set("where", None)
-        return _where(tree, [exp.Exists(this=_where(inside, inner))])
+        return narrowed(tree, [exp.Exists(this=narrowed(inside, inner))])
     return tree
 
 
@@ -90,7 +90,8 @@ def _from(relations: Sequence[exp.Expr]) -> exp.From:
     return exp.From(this=first)
 
 
-def _where(tree: Changed, more: Sequence[exp.Expr]) -> Changed:
+def narrowed(tree: Changed, more: Sequence[exp.Expr]) -> Changed:
+    """The tree with conditions more."""
     where = tree.args.get("where")
     parts = [*([where.this] if where is not None else []), *more]
     if parts:
@@ -113,80 +114,3 @@ def with_one_source(tree: exp.Expression) -> exp.Expression:
         if column.table.casefold() in old and column.find_ancestor(exp.Subquery) is not source:
             column.set("table", exp.to_identifier(name))
     return tree
-
-
-def merged(tree: exp.Merge, name: str) -> list[exp.Expression]:
-    """A MERGE as one statement for each WHEN, for a database that has none; in their order.
-
-    Each must see the rows as they were: what is missing is read first, into a temporary table whose
-    name begins with `name`, and rows are deleted before others are updated.
-    """
-    if tree.args.get("returning"):
-        raise StatementError("OUTPUT of MERGE is not supported here: SELECT the rows afterwards")
-    whens = tree.args["whens"].expressions
-    matched = [when for when in whens if when.args.get("matched")]
-    changes = []
-    for number, when in enumerate(matched):
-        before = [other.args.get("condition") for other in matched[:number]]
-        changes.append(_matched(tree, when, before))
-    changes.sort(key=lambda change: isinstance(change, exp.Update))
-    missing = [
-        _missing(tree, when, f"{name}{number}")
-        for number, when in enumerate(whens)
-        if not when.args.get("matched")
-    ]
-    return [*(read for read, _ in missing), *changes, *(insert for _, insert in missing)]
-
-
-def _matched(tree: exp.Merge, when: exp.When, before: Sequence[exp.Expr | None]) -> exp.Expression:
-    conditions = [tree.args["on"].copy()]
-    conditions += [exp.not_(_sure(one)) for one in before if one is not None]
-    if when.args.get("condition") is not None:
-        conditions.append(when.args["condition"].copy())
-    source, change = tree.args["using"].copy(), when.args["then"]
-    if isinstance(change, exp.Update):
-        made = exp.Update(
-            this=tree.this.copy(), from_=exp.From(this=source),
-            expressions=[one.copy() for one in change.expressions],
-        )  # fmt: skip
-        return _where(made, conditions)
-    inside = exp.Select(expressions=[exp.Literal.number(1)], from_=exp.From(this=source))
-    return _where(exp.Delete(this=tree.this.copy()), [exp.Exists(this=_where(inside, conditions))])
-
-
-def _sure(condition: exp.Expr) -> exp.Expr:
-    """A condition that counts as false where it is unknown."""
-    one, zero = exp.Literal.number(1), exp.Literal.number(0)
-    case = exp.Case(ifs=[exp.If(this=condition.copy(), true=one)], default=zero)
-    return exp.EQ(this=case, expression=exp.Literal.number(1))
-
-
-def _missing(tree: exp.Merge, when: exp.When, name: str) -> tuple[exp.Select, exp.Insert]:
-    """What reads the rows to insert into a temporary table, and what inserts them from there."""
-    change = when.args["then"]
-    if when.args.get("source") or not isinstance(change, exp.Insert):
-        raise StatementError(
-            "MERGE … WHEN NOT MATCHED BY SOURCE is not supported on this database: write a DELETE "
-            "or an UPDATE of its own"
-        )
-    there = exp.Select(
-        expressions=[exp.Literal.number(1)], from_=exp.From(this=tree.this.copy()),
-        where=exp.Where(this=tree.args["on"].copy()),
-    )  # fmt: skip
-    conditions: list[exp.Expr] = [exp.not_(exp.Exists(this=there))]
-    if when.args.get("condition") is not None:
-        conditions.append(when.args["condition"].copy())
-    names = [column.name for column in change.this.expressions]
-    values = zip(change.expression.expressions, names, strict=True)
-    kept = exp.Table(this=exp.Identifier(this=name, quoted=False, temporary=True))
-    read = exp.Select(
-        expressions=[exp.alias_(value.copy(), name, quoted=True) for value, name in values],
-        into=exp.Into(this=kept.copy()),
-        from_=exp.From(this=tree.args["using"].copy()),
-        where=exp.Where(this=exp.and_(*conditions)),
-    )
-    target = tree.this.copy()
-    target.set("alias", None)
-    columns = [exp.to_identifier(name) for name in names]
-    rows = exp.Select(expressions=[exp.Star()], from_=exp.From(this=kept))
-    return read, exp.Insert(this=exp.Schema(this=target, expressions=columns), expression=rows)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from sqlscore.products.queue import Queue
     from sqlscore.products.routines import Routines
+    from sqlscore.products.templates import TextTests
     from sqlscore.types import Column
 
 
@@ -183,6 +184,8 @@ class Product:
     merge: bool = True  #: it has MERGE
     returning: frozenset[str] = frozenset()  #: which of insert, update and delete have RETURNING
     replaces_views: bool = True  #: it has CREATE OR REPLACE VIEW, whatever the columns
+    like_escapes: bool = False  #: a backslash escapes in the patterns of LIKE
+    text_tests: TextTests | None = None  #: how it tells what a text holds
     t_sql: bool = False  #: its SQL is T-SQL: statements pass as written, # makes tables temporary
     lateral: bool = True  #: a relation in FROM may name columns of those before it
     row_index: RowIndex = RowIndex.AFTER
@@ -214,7 +217,7 @@ class Product:
     #: its words for such a column in a key, where they differ (MariaDB keys no unbounded text)
     declare_key: Callable[[pa.DataType], str] | None = None
     #: what this product says otherwise than sqlglot writes it; the second argument is the kind of
-    #: the value, where it is known: ``integer``, ``number``, ``text``
+    #: the value, where it is known: ``integer``, ``number``, ``text``, ``date``, ``moment``
     rewrite: Callable[[Expr, str | None], Expr | None] | None = None
     #: how many rows a query gives, about; None: it does not say
     estimate: Callable[[Connection, TextClause], int | None] = lambda _connection, _query: None

@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from sqlscore.errors import DatabaseError, StatementError, nearest
+from sqlscore.predict import writes
 from sqlscore.predict.grammar import PredictTSQL
 from sqlscore.predict.rules.translation import Facts
 from sqlscore.predict.scope import Key, Relation, key_of, table_name, tables
@@ -49,6 +50,8 @@ class Conversation:
         self.facts = Facts(
             dialect=product.dialect, lateral=product.lateral, declare=product.declare,
             t_sql=product.t_sql, rewrite=product.rewrite, returning=product.returning,
+            dates_are_text=product.loose_types, like_escapes=product.like_escapes,
+            text_tests=product.text_tests,
         )  # fmt: skip
         with translated("connecting", url=engine.url):
             self.connection = engine.connect() if connection is None else connection
@@ -82,6 +85,10 @@ class Conversation:
             elif not any(table is other for other in missing):
                 raise self._no_table(table, text)
         return found
+
+    def has(self, table: exp.Table) -> bool:
+        """Whether there is a table or view of that name."""
+        return self._relation(table) is not None
 
     def _relation(self, table: exp.Table) -> Relation | None:
         name = table_name(table)
@@ -121,6 +128,11 @@ class Conversation:
             message = (
                 f"there is no {_KINDS[name[0]]} {name!r} in this script.{nearest(name, known)}"
             )
+        elif table.db.casefold() == "sys":
+            message = (
+                f"{table.db}.{name} is SQL Server's own catalogue: ask IF OBJECT_ID('name') IS NOT "
+                "NULL, or write DROP TABLE IF EXISTS"
+            )
         else:
             message = no_table(self.connection, f"{table.db}.{name}" if table.db else name)
         return StatementError(message, **place_of(table, text))
@@ -142,6 +154,8 @@ class Conversation:
 
     def translated(self, tree: exp.Expression, text: str = "") -> exp.Expression:
         """A T-SQL tree in the database's own words."""
+        if not self.product.t_sql:
+            tree = writes.plain(tree.copy())
         return translate(tree, self.relations(tree, text), self.facts)
 
     def derive(
@@ -181,10 +195,10 @@ class Conversation:
         """Run a statement that writes and gives rows; the rows, in the types that they come in."""
         with self.told("running the statement"):
             result = self.connection.execute(textual(sql))
-            names, rows = list(result.keys()), result.fetchall()
+            names = list(result.keys())
+            parts = [_table(names, rows) for rows in result.partitions(_WRITTEN_ROWS)]
             result.close()
-        columns = [pa.array([row[i] for row in rows]) for i in range(len(names))]
-        return pa.Table.from_arrays(columns, names=names)
+        return pa.concat_tables(parts or [_table(names, ())], promote_options="permissive")
 
     def columns(self, sql: str) -> tuple[Column, ...]:
         """The columns that a query gives."""
@@ -248,6 +262,14 @@ class Conversation:
                 )  # fmt: skip
                 self.execute(self.write(drop))
                 self.names.forget(name)
+
+
+_WRITTEN_ROWS = 16_384  #: taken from the driver at a time
+
+
+def _table(names: Sequence[str], rows: Sequence[Any]) -> pa.Table:
+    columns = [pa.array([row[i] for row in rows]) for i in range(len(names))]
+    return pa.Table.from_arrays(columns, names=names)
 
 
 _KINDS = {"#": "temporary table", "@": "table variable"}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from sqlscore.errors import StatementError
 from sqlscore.statements.results import Result, held
 from sqlscore.statements.variables import is_binary
 
@@ -61,7 +62,19 @@ class Frame:
         return row[0] if row else None
 
     def give(self, names: Sequence[str], tree: exp.Select, place: dict[str, int]) -> None:
-        """Give variables the values of a query's last row, each in its variable's type."""
+        """Give variables the values of a query's last row, each in its variable's type.
+
+        One by one where they read each other. `StatementError` for a SELECT that would add up over
+        several rows in a variable: which rows come when, nobody says.
+        """
+        folded = [name.casefold() for name in names]
+        reads = [{p.name.casefold() for p in v.find_all(exp.Parameter)} for v in tree.expressions]
+        if any(one & set(folded[:i]) for i, one in enumerate(reads)):
+            if tree.args.get("from_") is not None:
+                raise StatementError("a SELECT reads a variable that it gives a value: use two")
+            for name, value in zip(names, tree.expressions, strict=True):
+                self.give([name], exp.select(value), place)
+            return
         select = tree.copy()
         values = [
             typed(value, self.variables.type_of(name, place))
@@ -69,6 +82,10 @@ class Frame:
         ]
         select.set("expressions", [exp.alias_(v, f"c{i}") for i, v in enumerate(values)])
         row = self.last(select)
+        if self.variables.row_count > 1 and any(one & set(folded) for one in reads):
+            raise StatementError(
+                "a variable is not added up over the rows of a SELECT here: use SUM, or STRING_AGG"
+            )
         for name, value in zip(names, row or (), strict=False):
             self.variables.assign(name, value)
 

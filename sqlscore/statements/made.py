@@ -68,3 +68,17 @@ def insert(target: Target, query: exp.Expression) -> exp.Insert:
     columns = [exp.to_identifier(column.name, quoted=True) for column in target.columns]
     table = exp.table_(target.table.name, db=target.table.schema, quoted=True)
     return exp.Insert(this=exp.Schema(this=table, expressions=columns), expression=query)
+
+
+def select_into(on: Conversation, tree: exp.Select, text: str) -> int:
+    """SELECT … INTO: a table with the columns of the rows, and the rows in it."""
+    table = tree.args["into"].this
+    tree.set("into", None)
+    query = on.translated(tree, text)
+    target = into(on, table, on.columns(on.write(query, outline=True)))
+    with on.transaction(), on.plainly():
+        on.make(target)
+        count = on.execute(on.write(insert(target, query)))
+    if table_name(table).startswith("#"):
+        on.names.keep(target.table.name)
+    return count

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from sqlglot import exp
 
-from sqlscore.predict import writes
+from sqlscore.predict import merges
 from sqlscore.predict.scope import table_name
-from sqlscore.statements import made, reading
-from sqlscore.statements.results import held
+from sqlscore.statements import made, merging, output, reading, recursion
 
 if TYPE_CHECKING:
     from sqlscore.statements.conversation import Conversation
@@ -18,16 +17,20 @@ if TYPE_CHECKING:
 
 def run(on: Conversation, tree: exp.Expression, text: str) -> Result | int:
     """A result for a query, which runs when it is read; for all else the rows written."""
+    tree = recursion.spooled(on, tree, text)
     if reading.is_read(tree):
         return reading.query(on, on.translated(tree, text))
     if isinstance(tree, exp.Select):
-        return _into(on, tree, text)
+        return made.select_into(on, tree, text)
+    if tree.args.get("returning") is not None:
+        return output.run(on, tree, text)
     if _spelled_out(tree, on):
         return _merge(on, tree, text)
-    sql = on.write(on.translated(_plainly(on, tree), text))
-    if tree.args.get("returning"):
-        with on.transaction(), on.plainly():
-            return held(on.written(sql))
+    if isinstance(tree, exp.Merge) and not on.product.t_sql:
+        return _merge_natively(on, tree, text)
+    if isinstance(tree, exp.Drop) and len(tree.args.get("tables") or []) > 1:
+        return _drop_each(on, tree, text)
+    sql = on.write(on.translated(tree, text))
     with on.transaction(), on.plainly():
         count = on.execute(sql)
     _remember(on, tree)
@@ -36,46 +39,54 @@ def run(on: Conversation, tree: exp.Expression, text: str) -> Result | int:
 
 def sql(on: Conversation, tree: exp.Expression, text: str) -> str:
     """What `run` would have the database run."""
+    tree = recursion.spooled(on, tree, text)
     if isinstance(tree, exp.Select) and tree.args.get("into"):
         tree.set("into", None)
+    returning = tree.args.get("returning")
+    if returning is not None and not on.product.t_sql:
+        returning.set("into", None)
     parts: list[exp.Expression] = [tree]
     if _spelled_out(tree, on):
-        parts = writes.merged(tree, "sqlscore_missing")[1:-1]
-    return ";\n".join(on.write(on.translated(_plainly(on, part), text)) for part in parts)
+        parts = [
+            p for p in merges.merged(tree, "sqlscore_missing") if not isinstance(p, exp.Insert)
+        ]
+        for part in parts:
+            part.set("into", None)  # a temporary table that is not there yet
+    return ";\n".join(on.write(on.translated(part, text)) for part in parts)
 
 
 def _spelled_out(tree: exp.Expression, on: Conversation) -> TypeGuard[exp.Merge]:
-    """Whether a statement is a MERGE, and the database has none."""
-    return isinstance(tree, exp.Merge) and not on.product.merge
-
-
-def _plainly(on: Conversation, tree: exp.Expression) -> exp.Expression:
-    """UPDATE and DELETE … FROM as the database knows them."""
-    return tree if on.product.t_sql else writes.plain(tree)
+    """Whether a statement is a MERGE, and the database has none, or none that gives rows back."""
+    if not isinstance(tree, exp.Merge) or on.product.t_sql:
+        return False
+    return not on.product.merge or tree.args.get("returning") is not None
 
 
 def _merge(on: Conversation, tree: exp.Merge, text: str) -> int:
     """A MERGE in statements that every database has, all in one transaction."""
     written = 0
     with on.as_one():
-        for part in writes.merged(tree, on.names.fresh("missing")):
+        for part in merging.parts(on, tree, text):
             count = run(on, part, text)
             written += count if isinstance(count, int) and not part.args.get("into") else 0
     return written
 
 
-def _into(on: Conversation, tree: exp.Select, text: str) -> int:
-    """SELECT … INTO: a table with the columns of the rows, and the rows in it."""
-    into = tree.args["into"].this
-    tree.set("into", None)
-    query = on.translated(tree, text)
-    target = made.into(on, into, on.columns(on.write(query, outline=True)))
-    with on.transaction(), on.plainly():
-        on.make(target)
-        count = on.execute(on.write(made.insert(target, query)))
-    if table_name(into).startswith("#"):
-        on.names.keep(target.table.name)
-    return count
+def _merge_natively(on: Conversation, tree: exp.Merge, text: str) -> int:
+    """A MERGE of the database's own; not each of them minds a row that is changed twice."""
+    with on.as_one(), on.plainly():
+        merging.check(on, tree, text)
+        return on.execute(on.write(on.translated(tree, text)))
+
+
+def _drop_each(on: Conversation, tree: exp.Drop, text: str) -> int:
+    """DROP of several as one for each: not every database takes a list."""
+    with on.as_one():
+        for table in tree.args["tables"]:
+            single = tree.copy()
+            single.set("tables", [table.copy()])
+            run(on, single, text)
+    return -1
 
 
 def _remember(on: Conversation, tree: exp.Expression) -> None:

@@ -18,7 +18,17 @@ from sqlscore.plan import Route, Wishes
 from sqlscore.plan.passing import Passing, projection
 from sqlscore.predict import writes
 from sqlscore.predict.tree import Predict, predicts
-from sqlscore.statements import data, plain, pushed, reading, routing, staging, writing
+from sqlscore.statements import (
+    data,
+    objects,
+    plain,
+    pushed,
+    reading,
+    recursion,
+    routing,
+    staging,
+    writing,
+)
 from sqlscore.statements.calls import create_view
 from sqlscore.statements.ready import Ready, make_ready
 from sqlscore.types import Column
@@ -176,7 +186,8 @@ class Queries:
         """A copy with values for variables, queries for kept views, and every PREDICT in a FROM."""
         self._on.begin()
         tree = self._routines.with_views(variables.put_into(tree.copy(), text))
-        return data.normalised(writes.with_one_source(tree))
+        objects.look_up(self._on, self._routines, tree)
+        return data.normalised(writes.with_one_source(recursion.spooled(self._on, tree, text)))
 
     def _ready(
         self,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from sqlscore.plan.passing import Passing
+    from sqlscore.predict.scope import Relation
     from sqlscore.products.product import Unit
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.ready import Ready
@@ -99,7 +100,7 @@ def _existing(on: Conversation, into: exp.Expression, count: int, text: str) -> 
     table = into.this if isinstance(into, exp.Schema) else into
     assert isinstance(table, exp.Table)
     named = into.expressions if isinstance(into, exp.Schema) else None
-    relation = on.relations(exp.Select(from_=exp.From(this=table.copy())), text)[key_of(table)]
+    relation = relation_of(on, table, text)
     columns = relation.columns
     if named is not None:
         where = f"the table {relation.name!r}"
@@ -114,6 +115,11 @@ def _existing(on: Conversation, into: exp.Expression, count: int, text: str) -> 
         )
     there = sa.Table(relation.name, sa.MetaData(), schema=relation.schema)
     return Target(table=there, columns=columns, key=())
+
+
+def relation_of(on: Conversation, table: exp.Table, text: str) -> Relation:
+    """What the database knows of a table that a statement writes."""
+    return on.relations(exp.Select(from_=exp.From(this=table.copy())), text)[key_of(table)]
 
 
 def _takes(there: Column, given: Column) -> bool:

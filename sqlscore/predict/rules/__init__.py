@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sqlscore.predict.rules import as_written, casts, clauses, names, operators, output
+from sqlscore.predict.rules import (
+    as_written,
+    casts,
+    clauses,
+    dates,
+    functions,
+    matching,
+    names,
+    operators,
+    output,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +28,7 @@ RULES: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
     exp.Column: names.column,
     exp.Alias: names.quoted_alias,
     exp.Cast: casts.cast,
-    exp.TryCast: casts.cast,
+    exp.TryCast: casts.try_cast,
     exp.Convert: casts.convert,
     exp.ColumnDef: casts.column_def,
     exp.Div: operators.div,
@@ -28,11 +38,26 @@ RULES: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
     exp.National: operators.national,
     exp.EQ: operators.equal,
     exp.NEQ: operators.equal,
-    exp.DateDiff: operators.days,
+    **dict.fromkeys((exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between), dates.compared),
+    exp.Sub: operators.subtract,
+    exp.DateDiff: dates.difference,
+    exp.DateAdd: dates.moved,
+    exp.Extract: dates.part,
+    exp.CurrentTimestamp: dates.now,
+    exp.Like: matching.like,
+    exp.Stuff: functions.stuff,
+    exp.Round: functions.rounded,
+    exp.Pow: functions.power,
+    exp.NumberToStr: functions.number_text,
+    exp.Anonymous: functions.anonymous,
     exp.Limit: clauses.limit,
     exp.Fetch: clauses.limit,
     exp.Lateral: clauses.lateral,
     exp.Schema: names.schema,
+    exp.PrimaryKey: names.primary_key,
+    exp.UniqueColumnConstraint: names.unique,
+    exp.Index: names.index,
+    exp.Create: names.create,
     exp.With: clauses.recursive,
     exp.Insert: clauses.insert,
     exp.Update: clauses.update,

@@ -8,7 +8,10 @@ import pyarrow as pa
 from sqlglot import exp
 
 from sqlscore.predict.kinds import Kind, of_type
+from sqlscore.predict.rules import dates, styles
+from sqlscore.predict.rules.attempts import attempted
 from sqlscore.predict.types import arrow_type, cast_type, length
+from sqlscore.products.templates import filled
 
 if TYPE_CHECKING:
     from sqlscore.predict.rules.translation import Translation
@@ -16,21 +19,50 @@ if TYPE_CHECKING:
 
 ROUNDS = "rounds"  #: marks a cast to an integer, of another dialect, that rounds
 
+_BIT = "CAST(CASE WHEN :x = 0 THEN 0 WHEN :x <> 0 THEN 1 END AS SMALLINT)"
+_BIT_OF_TRUTH = "CAST(CASE WHEN :x THEN 1 WHEN NOT :x THEN 0 END AS SMALLINT)"
+_BIT_OF_TEXT = (
+    "CAST(CASE WHEN LOWER(:x) = 'true' THEN 1 WHEN LOWER(:x) = 'false' THEN 0"
+    " WHEN CAST(TRIM(:x) AS BIGINT) = 0 THEN 0 WHEN CAST(TRIM(:x) AS BIGINT) <> 0 THEN 1 END"
+    " AS SMALLINT)"
+)
+_BITS = {Kind.TRUTH: _BIT_OF_TRUTH, Kind.TEXT: _BIT_OF_TEXT}
+
 
 def cast(node: exp.Cast, about: Translation) -> exp.Expr | None:
     """The type that the database has; a fraction is cut off, and text to its length."""
     target, value = node.to, node.this
+    kind = about.scope.kind(value)
+    if target.this is exp.DType.BIT and not isinstance(value, exp.Null):
+        return filled(_BITS.get(kind, _BIT) if kind else _BIT, x=value)
     node.set("to", cast_type(target))
-    whole = of_type(target) is Kind.INTEGER and about.scope.kind(value) is Kind.NUMBER
-    if whole:  # T-SQL cuts the fraction off, others round it
+    if of_type(target) in (Kind.DATE, Kind.MOMENT):
+        dates.iso(value)
+    if of_type(target) is Kind.INTEGER and kind is Kind.NUMBER:
+        # T-SQL cuts the fraction off, others round it
         node.set("this", exp.Trunc(this=away(value) if node.meta.get(ROUNDS) else value))
         return None
     if of_type(target) is Kind.TEXT and length(target):
-        return exp.Substring(
-            this=node.copy(), start=exp.Literal.number(1),
-            length=exp.Literal.number(length(target)),
-        )  # fmt: skip
+        return cut(node.copy(), length(target))
     return None
+
+
+def cut(text: exp.Expr, most: int) -> exp.Substring:
+    """A text's first characters."""
+    return exp.Substring(
+        this=text, start=exp.Literal.number(1), length=exp.Literal.number(most)
+    )  # fmt: skip
+
+
+def try_cast(node: exp.TryCast, about: Translation) -> exp.Expr | None:
+    """NULL where the value is none of the type."""
+    return attempted(node.this, node.to, about) or plain(node.this, node.to, about)
+
+
+def plain(value: exp.Expr, to: exp.DataType, about: Translation) -> exp.Expr:
+    """The value cast to a T-SQL type."""
+    made = exp.Cast(this=value, to=to)
+    return cast(made, about) or made
 
 
 def away(value: exp.Expr) -> exp.Add:
@@ -45,12 +77,17 @@ def away(value: exp.Expr) -> exp.Add:
 
 
 def convert(node: exp.Convert, about: Translation) -> exp.Expr | None:
-    """CONVERT without a style is a cast."""
-    if node.args.get("style") is not None or not isinstance(node.this, exp.DataType):
+    """CONVERT: a cast, or a date as text and text as a date, by a style."""
+    if not isinstance(node.this, exp.DataType):
         return None
-    kind = exp.TryCast if node.args.get("safe") else exp.Cast
-    made = kind(this=node.expression, to=node.this)
-    return cast(made, about) or made
+    value, to = node.expression, node.this
+    styled = styles.styled(node, about)
+    if styled is not None:
+        most = length(to)
+        return cut(styled, most) if most and of_type(to) is Kind.TEXT else styled
+    if node.args.get("safe"):
+        return attempted(value, to, about) or plain(value, to, about)
+    return plain(value, to, about)
 
 
 def column_def(node: exp.ColumnDef, about: Translation) -> None:
@@ -67,7 +104,13 @@ def _column_type(type_: exp.DataType, about: Translation) -> exp.Expr:
         size = exp.DataTypeParam(this=exp.Literal.number(length(type_)))
         return exp.DataType(this=exp.DType.VARCHAR, expressions=[size])
     arrow = arrow_type(type_)
+    if about.facts.dates_are_text and of_type(type_) in _DATES:
+        return exp.Var(this=_DATES[of_type(type_)])
     if pa.types.is_decimal(arrow):
         return cast_type(type_)
     whole = pa.int16() if pa.types.is_boolean(arrow) or pa.types.is_uint8(arrow) else arrow
     return exp.Var(this=about.facts.declare(whole))
+
+
+#: what says of a column of text that it holds dates
+_DATES = {Kind.DATE: "DATE", Kind.MOMENT: "DATETIME"}

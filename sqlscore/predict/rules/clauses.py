@@ -8,7 +8,9 @@ from sqlglot import exp
 
 from sqlscore.errors import StatementError
 from sqlscore.predict.ctes import names_itself
-from sqlscore.predict.rules import stars
+from sqlscore.predict.kinds import Kind, of_column
+from sqlscore.predict.rules import dates, names, stars
+from sqlscore.predict.scope import table_name
 
 if TYPE_CHECKING:
     from sqlscore.predict.rules.translation import Translation
@@ -70,6 +72,20 @@ def insert(node: exp.Insert, about: Translation) -> None:
     if clause is not None and isinstance(select, exp.Select):
         node.set("with_", None)
         select.set("with_", clause)
+    if isinstance(select, exp.Values):
+        _dates(node, select, about)
+
+
+def _dates(node: exp.Insert, values: exp.Values, about: Translation) -> None:
+    """The text 20240131 in a column of dates, as every database reads it."""
+    table = node.this.this if isinstance(node.this, exp.Schema) else node.this
+    columns = names.columns_of(table_name(table), about)
+    kinds = {column.name: of_column(column) for column in columns}
+    named = [one.name for one in node.this.expressions] or list(kinds)
+    for row in values.expressions:
+        for name, value in zip(named, row.expressions, strict=False):
+            if kinds.get(name) in (Kind.DATE, Kind.MOMENT):
+                dates.iso(value)
 
 
 def update(node: exp.Update, about: Translation) -> None:

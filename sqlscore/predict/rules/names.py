@@ -11,6 +11,7 @@ from sqlscore.predict.scope import key_of, qualifier, table_name
 
 if TYPE_CHECKING:
     from sqlscore.predict.rules.translation import Translation
+    from sqlscore.types import Column
 
 
 def table(node: exp.Table, about: Translation) -> exp.Expr | None:
@@ -82,15 +83,65 @@ def quoted_alias(node: exp.Alias, about: Translation) -> None:
     node.set("alias", exp.to_identifier(node.alias, quoted=True))
 
 
+def primary_key(node: exp.PrimaryKey, about: Translation) -> None:
+    """The columns of a key, as those that are made are spelled."""
+    node.set("expressions", [about.name(_named(one)) for one in node.expressions])
+
+
+def unique(node: exp.UniqueColumnConstraint, about: Translation) -> None:
+    """UNIQUE [CLUSTERED] (a, b): how rows are laid down is SQL Server's own."""
+    listed = node.this
+    if isinstance(listed, exp.ClusteredColumnConstraint | exp.NonClusteredColumnConstraint):
+        listed = exp.Schema(expressions=list(listed.this or []))
+    if isinstance(listed, exp.Schema):
+        names = [about.name(_named(one)) for one in listed.expressions]
+        node.set("this", exp.Schema(expressions=names))
+
+
+def index(node: exp.Index, about: Translation) -> None:
+    """An index of columns; which others it holds beside them, and in which order, is left out."""
+    table = node.args.get("table")
+    params = node.args.get("params")
+    if table is None or params is None:
+        return
+    spelled = spelling(table_name(table), about)
+    columns = [_named(one) for one in params.args.get("columns") or []]
+    params.set("include", None)
+    params.set(
+        "columns",
+        [exp.to_identifier(spelled.get(n.casefold(), n), quoted=True) for n in columns],
+    )
+
+
+def create(node: exp.Create, about: Translation) -> None:
+    """CREATE CLUSTERED INDEX is an index like any other."""
+    if str(node.args.get("kind")).endswith(" INDEX"):
+        node.set("kind", "INDEX")
+    node.set("clustered", None)
+
+
+def _named(one: exp.Expr) -> str:
+    return one.this.name if isinstance(one, exp.Ordered) else one.name
+
+
+def spelling(table: str, about: Translation) -> dict[str, str]:
+    """The columns of a table that is known, by their folded names, as the catalogue has them."""
+    return {column.name.casefold(): column.name for column in columns_of(table, about)}
+
+
+def columns_of(table: str, about: Translation) -> tuple[Column, ...]:
+    """The columns of a table that a statement writes; none where nobody knows it."""
+    wanted = table.casefold()
+    for (_, name), relation in about.relations.items():
+        if name in (wanted, wanted.lstrip("#")) or relation.name.casefold() == wanted:
+            return relation.columns
+    return ()
+
+
 def schema(node: exp.Schema, about: Translation) -> None:
     """The columns that INSERT names, in the catalogue's spelling."""
     if not isinstance(node.parent, exp.Insert) or not isinstance(node.this, exp.Table):
         return
-    wanted = table_name(node.this).casefold()
-    for (_, name), relation in about.relations.items():
-        if name in (wanted, wanted.lstrip("#")) or relation.name.casefold() == wanted:
-            spelled = {column.name.casefold(): column.name for column in relation.columns}
-            for one in node.expressions:
-                named = spelled.get(one.name.casefold(), one.name)
-                one.replace(exp.to_identifier(named, quoted=True))
-            return
+    spelled = spelling(table_name(node.this), about)
+    for one in node.expressions:
+        one.replace(exp.to_identifier(spelled.get(one.name.casefold(), one.name), quoted=True))

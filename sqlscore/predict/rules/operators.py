@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from sqlscore.errors import StatementError
 from sqlscore.predict.kinds import Kind
+from sqlscore.predict.rules import dates
 
 if TYPE_CHECKING:
     from sqlscore.predict.rules.translation import Translation
@@ -17,17 +19,41 @@ def div(node: exp.Div, about: Translation) -> exp.Expr | None:
     if node.args.get("typed") is False:
         return None
     kinds = {about.scope.kind(node.this), about.scope.kind(node.expression)}
-    if kinds == {Kind.INTEGER} and not about.facts.typed_division:
+    if kinds != {Kind.INTEGER}:
+        return None
+    if not about.facts.typed_division:
         return exp.Paren(this=exp.IntDiv(this=node.this, expression=node.expression))
+    for key in ("this", "expression"):
+        if node.args[key].find(exp.Func):  # a sum or a year may be no integer there
+            node.set(key, exp.cast(node.args[key], "bigint"))
     return None
 
 
 def add(node: exp.Add, about: Translation) -> exp.Expr | None:
-    """``+`` joins text."""
+    """``+`` joins text, and adds days to a moment."""
     kinds = [about.scope.kind(node.this), about.scope.kind(node.expression)]
     if Kind.TEXT in kinds and all(kind in (Kind.TEXT, None) for kind in kinds):
         return exp.DPipe(this=node.this, expression=node.expression, safe=False)
-    return None
+    return _later(node.this, node.expression, kinds[0], kinds[1])
+
+
+def subtract(node: exp.Sub, about: Translation) -> exp.Expr | None:
+    """``-`` takes days from a moment."""
+    kinds = [about.scope.kind(node.this), about.scope.kind(node.expression)]
+    less = exp.Neg(this=exp.Paren(this=node.expression))
+    return _later(node.this, less, kinds[0], kinds[1])
+
+
+def _later(
+    moment: exp.Expr, days: exp.Expr, kind: Kind | None, other: Kind | None
+) -> exp.Expr | None:
+    if kind is not Kind.MOMENT:
+        return None
+    if other is not Kind.INTEGER:
+        raise StatementError(
+            "a moment takes whole days by + and -: use DATEADD and DATEDIFF for the rest"
+        )
+    return exp.DateAdd(this=moment, expression=days, unit=exp.var("DAY"))
 
 
 def length(node: exp.Length, about: Translation) -> None:
@@ -54,23 +80,4 @@ def equal(node: exp.Binary, about: Translation) -> None:
         truth = about.scope.kind(node.args[other]) is Kind.TRUTH
         if truth and isinstance(value, exp.Literal) and value.name in ("0", "1"):
             node.set(one, exp.Boolean(this=value.name == "1"))
-
-
-def days(node: exp.DateDiff, about: Translation) -> exp.Expr | None:
-    """DATEDIFF counts the borders that lie between: of days, months and years."""
-    unit = node.text("unit").upper()
-    later, earlier = (
-        part.this if isinstance(part, exp.TimeStrToTime) else part
-        for part in (node.this, node.expression)
-    )
-    if unit == "DAY":
-        dates = [exp.cast(part.copy(), "date") for part in (later, earlier)]
-        return exp.DateDiff(this=dates[0], expression=dates[1], unit=exp.var("DAY"))
-    if unit not in ("MONTH", "YEAR"):
-        return None
-    years = exp.Sub(this=exp.Year(this=later.copy()), expression=exp.Year(this=earlier.copy()))
-    if unit == "YEAR":
-        return exp.Paren(this=years)
-    months = exp.Sub(this=exp.Month(this=later.copy()), expression=exp.Month(this=earlier.copy()))
-    twelve = exp.Mul(this=exp.Literal.number(12), expression=exp.Paren(this=years))
-    return exp.Paren(this=exp.Add(this=twelve, expression=months))
+    dates.compared(node, about)

@@ -23,7 +23,6 @@ _GIVE: dict[type[exp.Expr], tuple[str, str]] = {
 
 def returned(node: exp.Returning, about: Translation) -> None:
     """The columns of the rows as they are (or, deleted, were), without inserted. or deleted."""
-    _refuse_into(node)
     assert node.parent is not None
     word, gives = _GIVE.get(type(node.parent), ("merge", ""))
     if word not in about.facts.returning:
@@ -37,7 +36,7 @@ def returned(node: exp.Returning, about: Translation) -> None:
                 f"OUTPUT {relation}.… of {word.upper()} is not supported here: only {gives}.… is"
             )
         if relation == gives:
-            column.set("table", None)
+            column.set("table", _qualified(node.parent))
             if not column.is_star:
                 name = _spelled(column.name, node.parent, about)
                 column.set("this", exp.to_identifier(name, quoted=True))
@@ -46,7 +45,6 @@ def returned(node: exp.Returning, about: Translation) -> None:
 
 def as_written(node: exp.Returning, about: Translation) -> None:
     """DELETE FROM t OUTPUT … names its table first."""
-    _refuse_into(node)
     delete = node.parent
     if isinstance(delete, exp.Delete) and not delete.args.get("tables"):
         named = delete.this.copy()
@@ -54,11 +52,12 @@ def as_written(node: exp.Returning, about: Translation) -> None:
         delete.set("tables", [named])
 
 
-def _refuse_into(node: exp.Returning) -> None:
-    if node.args.get("into"):
-        raise StatementError(
-            "OUTPUT … INTO is not supported here: INSERT the rows by another statement"
-        )
+def _qualified(statement: exp.Expr) -> exp.Identifier | None:
+    """What the columns of the table that is written are told from the others' by."""
+    if not statement.args.get("from_"):
+        return None
+    name = statement.this.alias or statement.this.name
+    return exp.to_identifier(name, quoted=True) if name else None
 
 
 def _plain(one: exp.Expr) -> exp.Expr:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from sqlscore.predict.scope import Key, Relation, Scope
+    from sqlscore.products.templates import TextTests
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +26,9 @@ class Facts:
     declare: Callable[[pa.DataType], str]  #: its words for a column's type
     t_sql: bool = False  #: statements pass as written
     returning: Collection[str] = ()  #: which of insert, update and delete have RETURNING
+    dates_are_text: bool = False  #: no column has a type of dates
+    like_escapes: bool = False  #: a backslash escapes in LIKE
+    text_tests: TextTests | None = None
     rewrite: Callable[[exp.Expr, str | None], exp.Expr | None] | None = None  #: its own rules
 
     @property

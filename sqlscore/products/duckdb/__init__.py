@@ -22,6 +22,7 @@ from sqlscore.errors import DatabaseError
 from sqlscore.products import generic, transient
 from sqlscore.products.duckdb import types as duckdb_types
 from sqlscore.products.duckdb.catalogue import dependents, enforced, keys, swap, unfit
+from sqlscore.products.duckdb.rewrite import TEXTS, rewrite
 from sqlscore.products.filling import by_conflict
 from sqlscore.products.product import Declared, Product, RowIndex
 from sqlscore.transports.failures import translated
@@ -216,6 +217,8 @@ DUCKDB = Product(
     project=duckdb_types.project,
     literal=literal,
     declare=duckdb_types.declare,
+    rewrite=rewrite,
+    text_tests=TEXTS,
     estimate=estimate,
     enforced=enforced,
     read=read,

@@ -15,7 +15,7 @@ from sqlscore.products.mysql import types as mysql_types
 from sqlscore.products.mysql.catalogue import describe, keys, unfit
 from sqlscore.products.mysql.literals import literal
 from sqlscore.products.mysql.read import SETTINGS, read, statement_timeout
-from sqlscore.products.mysql.rewrite import rewrite
+from sqlscore.products.mysql.rewrite import TEXTS, rewrite
 from sqlscore.products.mysql.swap import dependents, swap
 from sqlscore.products.mysql.unit import LiteralUnit, fill
 from sqlscore.products.product import Product, RowIndex
@@ -136,6 +136,8 @@ MYSQL = Product(
     row_index=RowIndex.WITHIN,
     drops_temporary=True,
     rewrite=rewrite,
+    text_tests=TEXTS,
+    like_escapes=True,
     estimate=estimate,
     transient=transient.MYSQL,
     timeouts=frozenset({"lock_timeout", "statement_timeout"}),

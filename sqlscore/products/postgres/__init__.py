@@ -12,7 +12,7 @@ from sqlscore.products.dbapi_unit import DbapiUnit
 from sqlscore.products.filling import by_conflict
 from sqlscore.products.postgres import types as postgres_types
 from sqlscore.products.postgres.read import SETTINGS, TIMEOUTS, read
-from sqlscore.products.postgres.rewrite import rewrite
+from sqlscore.products.postgres.rewrite import TEXTS, rewrite
 from sqlscore.products.postgres.swap import dependents, swap
 from sqlscore.products.postgres.text import quoted
 from sqlscore.products.postgres.tuning import TUNING, enforced, fills_beside, plainly
@@ -147,6 +147,8 @@ POSTGRES = Product(
     keyset_walk=True,
     shared=True,
     rewrite=rewrite,
+    text_tests=TEXTS,
+    like_escapes=True,
     replaces_views=False,
     returning=frozenset({"insert", "update", "delete"}),
     estimate=estimate,

@@ -20,7 +20,7 @@ from sqlscore.products.sqlite.catalogue import dependents, describe, swap, unfit
 from sqlscore.products.sqlite.columns import project, returned
 from sqlscore.products.sqlite.literals import literal
 from sqlscore.products.sqlite.read import WAIT, read, reads_elsewhere
-from sqlscore.products.sqlite.rewrite import rewrite
+from sqlscore.products.sqlite.rewrite import TEXTS, rewrite
 from sqlscore.products.sqlite.types import carried, declare
 from sqlscore.products.sqlite.unit import SqliteUnit
 from sqlscore.transports.failures import translated
@@ -102,6 +102,7 @@ SQLITE = Product(
     lateral=False,
     row_index=RowIndex.WITHIN,
     rewrite=rewrite,
+    text_tests=TEXTS,
     server=False,
     transient=transient.SQLITE,
     timeouts=frozenset({"lock_timeout"}),

@@ -1,0 +1,85 @@
+"""OUTPUT: the rows that a statement wrote, given back, or put into a table, or both.
+
+The database gives them by RETURNING; those for a table pass through here on their way, in the
+statement's own transaction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from sqlglot import exp
+
+from sqlscore.errors import StatementError
+from sqlscore.predict.scope import table_name
+from sqlscore.statements import made, merging, writing
+from sqlscore.statements.results import held
+
+if TYPE_CHECKING:
+    from sqlscore.statements.conversation import Conversation
+    from sqlscore.statements.results import Result
+
+
+def run(on: Conversation, tree: exp.Expression, text: str) -> Result | int:
+    """Run a statement with OUTPUT: its rows for the caller, else how many it wrote."""
+    returning = tree.args["returning"]
+    into, also = returning.args.get("into"), returning.args.get("also") or []
+    if on.product.t_sql:
+        return _as_written(on, tree, text)
+    listed = [one for given in returning.expressions for one in _named(on, given, tree, text)]
+    more = [one for given in also for one in _named(on, given, tree, text)]
+    tree.set("returning", exp.Returning(expressions=[*listed, *more]))
+    with on.as_one(), on.plainly():
+        rows = _merged(on, tree, text) if isinstance(tree, exp.Merge) else _rows(on, tree, text)
+        if into is None:
+            return held(rows)
+        writing.insert(on, into, rows.select(range(len(listed))), text)
+    return held(rows.select(range(len(listed), rows.num_columns))) if more else rows.num_rows
+
+
+def _as_written(on: Conversation, tree: exp.Expression, text: str) -> Result | int:
+    returning = tree.args["returning"]
+    if returning.args.get("into") is None or returning.args.get("also"):
+        return held(_rows(on, tree, text))
+    with on.transaction(), on.plainly():
+        return on.execute(on.write(on.translated(tree, text)))
+
+
+def _rows(on: Conversation, tree: exp.Expression, text: str) -> pa.Table:
+    with on.transaction():
+        return on.written(on.write(on.translated(tree, text)))
+
+
+def _merged(on: Conversation, tree: exp.Merge, text: str) -> pa.Table:
+    """The rows of all statements that a MERGE is."""
+    changes = [when.args["then"] for when in tree.args["whens"].expressions]
+    if "update" not in on.product.returning and any(isinstance(c, exp.Update) for c in changes):
+        raise StatementError(
+            f"OUTPUT of MERGE … UPDATE is not supported here: {on.product.name} does not say which "
+            "rows an UPDATE wrote. SELECT them in another statement"
+        )
+    found: list[pa.Table] = []
+    for part in merging.parts(on, tree, text):
+        if isinstance(part, exp.Select):
+            made.select_into(on, part, text)
+        else:
+            found.append(_rows(on, part, text))
+    return pa.concat_tables(found, promote_options="permissive")
+
+
+def _named(on: Conversation, given: exp.Expr, tree: exp.Expression, text: str) -> list[exp.Expr]:
+    """What OUTPUT lists, with the columns that a star means."""
+    if not (isinstance(given, exp.Column) and given.is_star):
+        return [given]
+    columns = writing.relation_of(on, _target(tree), text).columns
+    return [exp.column(exp.to_identifier(one.name, quoted=True), given.table) for one in columns]
+
+
+def _target(tree: exp.Expression) -> exp.Table:
+    """The table that a statement writes; UPDATE and DELETE may name it by its alias."""
+    named = next(iter(tree.args.get("tables") or [tree.this]))
+    table: exp.Table = named.this if isinstance(named, exp.Schema) else named
+    wanted = table_name(table).casefold()
+    aliased = (one for one in tree.find_all(exp.Table) if one.alias.casefold() == wanted)
+    return next(aliased, table)
