@@ -33,11 +33,11 @@ def tree(pid: int) -> Iterator[int]:
 
 def processor_seconds(pid: int) -> float:
     """What a process, its children that ended and those that live have used so far."""
-    return sum(_own_seconds(one) for one in tree(pid))
+    return sum(own_seconds(one) for one in tree(pid))
 
 
-def _own_seconds(pid: int) -> float:
-    # user and system time of the process, and of the children that it has waited for
+def own_seconds(pid: int) -> float:
+    """What a process and its children that ended have used so far, in user and system time."""
     fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICK if fields else 0.0
 

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from benchmarks import rows
-from benchmarks.processes import processor_seconds
+from benchmarks.processes import own_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,8 @@ def rates(ways: Ways, settings: Settings, server: int | None = None) -> Iterator
     """
 
     def used() -> float:
-        return sum(processor_seconds(one) for one in (os.getpid(), server) if one)
+        # not what descends from this process: the server does, and would be counted twice
+        return sum(own_seconds(one) for one in (os.getpid(), server) if one)
 
     taken: dict[str, list[tuple[float, float]]] = {what: [] for what in ways}
     for _ in range(settings.repeat):
