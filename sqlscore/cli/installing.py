@@ -21,6 +21,7 @@ def install(
         bool,
         typer.Option("--queue", help="Functions over a queue, which 'sqlscore worker' serves."),
     ] = False,
+    print_sql: options.PrintSql = False,
     db: options.Db = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
@@ -31,10 +32,15 @@ def install(
     that 'sqlscore worker' serves; so on MariaDB. SQL Server, by a member of db_owner: run it again
     there after models were added. The tables that keep models are made too.
 
+    --print-sql is for who may not: the text is for the database's own client.
+
     Example: sqlscore install --db postgresql://postgres@localhost/shop
     """
     with options.opened(db) as database:
-        found = database.install(python_path=options.names(python_path), queue=queue)
+        folders = options.names(python_path)
+        if print_sql:
+            return _printed(database.install_sql(python_path=folders, queue=queue), as_json)
+        found = database.install(python_path=folders, queue=queue)
         advice = database.queue.advice if "queue" in found else database.routines.advice
         where = database.url
     if as_json:
@@ -46,6 +52,7 @@ def install(
 
 def uninstall(
     purge: Annotated[bool, typer.Option("--purge", help="Drop all models and runs, too.")] = False,
+    print_sql: options.PrintSql = False,
     db: options.Db = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
@@ -57,9 +64,17 @@ def uninstall(
     Example: sqlscore uninstall
     """
     with options.opened(db) as database:
+        if print_sql:
+            return _printed(database.uninstall_sql(purge=purge), as_json)
         database.uninstall(purge=purge)
         where = database.url
     if as_json:
         return present.document({"uninstalled": where, "purged": purge})
     gone = "The functions, models and runs are" if purge else "The functions are"
     return present.say(f"{gone} gone from {where}.")
+
+
+def _printed(text: str, as_json: bool) -> None:
+    if as_json:
+        return present.document({"sql": text, "run": False})
+    return present.say(text)

@@ -39,6 +39,7 @@ Db = Annotated[
         help="The database, as an SQLAlchemy URL.",
     ),
 ]
+PrintSql = Annotated[bool, typer.Option("--print-sql", help="Print what would be run; run none.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the trace of an error too.")]
 Features = Annotated[

@@ -22,7 +22,6 @@ Schema = Annotated[
         help="The schema for sqlscore's tables; their prefix where there are no schemas.",
     ),
 ]
-PrintSql = Annotated[bool, typer.Option("--print-sql", help="Print what would be run; run none.")]
 Grants = Annotated[bool, typer.Option("--grants", help="Grant what jobs and readers need, too.")]
 Role = Annotated[
     list[str] | None,
@@ -35,7 +34,7 @@ Role = Annotated[
 
 def init(
     schema: Schema = None,
-    print_sql: PrintSql = False,
+    print_sql: options.PrintSql = False,
     grants: Grants = False,
     role: Role = None,
     db: options.Db = None,
@@ -59,7 +58,7 @@ def init(
 
 def upgrade(
     schema: Schema = None,
-    print_sql: PrintSql = False,
+    print_sql: options.PrintSql = False,
     db: options.Db = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,

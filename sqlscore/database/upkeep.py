@@ -67,12 +67,32 @@ class Upkeep(Connected):
         if not queue:
             try:
                 found = routines.install(self.engine, python_path, versions)
+                self.models.note()
                 return found | (self._prepare(routines.keep) if routines.keep else {})
             except NoRoom:
                 if python_path or self.product.queue is None:
                     raise
         self.queue.install(self.engine)
         return {"queue": "served by: sqlscore worker", "sqlscore": VERSION}
+
+    def install_sql(self, *, python_path: Sequence[str] = (), queue: bool = False) -> str:
+        """What `install` would run, as one text for the database's own client; nothing is run.
+
+        The tables' statements are those that are missing now. For who may not what it needs, and
+        for who wants to read it first.
+        """
+        routines, tables = self.routines, self.init(dry_run=True)
+        if not queue:
+            try:
+                return routines.install_sql(self.engine, python_path, tables)
+            except NoRoom:
+                if python_path or self.product.queue is None:
+                    raise
+        return self.queue.install_sql(self.engine, tables)
+
+    def uninstall_sql(self, *, purge: bool = False) -> str:
+        """What `uninstall` would run, as one text for the database's own client."""
+        return self.routines.uninstall_sql(purge=purge)
 
     def worker(self, *, threads: int = 1, keep: timedelta = timedelta(days=1)) -> Worker:
         """A worker for the queue that `install` made: call its `serve`, or its `drain`.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlscore.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Engine
@@ -26,6 +26,8 @@ class Queue:
 
     #: make it or upgrade it
     install: Callable[[Engine], None]
+    #: what `install` would run, for a person, after the statements that make the owned tables
+    install_sql: Callable[[Engine, Sequence[str]], str]
     #: a column of a caller's query as its job describes it; of the type null where only its values
     #: tell the type
     column: Callable[[Any], Column]

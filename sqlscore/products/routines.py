@@ -35,8 +35,13 @@ class Routines:
     #: make or upgrade them, with folders of Python packages for the server and the versions that
     #: packages must have there; what it runs. `NoRoom` where the server runs no Python
     install: Callable[[Engine, Sequence[str], Mapping[str, str]], dict[str, Any]]
+    #: what `install` would run, for a person with the product's own client, after the statements
+    #: that make the owned tables; the folders are those of `install`
+    install_sql: Callable[[Engine, Sequence[str], Sequence[str]], str]
     #: take them away, with ``purge=True`` the owned tables too
     uninstall: Callable[..., None]
+    #: what `uninstall` would run
+    uninstall_sql: Callable[..., str]
     #: who may call, and use which model, in the product's own words
     advice: str
     #: store versions that run there without this package; None: the product's functions have it

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from sqlscore.products.mssql.routines import install_queue
+from sqlscore.products.mssql.routines import install_queue, install_queue_sql
 from sqlscore.products.mssql.types import meaning
 from sqlscore.products.queue import Queue
 from sqlscore.types import Column
@@ -36,6 +36,7 @@ def bell(_engine: Engine) -> Iterator[Callable[[float], None]]:
 
 QUEUE = Queue(
     install=install_queue,
+    install_sql=install_queue_sql,
     column=column,
     bell=bell,
     advice="Who may call: ALTER ROLE sqlscore_caller ADD MEMBER somebody;\n"

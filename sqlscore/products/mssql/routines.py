@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products.routines import Routines
-from sqlscore.products.scripts import script
+from sqlscore.products.scripts import by_hand, script
 from sqlscore.tables.schema import schema_of
 from sqlscore.transports.failures import translated
 
@@ -65,6 +65,34 @@ def install(
             if found[door] == "installed":
                 _run(connection, door)
     return found
+
+
+def install_sql(engine: Engine, _folders: Sequence[str], tables: Sequence[str]) -> str:
+    """What `install` would run, but for the models, which it stores as they run there."""
+    _refuse_other_schema(engine)
+    doing = "looking for what the server has"
+    with translated(doing, url=engine.url), engine.connect() as connection:
+        doors = [
+            door for door, query in _DOORS.items()
+            if not connection.exec_driver_sql(query).scalar_one()
+        ]  # fmt: skip
+    return _by_hand(tables, "install", *doors)
+
+
+def install_queue_sql(engine: Engine, tables: Sequence[str]) -> str:
+    """What `install_queue` would run."""
+    _refuse_other_schema(engine)
+    return _by_hand(tables, "install", "queue")
+
+
+def uninstall_sql(*, purge: bool) -> str:
+    """What `uninstall` would run."""
+    return _by_hand((), "uninstall", *(["purge"] if purge else []))
+
+
+def _by_hand(tables: Sequence[str], *names: str) -> str:
+    how = "By a member of db_owner: sqlcmd -d DATABASE -b -i THIS_FILE"
+    return by_hand("mssql", how, tables, *names, between="\nGO")
 
 
 def install_queue(engine: Engine) -> None:
@@ -134,7 +162,9 @@ _PREDICTIONS = sa.table(
 )
 ROUTINES = Routines(
     install=install,
+    install_sql=install_sql,
     uninstall=uninstall,
+    uninstall_sql=uninstall_sql,
     keep=keep,
     advice="Who may call: ALTER ROLE sqlscore_caller ADD MEMBER somebody;\n"
     "which model: EXEC sqlscore.grant_model N'churn', N'somebody';",

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from sqlscore.errors import DatabaseError
 from sqlscore.products.queue import NoRoom, Queue
 from sqlscore.products.routines import Routines
-from sqlscore.products.scripts import script
+from sqlscore.products.scripts import by_hand, script
 from sqlscore.tables.schema import schema_of
 from sqlscore.transports.failures import translated
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -36,21 +36,41 @@ _ADVICE = (
 
 def install(engine: Engine) -> None:
     """Make the queue, or upgrade it, statement by statement. DatabaseError on MySQL."""
-    if schema_of(engine) != "sqlscore":
-        raise DatabaseError(
-            f"the tables of sqlscore have the prefix {schema_of(engine)!r} here, and its "
-            "procedures work with tables of the prefix 'sqlscore' only"
-        )
     with translated("installing the queue", url=engine.url), engine.connect() as connection:
         connection.commit()  # of what the driver asked at the start
-        dialect: Any = connection.dialect
-        if not dialect.is_mariadb or dialect.server_version_info < _OLDEST:
-            raise DatabaseError(
-                "the queue is written for MariaDB 10.6 and newer: its procedures use EXECUTE "
-                "IMMEDIATE, @@in_transaction and JSON_ARRAYAGG with an order, which MySQL has not. "
-                "Use 'sqlscore score' there, or 'sqlscore model install'"
-            )
+        _refuse(connection)
         _run(connection, "queue")
+
+
+def _refuse(connection: Connection) -> None:
+    """DatabaseError for a server that takes no queue, and for tables of another prefix."""
+    prefix = schema_of(connection.engine)
+    if prefix != "sqlscore":
+        raise DatabaseError(
+            f"the tables of sqlscore have the prefix {prefix!r} here, and its "
+            "procedures work with tables of the prefix 'sqlscore' only"
+        )
+    dialect: Any = connection.dialect
+    if not dialect.is_mariadb or dialect.server_version_info < _OLDEST:
+        raise DatabaseError(
+            "the queue is written for MariaDB 10.6 and newer: its procedures use EXECUTE "
+            "IMMEDIATE, @@in_transaction and JSON_ARRAYAGG with an order, which MySQL has not. "
+            "Use 'sqlscore score' there, or 'sqlscore model install'"
+        )
+
+
+def install_sql(engine: Engine, tables: Sequence[str]) -> str:
+    """What `install` would run."""
+    with translated("looking at the server", url=engine.url), engine.connect() as connection:
+        _refuse(connection)
+    how = "By who may do all in the database, and make roles: mariadb DATABASE < THIS_FILE"
+    return by_hand("mysql", how, tables, "queue")
+
+
+def uninstall_sql(*, purge: bool) -> str:
+    """What `uninstall` would run."""
+    names = ["uninstall", *(["purge"] if purge else [])]
+    return by_hand("mysql", "mariadb DATABASE < THIS_FILE", (), *names)
 
 
 def uninstall(engine: Engine, *, purge: bool) -> None:
@@ -80,7 +100,7 @@ def _run(connection: Connection, *names: str) -> None:
             free.exec_driver_sql(statement)
 
 
-def _no_functions(_engine: Engine, _folders: Sequence[str], _versions: Mapping[str, str]) -> Any:
+def _no_functions(*_: object) -> Any:
     raise NoRoom("MariaDB and MySQL run no models inside the server")
 
 
@@ -105,5 +125,10 @@ def bell(engine: Engine) -> Iterator[Callable[[float], None]]:
         yield wait
 
 
-QUEUE = Queue(install=install, column=column, bell=bell, advice=_ADVICE, by_row=True)
-ROUTINES = Routines(install=_no_functions, uninstall=uninstall, advice=_ADVICE)
+QUEUE = Queue(
+    install=install, install_sql=install_sql, column=column, bell=bell, advice=_ADVICE, by_row=True
+)
+ROUTINES = Routines(
+    install=_no_functions, install_sql=_no_functions, uninstall=uninstall,
+    uninstall_sql=uninstall_sql, advice=_ADVICE,
+)  # fmt: skip

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products.postgres.routines import refuse_other_schema, run_scripts
+from sqlscore.products.postgres.routines import PSQL, refuse_other_schema, run_scripts
 from sqlscore.products.postgres.types import meaning
 from sqlscore.products.queue import Queue
+from sqlscore.products.scripts import by_hand
 from sqlscore.transports.failures import translated
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Engine
 
@@ -27,6 +28,13 @@ def install(engine: Engine) -> None:
     refuse_other_schema(engine)
     with translated("installing the queue", url=engine.url), engine.begin() as connection:
         run_scripts(connection, "rights", "queue", "pushdown")
+
+
+def install_sql(engine: Engine, tables: Sequence[str]) -> str:
+    """What `install` would run."""
+    refuse_other_schema(engine)
+    how = f"As the owner of the tables, who may make roles: {PSQL}"
+    return by_hand("postgres", how, tables, "rights", "queue")
 
 
 def column(described: Mapping[str, Any]) -> Column:
@@ -61,6 +69,7 @@ def bell(engine: Engine) -> Iterator[Callable[[float], None]]:
 
 QUEUE = Queue(
     install=install,
+    install_sql=install_sql,
     column=column,
     bell=bell,
     # a crash of the server may undo what a worker did last: then the rows wait again

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlscore.errors import DatabaseError
 from sqlscore.products.queue import NoRoom
 from sqlscore.products.routines import Routines
-from sqlscore.products.scripts import script
+from sqlscore.products.scripts import by_hand, script
 from sqlscore.tables.schema import schema_of
 from sqlscore.transports.failures import translated
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+#: how a person runs a printed text, whole or not at all
+PSQL = "psql -1 -v ON_ERROR_STOP=1 -f THIS_FILE DATABASE"
 _DEPENDED_ON = "2BP01"  # SQLSTATE: other objects depend on what was to be dropped
 
 _PROBE = """
@@ -66,6 +68,31 @@ def install(engine: Engine, folders: Sequence[str], versions: Mapping[str, str])
     return {**found, "folders": given}
 
 
+def install_sql(engine: Engine, folders: Sequence[str], tables: Sequence[str]) -> str:
+    """What `install` would run. NoRoom where the server has no PL/Python."""
+    refuse_other_schema(engine)
+    with translated("looking for PL/Python", url=engine.url), engine.connect() as connection:
+        _refuse_no_room(connection)
+    given = [str(Path(folder)) for folder in folders] or _own_folders()
+    rows = ",\n    ".join(f"({n}, {_quoted(folder)})" for n, folder in enumerate(given, 1))
+    text = by_hand("postgres", f"As a superuser: {PSQL}", tables, "rights", "install")
+    return (
+        f"{text}\n\n-- The folders that have the package sqlscore, on the server's own machine.\n"
+        f"DELETE FROM sqlscore.python_folders;\n"
+        f"INSERT INTO sqlscore.python_folders VALUES\n    {rows};"
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def uninstall_sql(*, purge: bool) -> str:
+    """What `uninstall` would run."""
+    names = ["uninstall", *(["purge"] if purge else [])]
+    return by_hand("postgres", f"As who installed it: {PSQL}", (), *names)
+
+
 def uninstall(engine: Engine, *, purge: bool) -> None:
     """Take the functions away; with `purge` models, runs and rights on models, too.
 
@@ -84,12 +111,9 @@ def uninstall(engine: Engine, *, purge: bool) -> None:
             ) from error
 
 
-def _extension(connection: Connection) -> None:
+def _refuse_no_room(connection: Connection) -> None:
     offered = connection.exec_driver_sql(
         "SELECT count(*) FROM pg_catalog.pg_available_extensions WHERE name = 'plpython3u'"
-    ).scalar_one()
-    allowed = connection.exec_driver_sql(
-        "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
     ).scalar_one()
     major = connection.exec_driver_sql("SHOW server_version").scalar_one().partition(".")[0]
     if not offered:
@@ -98,6 +122,13 @@ def _extension(connection: Connection) -> None:
             f"apt-get install postgresql-plpython3-{major}. A managed service may not offer it: "
             "there, use the queue (sqlscore install --queue)"
         )
+
+
+def _extension(connection: Connection) -> None:
+    _refuse_no_room(connection)
+    allowed = connection.exec_driver_sql(
+        "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
+    ).scalar_one()
     if not allowed:
         raise DatabaseError(
             "only a superuser may make functions in PL/Python, which can do what the server's own "
@@ -172,7 +203,9 @@ def run_scripts(connection: Connection, *names: str) -> None:
 
 ROUTINES = Routines(
     install=install,
+    install_sql=install_sql,
     uninstall=uninstall,
+    uninstall_sql=uninstall_sql,
     advice="Who may call: GRANT sqlscore_caller TO somebody;\n"
     "which model: SELECT sqlscore.grant_model('churn', 'somebody');",
 )
