@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-#: floating-point element types that neither numpy nor Arrow has
-SMALL_FLOATS = ("bfloat16", "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz")
+from sqlscore.elements import SMALL_FLOATS
 
 #: ONNX element type (as ONNX Runtime prints it, without ``tensor()``) -> Arrow type of its column.
 #: The small floats have no Arrow type: their column is float32, which holds them exactly.

@@ -44,7 +44,7 @@ LANGUAGE plpython3u SET search_path = pg_catalog, pg_temp AS $$
     try:
         for row in folders:
             site.addsitedir(row["folder"])
-        import sqlscore.runtime.plpython, sqlscore.runtime.writing
+        import sqlscore.runtime.plpython
     except ImportError as error:
         plpy.error(
             f"PL/Python cannot import sqlscore: {error}",
@@ -78,6 +78,23 @@ LANGUAGE plpython3u STABLE STRICT PARALLEL RESTRICTED AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
     return GD["sqlscore"].plpython.predict(plpy, model, source)
+$$;
+
+-- The same, some thousands of rows in each record, whose columns are arrays: for very many rows.
+--     FROM sqlscore.predict_batches('churn', 'SELECT …') AS p(id bigint[], score real[]),
+--          unnest(p.id, p.score) AS u(id, score)
+CREATE OR REPLACE FUNCTION sqlscore.predict_batches(model text, query text) RETURNS SETOF record
+LANGUAGE plpython3u STABLE STRICT PARALLEL RESTRICTED AS $$
+    if "sqlscore" not in GD:
+        plpy.execute("SELECT sqlscore.load_runtime()")
+    return GD["sqlscore"].plpython.predict_batches(plpy, model, query)
+$$;
+
+CREATE OR REPLACE FUNCTION sqlscore.predict_batches(model text, query text, params jsonb)
+RETURNS SETOF record LANGUAGE plpython3u STABLE STRICT PARALLEL RESTRICTED AS $$
+    if "sqlscore" not in GD:
+        plpy.execute("SELECT sqlscore.load_runtime()")
+    return GD["sqlscore"].plpython.predict_batches(plpy, model, query, params)
 $$;
 
 -- One row, a number for each feature in the model's order: sqlscore.predict_row('churn', 41, 20.5).
@@ -120,7 +137,7 @@ CREATE OR REPLACE PROCEDURE sqlscore.score(
 ) LANGUAGE plpython3u AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
-    GD["sqlscore"].writing.score(plpy, model, source, target, key, mode)
+    GD["sqlscore"].plpython.score(plpy, model, source, target, key, mode)
 $$;
 
 -- Fill prediction columns of the rows that a statement inserted or changed:
@@ -130,11 +147,11 @@ $$;
 CREATE OR REPLACE FUNCTION sqlscore.fill() RETURNS trigger LANGUAGE plpython3u AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
-    GD["sqlscore"].writing.fill(plpy, TD)
+    GD["sqlscore"].plpython.fill(plpy, TD)
 $$;
 
 GRANT SELECT ON sqlscore.python_folders TO sqlscore_caller;
 
 CALL sqlscore.hand_over(ARRAY[
-    'array_bytes', 'load_runtime', 'predict', 'predict_row', 'predict_bytes', 'predict_array',
-    'score', 'fill']);
+    'array_bytes', 'load_runtime', 'predict', 'predict_batches', 'predict_row', 'predict_bytes',
+    'predict_array', 'score', 'fill']);

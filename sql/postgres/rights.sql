@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS sqlscore.model_rights (
 LOCK TABLE sqlscore.model_rights IN SHARE ROW EXCLUSIVE MODE;
 
 CREATE OR REPLACE VIEW sqlscore.usable_models WITH (security_barrier) AS
-SELECT m.name, m.version, m.sha256, m.options, m.proof
+SELECT m.name, m.version, m.sha256, m.options, m.proof, m.signature, m.runs
 FROM sqlscore.models AS m
 WHERE m.removed_at IS NULL
   AND (pg_catalog.has_table_privilege(current_user, 'sqlscore.model_parts', 'SELECT')
@@ -52,7 +52,7 @@ WHERE EXISTS (SELECT FROM sqlscore.usable_models AS m
 CREATE OR REPLACE VIEW sqlscore.usable_parts WITH (security_barrier) AS
 SELECT p.sha256, p.part, p.bytes
 FROM sqlscore.model_parts AS p
-WHERE EXISTS (SELECT FROM sqlscore.usable_models AS m WHERE m.sha256 = p.sha256);
+WHERE EXISTS (SELECT FROM sqlscore.usable_models AS m WHERE p.sha256 IN (m.sha256, m.runs));
 
 -- Let a role, and its members, use a model: SELECT sqlscore.grant_model('churn', 'analysts').
 CREATE OR REPLACE FUNCTION sqlscore.grant_model(model text, grantee regrole) RETURNS void

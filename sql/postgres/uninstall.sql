@@ -13,9 +13,9 @@ BEGIN
         SELECT p.oid FROM pg_catalog.pg_proc AS p
         WHERE p.pronamespace = to_regnamespace('sqlscore')
           AND p.proname IN ('grant_model', 'revoke_model', 'array_bytes',
-              'load_runtime', 'predict', 'predict_row', 'predict_bytes', 'predict_array', 'score',
-              'fill', 'installed_version', 'hand_over', 'queue_version', 'queue_is_query',
-              'queue_statement', 'queue_begin', 'queue_names', 'queue_ready',
+              'load_runtime', 'predict', 'predict_batches', 'predict_row', 'predict_bytes',
+              'predict_array', 'score', 'fill', 'installed_version', 'hand_over', 'queue_version',
+              'queue_is_query', 'queue_statement', 'queue_begin', 'queue_names', 'queue_ready',
               'queue_refuse_digits', 'submit', 'queue_status', 'queue_tell', 'queue_raise', 'wait',
               'queue_rows', 'result', 'cancel', 'queue_refuse_transaction', 'queue_key',
               'queue_writes', 'queue_target', 'queue_columns', 'pushed_functions', 'asked_columns',

@@ -34,6 +34,7 @@ class Models(Mapping[str, Model]):
         self.history = registry.history
         self.rollback = registry.rollback
         self.remove = registry.remove
+        self.note = registry.note
 
     def add(
         self,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import onnx
 import pyarrow as pa
 
+from sqlscore.elements import DTYPES
 from sqlscore.errors import SignatureError
-from sqlscore.predictor.columns import DTYPES
 from sqlscore.predictor.constants import constants_of
 from sqlscore.prove import runnable
 from sqlscore.signature import InputKind

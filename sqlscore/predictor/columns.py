@@ -5,39 +5,20 @@ Numbers go column -> double -> float32, ties to even.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from sqlscore.elements import DTYPES
 from sqlscore.predictor.held import held
 from sqlscore.predictor.lists import as_lists
 from sqlscore.predictor.scalars import as_number, as_text
 from sqlscore.predictor.type_rules import TypeRule
 from sqlscore.signature import InputKind
-from sqlscore.types import SMALL_FLOATS
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from sqlscore.signature import Feature, Input
-
-#: ONNX element type -> what a session is fed; small floats go in as float32
-DTYPES: dict[str, np.dtype[Any]] = {
-    "float": np.dtype(np.float32),
-    "double": np.dtype(np.float64),
-    "float16": np.dtype(np.float16),
-    **dict.fromkeys(SMALL_FLOATS, np.dtype(np.float32)),
-    "int8": np.dtype(np.int8),
-    "int16": np.dtype(np.int16),
-    "int32": np.dtype(np.int32),
-    "int64": np.dtype(np.int64),
-    "uint8": np.dtype(np.uint8),
-    "uint16": np.dtype(np.uint16),
-    "uint32": np.dtype(np.uint32),
-    "uint64": np.dtype(np.uint64),
-    "bool": np.dtype(np.bool_),
-    "string": np.dtype(np.object_),
-}
 
 
 def typed(

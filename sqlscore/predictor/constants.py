@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sqlscore.elements import DTYPES
 from sqlscore.errors import SignatureError, nearest
-from sqlscore.predictor.columns import DTYPES
 from sqlscore.signature import InputKind
 
 if TYPE_CHECKING:

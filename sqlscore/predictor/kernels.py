@@ -1,4 +1,4 @@
-"""How many rows a run needs so that a row's bits do not depend on the rows beside it.
+"""How many rows a graph needs so that a row's bits do not depend on the rows beside it.
 
 Measured on ONNX Runtime's CPU kernels, one thread: rows alone, in batches of 2 to 40,000, at every
 offset. Three things make a row's bits depend on its batch:
@@ -12,8 +12,7 @@ offset. Three things make a row's bits depend on its batch:
 - a LinearClassifier's SOFTMAX of up to four classes takes another path from 16,384 scores on: keep
   runs below 4,096 rows.
 
-A row of a large tensor (an image, a second of sound) gains nothing from company, and costs 16 times
-its time in copies of itself: where rows would be padded to 16, it runs alone.
+`session/company.py` makes runs of such sizes.
 """
 
 from __future__ import annotations
@@ -23,14 +22,10 @@ from typing import TYPE_CHECKING
 from onnx import ModelProto, TensorProto
 
 from sqlscore.graph.nodes import all_nodes, all_tensors, attributes
+from sqlscore.session.company import VECTOR
 
 if TYPE_CHECKING:
     from onnx import NodeProto
-
-VECTOR = 16  #: floats in the widest vector register
-MOST_ROWS = 255 * VECTOR  #: a run's rows: steady, in cache, and as fast as any larger number
-_MOST_BYTES = 32 * 2**20  #: of the tensors of a run
-_LARGE = 16_384  #: bytes of the tensors of a row that runs alone
 
 _STEADY_NAMES = """
     Abs Add And ArgMax ArgMin ArrayFeatureExtractor Binarizer Cast Ceil Clip Concat Constant
@@ -51,21 +46,6 @@ _ALONE_NAMES = """
     Where ZipMap
 """
 _ALONE = frozenset(_ALONE_NAMES.split())
-
-
-def rows_at_once(width: int, *, company: int) -> int:
-    """How many rows run together whose tensors have `width` bytes each: 1, or a multiple of 16.
-
-    It depends on nothing but the row's own shapes.
-    """
-    if width >= _LARGE and company == VECTOR:
-        return 1
-    return min(MOST_ROWS, max(1, _MOST_BYTES // (VECTOR * max(width, 1))) * VECTOR)
-
-
-def rows_to_run(rows: int, *, company: int) -> int:
-    """How many rows to run in place of `rows`, which are at most `MOST_ROWS`."""
-    return -(-rows // VECTOR) * VECTOR if company == VECTOR else max(rows, company)
 
 
 def company_of(model: bytes) -> int:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from sqlscore.elements import DTYPES
 from sqlscore.errors import SignatureError
-from sqlscore.predictor.columns import DTYPES
-from sqlscore.predictor.fixed_row import FixedRow
 from sqlscore.predictor.nulls import NullRule
-from sqlscore.predictor.tensors import part
+from sqlscore.session.fixed_row import FixedRow
+from sqlscore.session.outputs import part
 from sqlscore.signature import InputKind
 from sqlscore.types import NUMPY_TYPES
 
@@ -68,8 +68,10 @@ class RowPredictor:
         return found
 
     def _made(self, values: Sequence[Any], one: Prediction) -> FixedRow | None:
-        feeds = self._feeds(self._converted(values))
-        return FixedRow.of(self._predictor.fixed(feeds, one.output), self._places, one)
+        if isinstance(one.type, pa.ListType):
+            return None
+        fixed = self._predictor.fixed(self._feeds(self._converted(values)), one.output)
+        return FixedRow.of(fixed, self._places, one.position)
 
     def _predicted(self, values: Sequence[Any], wanted: Sequence[Prediction]) -> list[Any]:
         if len(values) != len(self._features):

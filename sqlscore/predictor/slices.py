@@ -1,6 +1,6 @@
 """A session that takes rows in slices, of a size at which no row's bits depend on its neighbours.
 
-`kernels.py` says which sizes those are; on a device they are as large as it has room for.
+`session/company.py` says which sizes those are; on a device they are as large as it has room for.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sqlscore.elements import DTYPES
 from sqlscore.errors import ModelError, ProviderError
-from sqlscore.predictor.columns import DTYPES
 from sqlscore.predictor.constants import constants_of
 from sqlscore.predictor.device import Room
-from sqlscore.predictor.kernels import company_of, rows_at_once, rows_to_run
+from sqlscore.predictor.kernels import company_of
 from sqlscore.predictor.nonfinite import unusual
 from sqlscore.predictor.tensors import matrix, sliced
 from sqlscore.session import DeviceFull, Session
+from sqlscore.session.company import padded, rows_at_once, rows_to_run
+from sqlscore.session.outputs import refuse_other_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,11 +104,7 @@ class Slices:
         found = self._session.run(self._complete(feeds, rows, run), self._wanted)
         outputs = {name: matrix(value, self._outputs[name]) for name, value in found.items()}
         for name, array in outputs.items():
-            if array.ndim == 0 or len(array) != run:
-                raise ModelError(
-                    f"the output {name!r} has the shape {array.shape} for {run} rows, so it does "
-                    f"not belong to rows. Leave it out: drop=[{name!r}]"
-                )
+            refuse_other_rows(name, array, run)
         return outputs if run == rows else {name: a[:rows] for name, a in outputs.items()}
 
     def fixed(self, feeds: dict[str, np.ndarray], output: str) -> Fixed | None:
@@ -116,15 +114,8 @@ class Slices:
 
     def _complete(self, feeds: dict[str, np.ndarray], rows: int, run: int) -> dict[str, np.ndarray]:
         """All that the session is fed, padded to the rows of a run."""
-        if run > rows:
-            feeds = {name: _padded(tensor, run - rows) for name, tensor in feeds.items()}
         zeros = {one.name: _zeros(one, run) for one in self._unused}
-        return {**feeds, **self._constants, **zeros}
-
-
-def _padded(tensor: np.ndarray, more: int) -> np.ndarray:
-    """The rows, and the last one so many times more."""
-    return np.concatenate([tensor, np.repeat(tensor[-1:], more, axis=0)])
+        return {**padded(feeds, run - rows), **self._constants, **zeros}
 
 
 def _put(whole: dict[str, np.ndarray], name: str, array: np.ndarray, start: int, rows: int) -> None:

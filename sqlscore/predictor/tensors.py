@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from sqlscore.elements import DTYPES
 from sqlscore.errors import ModelError, SignatureError
-from sqlscore.predictor.columns import DTYPES, typed, values
+from sqlscore.predictor.columns import typed, values
+from sqlscore.session.outputs import part
 from sqlscore.signature import InputKind
 from sqlscore.types import numbers
 
@@ -133,23 +135,5 @@ def _column(array: np.ndarray, one: Prediction) -> pa.Array:
     return _plain(part(array, one), one.type)
 
 
-def part(array: np.ndarray, one: Prediction) -> np.ndarray:
-    """The values of a prediction that is one plain column, one a row."""
-    if one.position is None or array.ndim == 1:
-        if array.size != len(array):
-            raise _shape_error(array, one)
-        return array.reshape(-1)
-    if array.ndim != 2 or one.position >= array.shape[1]:
-        raise _shape_error(array, one)
-    return array[:, one.position]
-
-
 def _plain(array: np.ndarray, type_: pa.DataType) -> pa.Array:
     return numbers(array, type_)
-
-
-def _shape_error(array: np.ndarray, one: Prediction) -> ModelError:
-    return ModelError(
-        f"the output {one.output!r} has the shape {array.shape}, which does not give the "
-        f"prediction {one.name!r} one value a row. Name its predictions with outputs=."
-    )

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto
 
+from sqlscore.elements import DTYPES
 from sqlscore.graph.nodes import attributes
-from sqlscore.predictor.columns import DTYPES
 from sqlscore.signature import InputKind
 
 if TYPE_CHECKING:

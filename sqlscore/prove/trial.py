@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sqlscore.elements import DTYPES
 from sqlscore.errors import ModelError
 from sqlscore.graph.elements import element_of
 from sqlscore.graph.nodes import dimensions, true_inputs
-from sqlscore.predictor.columns import DTYPES
 from sqlscore.predictor.constants import constant_inputs
 from sqlscore.prove.agreement import Disagreement, concatenated
 from sqlscore.prove.draws import draw, free_sizes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlscore import graph as graphs
 from sqlscore.predictor.constants import plain
 from sqlscore.prove import prove
+from sqlscore.registry.running import Running, running
 from sqlscore.registry.versions import options_json, signature_json
 from sqlscore.session import runtime_version
 
@@ -69,13 +70,18 @@ class Candidate:
             return known
         return prove(self.graph, self.signature, constants=self.constants)
 
-    def row(self, name: str, proof: Proof) -> dict[str, Any]:
+    def running(self, proof: Proof) -> Running | None:
+        """How functions inside a database run it, where they can without the graph itself."""
+        return running(self.graph, self.signature, proof, self.constants)
+
+    def row(self, name: str, proof: Proof, running: Running | None) -> dict[str, Any]:
         """What the owned table ``models`` has of it, but for its number and times."""
         return {
             "name": name,
             "sha256": self.graph.sha256,
             "bytes": len(self.graph.stored),
             "options": self.options,
-            "signature": signature_json(self.signature),
+            "signature": signature_json(self.signature, running),
             "proof": proof.to_json(),
+            "runs": running and running.sha256,
         }

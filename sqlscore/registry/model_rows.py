@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sqlscore.products.product import Product
+    from sqlscore.registry.running import Running
 
 PART = 2**20  #: bytes of a part: with quoting it fits the smallest packet limit (MySQL 5.7: 4 MB)
 
@@ -118,9 +119,12 @@ class ModelRows:
         row = self.connection.execute(query).mappings().one_or_none()
         return None if row is None else dict(row)
 
-    def add(self, row: Mapping[str, Any], stored: bytes) -> Version:
-        """Keep a new version of ``row["name"]``, and its bytes where they are not there yet."""
-        models, parts = self.owned.models, self.owned.model_parts
+    def add(self, row: Mapping[str, Any], stored: bytes, running: Running | None) -> Version:
+        """Keep a new version of ``row["name"]``, and its bytes where they are not there yet.
+
+        `running` is what ``row["runs"]`` names.
+        """
+        models = self.owned.models
         taken = sa.select(sa.func.max(models.c.version)).where(models.c.name == row["name"])
         full = {
             **row,
@@ -129,14 +133,37 @@ class ModelRows:
             "removed_at": None,
         }
         self.connection.execute(models.insert(), full)
-        there = sa.select(sa.func.count()).where(parts.c.sha256 == row["sha256"])
-        if not self.connection.scalar(there):
-            for number, start in enumerate(range(0, len(stored), PART)):
-                # one statement a part: drivers put many rows into one packet, which has a limit
-                piece = stored[start : start + PART]
-                part = {"sha256": row["sha256"], "part": number, "bytes": piece}
-                self.connection.execute(parts.insert(), part)
+        self._keep(row["sha256"], stored)
+        if running is not None:
+            self._keep(running.sha256, running.graph)
         return Version.from_row(full)
+
+    def unnoted(self) -> tuple[Version, ...]:
+        """The versions of before `add` noted how functions inside a database run them."""
+        models = self.owned.models
+        query = sa.select(models).where(
+            models.c.removed_at.is_(None), models.c.signature.not_like('%"numeric": %')
+        )
+        rows = self.connection.execute(query).mappings()
+        return tuple(Version.from_row(dict(row)) for row in rows)
+
+    def note(self, version: Version, noted: Mapping[str, Any], running: Running | None) -> None:
+        """Note it of a version of before: its ``signature``, and what ``runs``."""
+        models = self.owned.models
+        row = (models.c.name == version.name) & (models.c.version == version.version)
+        self.connection.execute(models.update().where(row).values(noted))
+        if running is not None:
+            self._keep(running.sha256, running.graph)
+
+    def _keep(self, sha256: str, stored: bytes) -> None:
+        parts = self.owned.model_parts
+        there = sa.select(sa.func.count()).where(parts.c.sha256 == sha256)
+        if self.connection.scalar(there):
+            return
+        for number, start in enumerate(range(0, len(stored), PART)):
+            # one statement a part: drivers put many rows into one packet, which has a limit
+            part = {"sha256": sha256, "part": number, "bytes": stored[start : start + PART]}
+            self.connection.execute(parts.insert(), part)
 
     def examples(self, version: Version) -> Examples | None:
         """What is kept of the author's rows; None where none were given."""
@@ -165,12 +192,15 @@ class ModelRows:
         measures.forget(self.connection, self.owned, version)
         models, parts = self.owned.models, self.owned.model_parts
         row = (models.c.name == version.name) & (models.c.version == version.version)
+        runs = self.connection.scalar(sa.select(models.c.runs).where(row))
         self.connection.execute(models.update().where(row).values(removed_at=tables.now()))
-        others = sa.select(sa.func.count()).where(
-            models.c.sha256 == version.sha256, models.c.removed_at.is_(None)
-        )
-        if not self.connection.scalar(others):
-            self.connection.execute(parts.delete().where(parts.c.sha256 == version.sha256))
+        for sha256 in {version.sha256, runs} - {None}:
+            others = sa.select(sa.func.count()).where(
+                sa.or_(models.c.sha256 == sha256, models.c.runs == sha256),
+                models.c.removed_at.is_(None),
+            )
+            if not self.connection.scalar(others):
+                self.connection.execute(parts.delete().where(parts.c.sha256 == sha256))
 
     def stored(self, sha256: str) -> bytes:
         """The bytes of a model as they lie in the database, not checked."""

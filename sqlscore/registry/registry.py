@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlscore import graph as graphs
@@ -17,8 +18,9 @@ from sqlscore.registry import measures
 from sqlscore.registry.aliases import Aliases
 from sqlscore.registry.candidate import Candidate
 from sqlscore.registry.model_rows import ModelRows, listed, unknown_model
+from sqlscore.registry.running import running
 from sqlscore.registry.turns import Turns
-from sqlscore.registry.versions import Spec, Version, checked_name
+from sqlscore.registry.versions import Spec, Version, checked_name, signature_json
 from sqlscore.session import asked, available, runtime_version
 
 if TYPE_CHECKING:
@@ -75,11 +77,12 @@ class Registry(Aliases):
         known = candidate.among(self.versions(name))
         # outside of the transaction: it may take seconds, and other writers wait for that one
         proof = known.proof if known is not None else candidate.proved(proof)
+        runs = candidate.running(proof) if known is None else None
 
         def store(rows: ModelRows) -> Version:
             version = candidate.among(rows.versions(name))
             if version is None:
-                version = rows.add(candidate.row(name, proof), candidate.graph.stored)
+                version = rows.add(candidate.row(name, proof, runs), candidate.graph.stored, runs)
             if examples is not None:
                 rows.keep_examples(version, examples)
             if alias is not None:
@@ -205,6 +208,19 @@ class Registry(Aliases):
             rows.remove(version)
 
         self._turns.change(wanted.name, remove, f"removing {spec!r}")
+
+    def note(self) -> None:
+        """Note of the versions of before how functions inside a database run them, as `add` does.
+
+        Without it they run as well; the first call of a new connection takes longer.
+        """
+        for version in self._turns.read(lambda rows: rows.unnoted(), "listing models") or ():
+            graph = self.graph(version)
+            signature = version.signature_of(graph)
+            made = running(graph, signature, version.proof, version.constants)
+            noted = {"signature": signature_json(signature, made), "runs": made and made.sha256}
+            write = partial(ModelRows.note, version=version, noted=noted, running=made)
+            self._turns.write(write, f"noting how {version} runs")
 
     def graph(self, version: Version) -> Graph:
         """The model's graph, with its bytes checked against the sha256 of the version."""

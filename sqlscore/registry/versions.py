@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlscore.graph import Graph
+    from sqlscore.registry.running import Running
     from sqlscore.signature import Signature
 
 NAME_LENGTH = 190  #: what the owned tables hold in a key
@@ -137,12 +138,13 @@ def options_json(
     return json.dumps(kept, ensure_ascii=False, sort_keys=True)
 
 
-def signature_json(signature: Signature) -> str:
-    """The signature for people who look into the table; nothing reads it back."""
+def signature_json(signature: Signature, running: Running | None) -> str:
+    """The signature for people who look into the table, and what functions inside read of it."""
     return json.dumps(
         {
             "features": [[f.name, str(f.type)] for f in signature.features],
             "predictions": [[p.name, str(p.type)] for p in signature.predictions],
+            "numeric": running and running.numeric.stored(),
         },
         ensure_ascii=False,
     )

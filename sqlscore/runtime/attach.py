@@ -110,7 +110,7 @@ class Held:
             if spec not in self._found:
                 name, wanted = parts_of(spec)
                 model = stored(self._registry, name)
-                self._found[spec] = Chosen(spec=name, model=model, wanted=wanted)
+                self._found[spec] = Chosen(spec=name, load=lambda: model, wanted=wanted)
             return self._found[spec]
 
 

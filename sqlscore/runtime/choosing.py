@@ -5,22 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import RegistryError, nearest
-from sqlscore.graph import Graph, read
-from sqlscore.model import Model
-from sqlscore.prove import Proof
 from sqlscore.runtime.chosen import Chosen, parts_of
 from sqlscore.runtime.prepared import ask, keep
+from sqlscore.runtime.signals import without_signals
 from sqlscore.runtime.statement import current
+from sqlscore.session import runtime_version
+from sqlscore.session.numeric import Numeric, NumericModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlscore.model import Model
+
 # Operators are named with their schema: the search_path here is the caller's, and a better fitting
 # operator that somebody put into it must not run with the caller's rights.
-_VERSION = "SELECT m.name, m.version, m.sha256, m.options, m.proof FROM sqlscore.usable_models AS m"
+_VERSION = (
+    "SELECT m.name, m.version, m.sha256, m.options, m.proof, m.runs "
+    "FROM sqlscore.usable_models AS m"
+)
+_SIGNATURE = (
+    "SELECT m.signature FROM sqlscore.usable_models AS m WHERE m.name OPERATOR(pg_catalog.=) $1 "
+    "AND m.version::pg_catalog.text OPERATOR(pg_catalog.=) $2"
+)
 _NAMED = "WHERE m.name OPERATOR(pg_catalog.=) $1"
 _NEWEST = f"{_NAMED} ORDER BY m.version DESC LIMIT 1"
 #: the sign in what callers write -> which version of the name before it
@@ -58,9 +68,13 @@ def _choose(plpy: Any, text: str) -> Chosen:
     row = found[0]
     key = (text, row["sha256"], row["options"])
     if key not in _chosen:
-        same = (c.model for c in _chosen.values() if c.key[1:] == key[1:])
-        model = next(same, None) or _load(plpy, row)
-        keep(_chosen, key, Chosen(spec=spec, model=model, wanted=wanted, key=key))
+        same = next((c for c in _chosen.values() if c.key[1:] == key[1:]), None)
+        chosen = Chosen(
+            spec=spec, wanted=wanted, key=key,
+            load=cache(partial(_load, plpy, row)) if same is None else same.load,
+            numeric=_numeric(plpy, row) if same is None else same.numeric,
+        )  # fmt: skip
+        keep(_chosen, key, chosen)
     return _chosen[key]
 
 
@@ -73,21 +87,37 @@ def _find(plpy: Any, spec: str) -> Any:
     return ask(plpy, f"{_VERSION} {_NEWEST}", spec)
 
 
+def _numeric(plpy: Any, row: Mapping[str, Any]) -> NumericModel | None:
+    """What runs a model of numbers with neither Arrow nor onnx, where `add` stored it."""
+    proved_with = json.loads(row["proof"])["onnxruntime"]
+    if row["runs"] is None or proved_with != runtime_version():
+        return None
+    (found,) = ask(plpy, _SIGNATURE, row["name"], str(row["version"]))
+    facts = Numeric.of_stored(json.loads(found["signature"])["numeric"])
+    return NumericModel(facts, _bytes(plpy, row, row["runs"]))
+
+
 def _load(plpy: Any, row: Mapping[str, Any]) -> Model:
-    parts = ask(plpy, _PARTS, row["sha256"])
-    stored = b"".join(part["bytes"] for part in parts)
-    name, version = row["name"], row["version"]
-    if hashlib.sha256(stored).hexdigest() != row["sha256"]:
+    with without_signals():
+        from sqlscore.graph import read
+        from sqlscore.model import Model
+        from sqlscore.prove import Proof
+
+        options = json.loads(row["options"])
+        return Model(
+            read(_bytes(plpy, row, row["sha256"])), **options,
+            name=row["name"], version=row["version"], proof=Proof.from_json(row["proof"]),
+        )  # fmt: skip
+
+
+def _bytes(plpy: Any, row: Mapping[str, Any], sha256: str) -> bytes:
+    stored = b"".join(part["bytes"] for part in ask(plpy, _PARTS, sha256))
+    if hashlib.sha256(stored).hexdigest() != sha256:
         raise RegistryError(
-            f"the stored bytes of model {name!r}, version {version}, are not those that were "
-            "added, so they are not run. Add the model again from its file"
+            f"the stored bytes of model {row['name']!r}, version {row['version']}, are not those "
+            "that were added, so they are not run. Add the model again from its file"
         )
-    options = json.loads(row["options"])
-    graph: Graph = read(stored)
-    return Model(
-        graph, features=options["features"], outputs=options["outputs"], drop=options["drop"],
-        name=name, version=version, proof=Proof.from_json(row["proof"]),
-    )  # fmt: skip
+    return stored
 
 
 def _unknown(plpy: Any, spec: str) -> RegistryError:

@@ -8,10 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlscore.errors import SignatureError, nearest
-from sqlscore.predictor.row import RowPredictor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from sqlscore.model import Model
+    from sqlscore.predictor.row import RowPredictor
+    from sqlscore.session.numeric import NumericModel
 
 
 def parts_of(text: str) -> tuple[str, str | None]:
@@ -25,24 +28,40 @@ class Chosen:
     """A model, and the prediction that was asked for; None: none was named."""
 
     spec: str
-    model: Model
+    load: Callable[[], Model]
     wanted: str | None
     key: tuple[str, ...] = ()  #: what tells it from others that are kept
+    numeric: NumericModel | None = None  #: what runs it without `load`, where that is known
 
     @cached_property
-    def features(self) -> list[str]:
+    def model(self) -> Model:
+        """The model itself, which takes Arrow and onnx."""
+        return self.load()
+
+    @cached_property
+    def features(self) -> Sequence[str]:
         """The names of the columns that the model takes."""
+        if self.numeric is not None:
+            return self.numeric.facts.features
         return self.model.predictor().feature_names
 
     @cached_property
+    def predictions(self) -> list[str]:
+        """The names of the columns that it gives."""
+        facts = self.model.signature if self.numeric is None else self.numeric.facts
+        return [prediction.name for prediction in facts.predictions]
+
+    @cached_property
     def row(self) -> RowPredictor:
-        """The predictor for single rows."""
+        """The predictor for single rows of whatever values."""
+        from sqlscore.predictor.row import RowPredictor
+
         return RowPredictor(self.model.predictor())
 
     @cached_property
     def place(self) -> int:
         """Where the one prediction is that a scalar function gives; SignatureError for none."""
-        names = [prediction.name for prediction in self.model.signature.predictions]
+        names = self.predictions
         if self.wanted is None and len(names) == 1:
             return 0
         if self.wanted in names:

@@ -8,14 +8,13 @@ libraries would be taken down under it, and a crash of one process restarts the 
 from __future__ import annotations
 
 import ctypes
-import signal
-from concurrent.futures import ThreadPoolExecutor, wait
-from threading import Barrier
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlscore.runtime.signals import without_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
@@ -59,14 +58,14 @@ def _submit(threads: int, work: Callable[[Given], Result], one: Given) -> Future
 
 
 def _started(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor, wait  # a call for few rows needs it not
+    from threading import Barrier
+
     pool = ThreadPoolExecutor(threads, thread_name_prefix="sqlscore-predict")
     all_there = Barrier(threads)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    try:
-        # each waits for the others, so as many are started; they keep this mask
+    with without_signals():
+        # each waits for the others, so as many are started
         wait([pool.submit(all_there.wait) for _ in range(threads)])
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     # Handlers run in the reverse order: this one before those of every library that is loaded now.
     # The server calls exit() and never ends Python, so Python's own atexit would not be called.
     ctypes.CDLL(None).__cxa_atexit(_at_exit, None, None)
@@ -74,6 +73,8 @@ def _started(threads: int) -> ThreadPoolExecutor:
 
 
 def _wait(_: int | None) -> None:
+    from concurrent.futures import wait
+
     wait(list(_running), timeout=10)
 
 

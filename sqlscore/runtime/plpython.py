@@ -1,8 +1,11 @@
-"""What the functions of sql/postgres do: the project's own predictor, inside a server process.
+"""What the functions of sql/postgres do, inside a server process.
 
 `plpy` is PL/Python's module, by which the caller's queries run, with the caller's rights. It is
 used by the server's own thread alone. Models stay loaded, by their sha256 and options, for as long
 as the process lives; whether the caller may use one is asked of the database by each statement.
+
+A new process imports no more than its first call needs: `numbers` scores what is plain, and
+`general` (Arrow, onnx) all else.
 """
 
 from __future__ import annotations
@@ -11,31 +14,25 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from sqlscore.binding import Binding, match_features
 from sqlscore.errors import SignatureError
-from sqlscore.predictor.kernels import MOST_ROWS
+from sqlscore.runtime.arrays import rows_of_array
 from sqlscore.runtime.choosing import choose
+from sqlscore.runtime.literals import jsonable
+from sqlscore.runtime.numbers import Numbers, fields
 from sqlscore.runtime.overlap import overlapped
 from sqlscore.runtime.prepared import ask, keep
-from sqlscore.runtime.queries import bound, described, fetched, query_of
-from sqlscore.runtime.records import Asked, Columns, carried
-from sqlscore.runtime.selecting import Selecting
-from sqlscore.runtime.wire import (
-    array_text,
-    columns_of,
-    field,
-    fields,
-    jsonable,
-    rows_of_array,
-    unquoted,
-)
+from sqlscore.runtime.queries import described, fetched, query_of
+from sqlscore.runtime.records import batches, records
+from sqlscore.runtime.signals import without_signals
+from sqlscore.session.company import MOST_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import ModuleType
 
     from sqlscore.runtime.chosen import Chosen
+    from sqlscore.runtime.general import General
+    from sqlscore.runtime.records import Columns
 
     _Rows = Sequence[Mapping[str, Any]]
 
@@ -43,7 +40,7 @@ if TYPE_CHECKING:
 _MOST_WORKERS = (
     "SELECT pg_catalog.current_setting('max_parallel_workers_per_gather')::pg_catalog.int4 AS most"
 )
-_selected: dict[Any, tuple[Binding, Selecting]] = {}
+_bound: dict[Any, Numbers | General] = {}
 
 
 def predict(plpy: Any, model: str, query: str, *params: str) -> Iterator[Any]:
@@ -53,56 +50,65 @@ def predict(plpy: Any, model: str, query: str, *params: str) -> Iterator[Any]:
     model that the caller may not use.
     """
     # not a generator itself: what is wrong at the start is then the error's own words
+    return records(_scored(plpy, model, query, params))
+
+
+def predict_batches(plpy: Any, model: str, query: str, *params: str) -> Iterator[Any]:
+    """The same, some thousands of rows in each record, whose columns are arrays."""
+    return batches(_scored(plpy, model, query, params))
+
+
+def _scored(plpy: Any, model: str, query: str, params: Sequence[str]) -> Iterator[Columns]:
     chosen, query = choose(plpy, model), query_of(plpy, query)
-    binding, selecting = _selected_by(plpy, chosen, query, params)
-    predictor = chosen.model.predictor()
-
-    def score(rows: _Rows) -> Columns:
-        if len(rows) == 1:
-            return Columns(rows, selecting, binding, _of_row(chosen, selecting.values(rows[0])))
-        batch = predictor(selecting.batch(rows, predictor.feature_names)).batch
-        return Columns(rows, selecting, binding, _of_batch(batch))
-
-    batches = fetched(plpy, selecting.text, params)
-    return _rows(overlapped(batches, score, threads=_threads(plpy), small=_small))
+    bound = bound_to(plpy, chosen, query, described(plpy, query, params))
+    return scored(plpy, bound, params)
 
 
-def _of_batch(batch: pa.RecordBatch) -> Callable[[str, slice], list[str]]:
-    """What gives the fields of a batch's predictions."""
-    return lambda name, part: fields(batch.column(name)[part])
+def bound_to(
+    plpy: Any,
+    chosen: Chosen,
+    query: str,
+    columns: Mapping[str, int],
+    carry: tuple[str, ...] | None = None,
+) -> Numbers | General:
+    """The model bound to a query's columns, with those that feed no feature, or with `carry`."""
+    key = (chosen.key, query, tuple(columns.items()), carry)
+    if key not in _bound:
+        found: Numbers | General | None = None
+        if chosen.numeric is not None:
+            found = Numbers.of(chosen.numeric, query, columns, plpy.quote_ident, carry)
+        if found is None:
+            found = _general().General.of(plpy, chosen, query, columns, carry)
+        keep(_bound, key, found)
+    return _bound[key]
 
 
-def _of_row(chosen: Chosen, values: Sequence[Any]) -> Callable[[str, slice], list[str]]:
-    """What gives the fields of one row's predictions, without Arrow: see `RowPredictor`."""
-    places = {one.name: i for i, one in enumerate(chosen.model.signature.predictions)}
-    return lambda name, part: [field(chosen.row.one(values, places[name]))][part]
+def scored(plpy: Any, bound: Numbers | General, params: Sequence[str] = ()) -> Iterator[Columns]:
+    """The rows of a query with their predictions, in batches."""
+    rows = fetched(plpy, bound.text, params)
+    return overlapped(rows, bound.score, threads=_threads(plpy), small=_small)
 
 
-def _rows(scored: Iterator[Columns]) -> Iterator[Any]:
-    asked: Asked | None = None
-    for columns in scored:
-        if asked is None:
-            asked = Asked(columns)
-            yield asked  # the server takes the columns that it wants from it, by name
-            asked.refuse_unknown()
-            yield from columns.records(asked.names, start=1)
-        else:
-            yield from columns.records(asked.names)
+def score(plpy: Any, *arguments: str) -> None:
+    """See `writing.score`."""
+    _writing().score(plpy, *arguments)
 
 
-def predicted(
-    plpy: Any, chosen: Chosen, query: str, carry: tuple[str, ...]
-) -> Iterator[tuple[list[list[str | None]], pa.RecordBatch]]:
-    """Batches of a query's rows: the texts of the columns to carry, and the predictions."""
-    _, selecting = _selected_by(plpy, chosen, query, (), carry)
-    predictor = chosen.model.predictor()
+def fill(plpy: Any, trigger: Mapping[str, Any]) -> None:
+    """See `writing.fill`."""
+    _writing().fill(plpy, trigger)
 
-    def score(rows: _Rows) -> tuple[list[list[str | None]], pa.RecordBatch]:
-        texts = [list(map(unquoted, carried(rows, f"c{i}"))) for i in range(len(carry))]
-        return texts, predictor(selecting.batch(rows, predictor.feature_names)).batch
 
-    batches = fetched(plpy, selecting.text, ())
-    return overlapped(batches, score, threads=_threads(plpy), small=_small)
+def _writing() -> ModuleType:
+    from sqlscore.runtime import writing
+
+    return writing
+
+
+def _general() -> ModuleType:
+    with without_signals():
+        from sqlscore.runtime import general
+    return general
 
 
 def _threads(plpy: Any) -> Callable[[], int]:
@@ -119,30 +125,15 @@ def _small(rows: _Rows) -> bool:
     return len(rows) < MOST_ROWS
 
 
-def _selected_by(
-    plpy: Any,
-    chosen: Chosen,
-    query: str,
-    params: Sequence[str],
-    carry: tuple[str, ...] | None = None,
-) -> tuple[Binding, Selecting]:
-    """The model bound to a query, with the columns that feed no feature, or with `carry`."""
-    names, types = described(plpy, query, params)
-    key = (chosen.key, query, tuple(names), tuple(types), carry)
-    if key not in _selected:
-        binding = bound(plpy, chosen, names, types)
-        taken = {one.column.name for one in binding.features}
-        taken |= {one.column for one in binding.predictions}  # its name means the prediction
-        others = [name for name in names if name not in taken] if carry is None else carry
-        keep(_selected, key, (binding, Selecting.of(binding, query, others, plpy.quote_ident)))
-    return _selected[key]
-
-
 def predict_row(plpy: Any, model: str, features: Sequence[float | None]) -> Any:
     """The one prediction for one row of numbers."""
     chosen = choose(plpy, model)
     place = chosen.place
-    return chosen.row.one(features, place)
+    if chosen.numeric is None:
+        return chosen.row.one(features, place)
+    if len(features) != len(chosen.features):
+        chosen.refuse_count(len(features))
+    return chosen.numeric.one(features, place)
 
 
 def predict_object(plpy: Any, model: str, features: str) -> str:
@@ -151,10 +142,21 @@ def predict_object(plpy: Any, model: str, features: str) -> str:
     given = json.loads(features)
     if not isinstance(given, dict):
         raise SignatureError("the row is no JSON object: give to_jsonb(c) for a row c of a table")
-    columns = match_features(chosen.model.signature, list(given))
-    found = chosen.row([given[column] for column in columns])
-    names = (prediction.name for prediction in chosen.model.signature.predictions)
-    return json.dumps(dict(zip(names, map(jsonable, found), strict=True)))
+    found = _of_numbers(chosen, given) or _general().predicted_object(chosen, given)
+    return json.dumps(dict(zip(chosen.predictions, map(jsonable, found), strict=True)))
+
+
+def _of_numbers(chosen: Chosen, given: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """The predictions, where all is plain."""
+    if chosen.numeric is None:
+        return None
+    values = [given.get(name, "") for name in chosen.features]
+    if not {type(value) for value in values} <= {float, int, type(None)}:
+        return None
+    try:
+        return chosen.numeric.row(values)
+    except OverflowError:  # an integer past the largest double
+        return None
 
 
 def predict_bytes(plpy: Any, model: str, features: bytes) -> str:
@@ -164,7 +166,10 @@ def predict_bytes(plpy: Any, model: str, features: bytes) -> str:
     values, nulls = rows_of_array(features)
     if not len(values):
         return "{}"
+    if chosen.numeric is None:
+        found: str = _general().predicted_array(chosen, features, place)
+        return found
     chosen.refuse_count(values.shape[1])
-    predictor = chosen.model.predictor()
-    batch = pa.RecordBatch.from_arrays(columns_of(values, nulls), names=predictor.feature_names)
-    return array_text(predictor(batch).batch.column(place))
+    predictions, lost = chosen.numeric(values.copy(), nulls)
+    texts = fields(predictions[chosen.predictions[place]], lost)
+    return "{" + ",".join(text or "NULL" for text in texts) + "}"

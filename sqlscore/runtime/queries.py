@@ -1,23 +1,16 @@
-"""A caller's query: its columns, the model bound to them, and its rows in batches."""
+"""A caller's query: its columns, and its rows in batches."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from sqlscore.binding import Binding, bind
 from sqlscore.errors import SignatureError
-from sqlscore.predictor.kernels import MOST_ROWS
 from sqlscore.runtime.prepared import ask, plan
-from sqlscore.runtime.selecting import TYPES
-from sqlscore.types import Column
+from sqlscore.session.company import MOST_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from sqlscore.runtime.chosen import Chosen
 
 _TYPES = ("pg_catalog.jsonb",)  #: of the parameters of callers' queries
 
@@ -25,19 +18,6 @@ _TYPES = ("pg_catalog.jsonb",)  #: of the parameters of callers' queries
 _QUERY = re.compile(
     r"(\s|--[^\n]*\n|/\*.*?\*/)*(\(|(select|with|values|table)\b)", re.IGNORECASE | re.DOTALL
 )
-#: the type beneath a domain, and what the type itself is called
-_BASE = """
-    WITH RECURSIVE base AS (
-        SELECT $1::pg_catalog.oid AS oid
-        UNION ALL
-        SELECT t.typbasetype
-          FROM base JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) base.oid
-         WHERE t.typtype OPERATOR(pg_catalog.=) 'd'
-    )
-    SELECT base.oid AS base, pg_catalog.format_type($1::pg_catalog.oid, NULL) AS declared
-      FROM base JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) base.oid
-     WHERE t.typtype OPERATOR(pg_catalog.<>) 'd'
-"""
 
 
 def query_of(plpy: Any, source: str) -> str:
@@ -48,8 +28,8 @@ def query_of(plpy: Any, source: str) -> str:
     return f"SELECT * FROM {named[0]['name']}"  # noqa: S608
 
 
-def described(plpy: Any, query: str, params: Sequence[str]) -> tuple[list[str], list[int]]:
-    """The names of a query's columns and the numbers of their types; no row is read."""
+def described(plpy: Any, query: str, params: Sequence[str]) -> dict[str, int]:
+    """A query's columns, with the numbers of their types; no row is read."""
     text = f"SELECT * FROM ({query}\n) AS q LIMIT 0"  # noqa: S608
     empty = plpy.execute(plan(plpy, text, _TYPES[: len(params)]), list(params))
     names = empty.colnames()
@@ -59,16 +39,7 @@ def described(plpy: Any, query: str, params: Sequence[str]) -> tuple[list[str], 
             f"the query has several columns named {', '.join(map(repr, twice))}. Name them apart: "
             "SELECT a.id AS a_id"
         )
-    return names, empty.coltypes()
-
-
-def bound(plpy: Any, chosen: Chosen, names: Sequence[str], types: Sequence[int]) -> Binding:
-    """The model bound to the columns of a query."""
-    columns = [_column(plpy, name, type_) for name, type_ in zip(names, types, strict=True)]
-    return bind(
-        chosen.model.signature, columns, key=(), positional=True, identifier_limit=63,
-        column_limit=1600, arrays=True,
-    )  # fmt: skip
+    return dict(zip(names, empty.coltypes(), strict=True))
 
 
 def fetched(plpy: Any, text: str, params: Sequence[str]) -> Iterator[Any]:
@@ -79,12 +50,3 @@ def fetched(plpy: Any, text: str, params: Sequence[str]) -> Iterator[Any]:
         if not rows:
             return
         yield list(rows)
-
-
-def _column(plpy: Any, name: str, type_: int) -> Column:
-    if type_ in TYPES:
-        return Column(name=name, type=TYPES[type_])
-    found = ask(plpy, _BASE, str(type_))[0]
-    declared = found["declared"]
-    other = pa.list_(pa.string()) if declared.endswith("[]") else pa.string()
-    return Column(name=name, type=TYPES.get(found["base"], other), declared=declared)

@@ -2,16 +2,66 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import SignatureError, nearest
-from sqlscore.runtime.wire import unquoted
+from sqlscore.runtime.literals import Array, list_text, quoted, unquoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from sqlscore.binding import Binding
-    from sqlscore.runtime.selecting import Selecting
+#: PostgreSQL's numbers of the types whose text needs no quotes in a record
+_BARE = frozenset({16, 20, 21, 23, 26, 700, 701, 1082, 1700, 2950})
+
+
+def carrying(
+    columns: Mapping[str, int], quote: Callable[[str], str]
+) -> tuple[dict[str, str], list[str]]:
+    """Columns to carry along, with their types' numbers: the key of each, and what to SELECT."""
+    keys, items = {}, []
+    for i, (name, type_) in enumerate(columns.items()):
+        bare = type_ in _BARE
+        keys[name] = f"b{i}" if bare else f"c{i}"
+        value = f"q.{quote(name)}" if bare else f"ROW(q.{quote(name)})"
+        items.append(f"{value}::pg_catalog.text AS {keys[name]}")
+    return keys, items
+
+
+def carried(rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:
+    """The fields of a column that is carried along, fetched under this key."""
+    if key.startswith("b"):
+        return [row[key] or "" for row in rows]
+    return [row[key][1:-1] for row in rows]  # a record's text without its parentheses
+
+
+def records(scored: Iterable[Columns]) -> Iterator[Any]:
+    """All rows, as a set-returning function gives them to the server."""
+    return chain.from_iterable(_records(scored))
+
+
+def _records(scored: Iterable[Columns]) -> Iterator[Sequence[Any]]:
+    asked: Asked | None = None
+    for columns in scored:
+        if asked is None:
+            asked = Asked(columns, columns.first)
+            yield (asked,)  # the server takes the columns that it wants from it, by name
+            asked.refuse_unknown()
+            yield columns.records(asked.names)[1:]
+        else:
+            yield columns.records(asked.names)
+
+
+def batches(scored: Iterable[Columns]) -> Iterator[Any]:
+    """All rows, some thousands in each record of arrays."""
+    asked: Asked | None = None
+    for columns in scored:
+        if asked is None:
+            asked = Asked(columns, columns.array)
+            yield asked
+            asked.refuse_unknown()
+        else:
+            yield f"({','.join(quoted(columns.array_text(name)) for name in asked.names)})"
 
 
 class Columns:
@@ -20,43 +70,70 @@ class Columns:
     def __init__(
         self,
         rows: Sequence[Mapping[str, Any]],
-        selecting: Selecting,
-        binding: Binding,
-        predicted: Callable[[str, slice], list[str]],
+        carried: Mapping[str, str],
+        predictions: Mapping[str, str],
+        fed: Collection[str],
+        predicted: Callable[[str], list[str]],
+        lists: Collection[str] = (),
     ) -> None:
-        """`predicted` gives the fields of a prediction for a part of the rows."""
+        """`carried` has keys of `rows`, by column; `predictions` their own names, by column.
+
+        `fed` are the columns that feed the model; `predicted` gives the fields of a prediction;
+        `lists` are the columns of predictions that are a list a row.
+        """
         self._rows = rows
         self._predicted = predicted
-        self.carried = {name: f"c{i}" for i, name in enumerate(selecting.carried)}
-        self.predictions = {one.column: one.prediction.name for one in binding.predictions}
-        self.fed = {one.column.name for one in binding.features}
+        self._made: dict[str, list[str]] = {}
+        self.carried = carried
+        self.predictions = predictions
+        self.fed = fed
+        self._lists = lists
 
-    def first(self, name: str) -> str | None:
+    def first(self, name: str) -> str | Array | None:
         """The first row's value, as text; None also for a name that is none of ours."""
-        return unquoted(self._fields(name, slice(1))[0])
+        text = unquoted(self._fields(name)[0])
+        return text if text is None or name not in self._lists else Array.of(text)
 
-    def records(self, names: Sequence[str], start: int = 0) -> list[str]:
-        """The rows from `start` on as texts of records with these columns."""
-        if start >= len(self._rows):
-            return []
-        columns = [self._fields(name, slice(start, None)) for name in names]
+    def records(self, names: Sequence[str]) -> list[str]:
+        """The rows as texts of records with these columns."""
+        columns = [self._fields(name) for name in names]
         if len(columns) == 1:
             return [f"({a})" for a in columns[0]]
         if len(columns) == 2:
             return [f"({a},{b})" for a, b in zip(*columns, strict=True)]
         return [f"({','.join(values)})" for values in zip(*columns, strict=True)]
 
-    def _fields(self, name: str, part: slice) -> list[str]:
-        if name in self.carried:
-            return carried(self._rows[part], self.carried[name])
-        if name in self.predictions:
-            return self._predicted(self.predictions[name], part)
-        return [""] * len(self._rows[part])
+    def array(self, name: str) -> Array:
+        """A column's values, as texts."""
+        return Array(map(unquoted, self._fields(name)))
+
+    def array_text(self, name: str) -> str:
+        """A column as the text of an array."""
+        return _array_text(self._fields(name))
+
+    def carried_text(self, name: str) -> str:
+        """A column that is carried along as the text of an array, whatever a prediction's name."""
+        return _array_text(carried(self._rows, self.carried[name]))
+
+    def _fields(self, name: str) -> list[str]:
+        if name not in self._made:
+            if name in self.predictions:
+                found = self._predicted(self.predictions[name])
+            elif name in self.carried:
+                found = carried(self._rows, self.carried[name])
+            else:
+                found = [""] * len(self._rows)
+            self._made[name] = found
+        return self._made[name]
 
 
-def carried(rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:
-    """The fields of a column that is carried along, fetched under this name."""
-    return [row[key][1:-1] for row in rows]
+def _array_text(fields: Sequence[str]) -> str:
+    joined = ",".join(fields)
+    if '"' in joined:
+        return list_text(list(map(unquoted, fields)))
+    if "" in fields:
+        joined = ",".join(field or "NULL" for field in fields)
+    return f"{{{joined}}}"
 
 
 class Asked(dict[str, Any]):
@@ -66,14 +143,16 @@ class Asked(dict[str, Any]):
     in that order, several times faster than by name.
     """
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, value: Callable[[str], Any]) -> None:
+        """`value` gives what the first row has in a column."""
         super().__init__()
         self.names: list[str] = []
         self._columns = columns
+        self._value = value
 
     def __getitem__(self, name: str) -> Any:
         self.names.append(name)
-        return self._columns.first(name)
+        return self._value(name)
 
     def refuse_unknown(self) -> None:
         """Raise SignatureError for a name that is no column to carry, and no prediction."""

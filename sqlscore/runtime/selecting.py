@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from sqlscore.errors import SignatureError
-from sqlscore.runtime.wire import columns_of, matrix
-from sqlscore.runtime.wire import row as one_row
+from sqlscore.runtime.arrays import matrix
+from sqlscore.runtime.arrays import row as one_row
+from sqlscore.runtime.records import carrying
+from sqlscore.runtime.wire import columns_of
 from sqlscore.types import is_number
 
 if TYPE_CHECKING:
@@ -33,16 +35,19 @@ class Selecting:
     """How the rows of one query are fetched for one model."""
 
     text: str  #: the SELECT; the caller's query stands in it as it was written
-    carried: tuple[str, ...]  #: columns that feed no feature, each as a record's text
+    carried: Mapping[str, str]  #: column that feeds no feature -> the key of its field
     doubles: tuple[int, ...]  #: places of the features that come as doubles, in one array a row
     integers: tuple[int, ...]  #: places of those that come as integers, in another
     words: tuple[int, ...]  #: places of those that come as text, each by itself
 
     @classmethod
     def of(
-        cls, binding: Binding, query: str, carried: Sequence[str], quote: Callable[[str], str]
+        cls, binding: Binding, query: str, carry: Mapping[str, int], quote: Callable[[str], str]
     ) -> Selecting:
-        """The SELECT over the rows of `query`, with these of its columns carried along."""
+        """The SELECT over the rows of `query`, with these of its columns carried along.
+
+        `carry` has the numbers of their types.
+        """
         bound = binding.features
         doubles = tuple(i for i, b in enumerate(bound) if pa.types.is_floating(b.read))
         words = tuple(i for i, b in enumerate(bound) if pa.types.is_string(b.read))
@@ -61,15 +66,13 @@ class Selecting:
             )
             return f"sqlscore.array_bytes(ARRAY[{', '.join(casts)}])"
 
-        columns = [f"ROW(q.{quote(name)})::text AS c{i}" for i, name in enumerate(carried)]
+        carried, columns = carrying(carry, quote)
         columns += [numbers(doubles, "float8") + " AS d"] if doubles else []
         columns += [numbers(integers, "int8") + " AS i"] if integers else []
         columns += [f"q.{quote(bound[i].column.name)}::pg_catalog.text AS t{i}" for i in words]
         # the line's end: the query may end with a comment
         text = f"SELECT {', '.join(columns)} FROM ({query}\n) AS q"  # noqa: S608
-        return cls(
-            text=text, carried=tuple(carried), doubles=doubles, integers=integers, words=words
-        )
+        return cls(text=text, carried=carried, doubles=doubles, integers=integers, words=words)
 
     def values(self, row: Mapping[str, Any]) -> list[Any]:
         """The features of one fetched row, as Python's values."""

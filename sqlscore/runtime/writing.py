@@ -7,24 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from sqlscore.errors import SignatureError, SqlscoreError, nearest
 from sqlscore.runtime.choosing import choose
-from sqlscore.runtime.plpython import predicted
-from sqlscore.runtime.queries import bound, described, query_of
-from sqlscore.runtime.wire import array_text, list_text
+from sqlscore.runtime.plpython import bound_to, scored
+from sqlscore.runtime.queries import described, query_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
-_WORDS: dict[pa.DataType, str] = {
-    pa.float32(): "real", pa.float64(): "double precision", pa.float16(): "real",
-    pa.int8(): "smallint", pa.int16(): "smallint", pa.int32(): "integer", pa.int64(): "bigint",
-    pa.uint8(): "smallint", pa.uint16(): "integer", pa.uint32(): "bigint",
-    pa.uint64(): "numeric(20)", pa.bool_(): "boolean", pa.string(): "text",
-}  # fmt: skip
 _filling: set[int] = set()
 
 
@@ -40,21 +31,32 @@ def score(plpy: Any, model: str, source: str, target: str, key: str, mode: str) 
             f"the mode {mode!r} is none of {', '.join(_MODES)}.{nearest(mode, _MODES)}"
         )
     query = query_of(plpy, source)
-    names, types = described(plpy, query, ())
-    binding = bound(plpy, choose(plpy, model), names, types)
-    keys = _keys(plpy, key, names, types)
-    given = {one.column: _word(one.type) for one in binding.predictions}
+    columns = described(plpy, query, ())
+    keys = _keys(plpy, key, columns)
+    given = bound_to(plpy, choose(plpy, model), query, columns).types
     into = _target(plpy, target, keys, given, make=mode != "update")
     done = 0
     for statement in write(_Words(plpy, into, tuple(keys), tuple(given))):
         if "$1" not in statement:
             plpy.execute(statement)
             continue
-        columns = ", ".join(f"{plpy.quote_ident(n)} {t}" for n, t in {**keys, **given}.items())
-        rows = f"sqlscore.predict($1, $2) AS p({columns})"
+        rows = _predicted({plpy.quote_ident(n): t for n, t in {**keys, **given}.items()})
         plan = plpy.prepare(statement.replace("$1", rows), ["text", "text"])
         done = plpy.execute(plan, [model, query]).nrows()
     plpy.notice(f"sqlscore: {done} rows scored into {into}")
+
+
+def _predicted(columns: Mapping[str, str]) -> str:
+    """The rows ``p`` of the model $1 for the query $2, with these columns of these types."""
+    if any(type_.endswith("[]") for type_ in columns.values()):  # unnest takes them apart, too
+        typed = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
+        return f"sqlscore.predict($1, $2) AS p({typed})"
+    arrays = ", ".join(f"{name} {type_}[]" for name, type_ in columns.items())
+    names, whole = ", ".join(columns), ", ".join(f"b.{name}" for name in columns)
+    return (
+        f"(SELECT u.* FROM sqlscore.predict_batches($1, $2) AS b({arrays}), "  # noqa: S608
+        f"unnest({whole}) AS u({names})) AS p"
+    )
 
 
 class _Words:
@@ -108,17 +110,21 @@ def fill(plpy: Any, trigger: Mapping[str, Any]) -> None:
     model, key, columns, rows = _trigger(plpy, trigger)
     quote = plpy.quote_ident
     query = f"SELECT * FROM {quote(rows)}"  # noqa: S608
-    names, types = described(plpy, query, ())
-    if key not in names:
-        raise SignatureError(f"the table has no column {key!r}.{nearest(key, names)}")
-    batches = list(predicted(plpy, choose(plpy, model), query, (key,)))
+    types = described(plpy, query, ())
+    if key not in types:
+        raise SignatureError(f"the table has no column {key!r}.{nearest(key, types)}")
+    bound = bound_to(plpy, choose(plpy, model), query, types, (key,))
+    _refuse_unknown(columns.values(), bound.types)
+    batches = [
+        [rows.carried_text(key), *map(rows.array_text, columns.values())]
+        for rows in scored(plpy, bound)
+    ]
     if not batches:
         return
-    given = _filled(batches[0][1], columns)
-    keys = [key for carried, _ in batches for key in carried[0]]
-    values = [pa.chunked_array([b.column(p) for _, b in batches]).combine_chunks() for p in given]
-    texts = [list_text(keys), *map(array_text, values)]
-    types_ = [_type(plpy, types[names.index(key)]), *(_word(value.type) for value in values)]
+    texts = [
+        f"{{{','.join(text[1:-1] for text in parts)}}}" for parts in zip(*batches, strict=True)
+    ]
+    types_ = [_type(plpy, types[key]), *(bound.types[name] for name in columns.values())]
     arrays = ", ".join(f"${i}::{type_}[]" for i, type_ in enumerate(types_, 1))
     table = f"{quote(trigger['table_schema'])}.{quote(trigger['table_name'])}"
     taken = ", ".join(f"{quote(column)} = p.v{i}" for i, column in enumerate(columns))
@@ -160,15 +166,13 @@ def _trigger(plpy: Any, trigger: Mapping[str, Any]) -> tuple[str, str, dict[str,
     return given[0], given[1], columns, found[0]["tgnewtable"]
 
 
-def _filled(predictions: pa.RecordBatch, columns: Mapping[str, str]) -> list[str]:
-    there = predictions.schema.names
-    for prediction in columns.values():
+def _refuse_unknown(predictions: Iterable[str], there: Collection[str]) -> None:
+    for prediction in predictions:
         if prediction not in there:
             raise SignatureError(
                 f"the model has no prediction {prediction!r}; it has: {', '.join(there)}."
                 f"{nearest(prediction, there)}"
             )
-    return list(columns.values())
 
 
 def _type(plpy: Any, number: int) -> str:
@@ -177,20 +181,16 @@ def _type(plpy: Any, number: int) -> str:
     return found
 
 
-def _word(type_: pa.DataType) -> str:
-    return f"{_WORDS[type_.value_type]}[]" if isinstance(type_, pa.ListType) else _WORDS[type_]
-
-
-def _keys(plpy: Any, key: str, names: Sequence[str], types: Sequence[int]) -> dict[str, str]:
+def _keys(plpy: Any, key: str, columns: Mapping[str, int]) -> dict[str, str]:
     """Key column -> its type in words; several are comma-separated."""
     keys = [name.strip() for name in key.split(",")]
     for name in keys:
-        if name not in names:
+        if name not in columns:
             raise SignatureError(
-                f"the source has no column {name!r} for the key.{nearest(name, names)} "
-                f"It has: {', '.join(names)}"
+                f"the source has no column {name!r} for the key.{nearest(name, columns)} "
+                f"It has: {', '.join(columns)}"
             )
-    return {name: _type(plpy, types[names.index(name)]) for name in keys}
+    return {name: _type(plpy, columns[name]) for name in keys}
 
 
 def _target(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
+from sqlscore.elements import SMALL_FLOATS
 from sqlscore.graph.nodes import all_nodes
-from sqlscore.types import SMALL_FLOATS
 
 
 def with_float32_borders(model: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlscore.types import ARROW_TYPES
+from sqlscore.elements import DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def bindable(session: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     element = value.type.removeprefix("tensor(").removesuffix(")")
-    return element in ARROW_TYPES and element != "string"
+    return element in DTYPES and element != "string"
 
 
 def run_bound(session: Any, names: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[Any]:

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sqlscore.elements import DTYPES, SMALL_FLOATS
 from sqlscore.errors import ModelError
-from sqlscore.types import ARROW_TYPES, SMALL_FLOATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def refuse_foreign(session: Any) -> None:
     """Raise ModelError for a tensor at the border whose values nothing here can hold."""
     for value in (*session.get_inputs(), *session.get_outputs()):
         element = _element(value.type)
-        if element != value.type and element not in ARROW_TYPES:
+        if element != value.type and element not in DTYPES:
             raise ModelError(
                 f"{value.name!r} holds {element}, which neither numpy nor Arrow has. "
                 "Cast it to another type inside the model"

@@ -1,7 +1,7 @@
 """One row of numbers through tensors that stay where they are, for callers of one row at a time.
 
 Making arrays and looking up names takes longer than a small model. What is not plain (NULL, text,
-a number that the type does not hold) is left to `row.py`, and so is a second thread.
+a number that the type does not hold) is left to the ordinary way, and so is a second thread.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from sqlscore.errors import ModelError
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sqlscore.session.fixed import Fixed
-    from sqlscore.signature import Prediction
 
 #: dtype -> as `struct` has it, which takes numbers alone, rounds a double to float32 to even, and
 #: refuses what does not fit
@@ -51,15 +49,18 @@ class FixedRow:
 
     @classmethod
     def of(
-        cls, fixed: Fixed | None, places: Mapping[str, Sequence[int]], one: Prediction
+        cls, fixed: Fixed | None, places: Mapping[str, Sequence[int]], position: int | None
     ) -> FixedRow | None:
-        """For a run whose inputs take the values at these places; None where it cannot be."""
-        if fixed is None or isinstance(one.type, pa.ListType):
+        """For a run whose inputs take the values at these places; None where it cannot be.
+
+        `position` is the prediction's among the columns of the output.
+        """
+        if fixed is None:
             return None
         writes = [_write(fixed.feeds[name], taken, places) for name, taken in places.items()]
         if None in writes:
             return None
-        return cls(fixed, [w for w in writes if w], places.values(), one.position or 0)
+        return cls(fixed, [w for w in writes if w], places.values(), position or 0)
 
     def __call__(self, values: Sequence[Any]) -> Any:
         """The prediction; None where the ordinary way is to be taken."""

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import ModelError, ProviderError
-from sqlscore.session.borders import with_float32_borders
 from sqlscore.session.bound import bindable, run_bound
 from sqlscore.session.fed import fed_inputs, has_small_floats, refuse_foreign
 from sqlscore.session.fixed import Fixed, fixed
@@ -75,6 +74,8 @@ class Session:
         self._errors = _errors(runtime)
         self._session = self._load(runtime, model, chosen, settings, threads)
         if has_small_floats(self._session):
+            from sqlscore.session.borders import with_float32_borders  # onnx is slow to import
+
             borders = with_float32_borders(model)
             self._session = self._load(runtime, borders, chosen, settings, threads)
         refuse_foreign(self._session)

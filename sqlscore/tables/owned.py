@@ -105,10 +105,11 @@ def owned(*, schemas: bool, schema: str = "sqlscore") -> Tables:
             column("sha256", _name(64)),
             column("bytes", _count()),
             column("options", _text()),  # JSON: features, outputs, drop, as the caller gave them
-            column("signature", _text()),  # JSON: for people who look; computed anew on each load
+            column("signature", _text()),  # JSON: for people; `numeric` for functions inside
             column("proof", _text()),  # JSON: what was proved at add, and how the model runs
             column("created_at", _time()),
             column("removed_at", _time(), nullable=True),  # the row stays: no number comes twice
+            column("runs", _name(64), nullable=True, since=2),  # sha256 of the bytes that run
         ),
         model_parts=table(
             "model_parts",

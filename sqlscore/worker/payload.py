@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from sqlscore.errors import SqlscoreError
 from sqlscore.relations.storable import storable
-from sqlscore.runtime.wire import jsonable
+from sqlscore.runtime.literals import jsonable
 from sqlscore.types import is_list, is_text
 
 if TYPE_CHECKING:

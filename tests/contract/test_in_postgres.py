@@ -122,7 +122,66 @@ def test_a_call_imports_no_more_than_it_needs(shop: Shop):
         )
         imported = connection.exec_driver_sql("SELECT pg_temp.imported()").scalar_one()
     assert "sqlscore.runtime.plpython" in imported
-    assert not {"pandas", "pyarrow.compute", "sqlalchemy", "sqlglot"} & set(imported)
+    slow = {"pandas", "pyarrow", "onnx", "sqlalchemy", "sqlglot", "concurrent.futures"}
+    assert not slow & set(imported)
+
+
+def test_a_version_of_before_runs_as_well_and_install_notes_how(shop: Shop):
+    shop.scoring.models.add("classes", models.logistic(2), features=scoring.FEATURES)
+    noted = "SELECT name, signature, runs FROM sqlscore.models ORDER BY name"
+    queries = [
+        predict("TABLE customers"),
+        predict(
+            "TABLE customers", "id int, output_label bigint, output_probability_1 float8", "classes"
+        ),
+        "SELECT sqlscore.predict_row('churn', 41, 20.5)",
+        "SELECT sqlscore.predict_row('classes', to_jsonb(c)) FROM customers c WHERE id = 3",
+    ]
+    before, wanted = ask(shop, noted), [ask(shop, query) for query in queries]
+    assert all(runs for _, _, runs in before)
+    shop.run("UPDATE sqlscore.models SET runs = NULL, signature = '{}'")
+    shop.database.engine.dispose()  # a process keeps what it has loaded
+    assert [ask(shop, query) for query in queries] == wanted
+    shop.scoring.install()
+    assert ask(shop, noted) == before
+
+
+def test_arrays_of_some_thousand_rows_have_what_the_rows_have(shop: Shop):
+    shop.create("many", customers(range(9_000)))
+    shop.run(
+        "UPDATE many SET city = 'a, \"b\" \\ c' WHERE id = 7",
+        "UPDATE many SET age = NULL WHERE id = 9",
+    )
+    shop.run("UPDATE many SET city = NULL WHERE id < 3")
+    columns = "id bigint, score float8, city text"
+    arrays = "id bigint[], score float8[], city text[]"
+    rows = ask(shop, predict("TABLE many", columns))
+    call = "sqlscore.predict_batches('churn', 'TABLE many')"
+    query = f"SELECT u.* FROM {call} AS p({arrays}), unnest(p.id, p.score, p.city) AS u"
+    assert ask(shop, query) == rows
+    assert [len(row[0]) for row in ask(shop, f"SELECT * FROM {call} AS p({arrays})")] == [
+        4080, 4080, 840,
+    ]  # fmt: skip
+    few = """sqlscore.predict_batches('churn', 'TABLE many WHERE id < ($1 ->> ''n'')::int',
+        '{"n": 0}')"""
+    few = few.replace("TABLE many", "SELECT * FROM many")
+    assert ask(shop, f"SELECT * FROM {few} AS p(score real[])") == []
+    with pytest.raises(sa.exc.DBAPIError, match=r"'scor'.*Did you mean 'score'"):
+        ask(shop, f"SELECT * FROM {call} AS p(scor real[])")
+
+
+def test_a_list_of_values_is_an_array_or_its_text(shop: Shop):
+    twice = models.written("g (float[N,2] x) => (float[N,2] y) { y = Add(x, x) }")
+    shop.scoring.models.add("twice", twice, features=scoring.FEATURES)
+    for where in ("id < 9", "id = 3"):
+        source = f"SELECT * FROM customers WHERE {where} ORDER BY id"
+        given = ask(
+            shop, f"SELECT age::real + age::real, spend::real + spend::real FROM ({source}) AS c"
+        )
+        found = ask(shop, predict(source, "y real[]", "twice"))
+        assert [tuple(values) for (values,) in found] == given
+        texts = ask(shop, predict(source, "y text", "twice"))
+        assert [tuple(map(np.float32, re.findall(r"[-\d.e]+", text))) for (text,) in texts] == given
 
 
 def test_columns_are_found_by_name_whatever_they_hold(shop: Shop):

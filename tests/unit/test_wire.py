@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sqlscore.runtime import wire
+from sqlscore.runtime import arrays, literals, wire
 
 
 def memory(values: list[float | None], shape: tuple[int, ...]) -> bytes:
@@ -29,7 +29,7 @@ def memory(values: list[float | None], shape: tuple[int, ...]) -> bytes:
 def test_rows_with_and_without_null(width: int):
     rng = np.random.default_rng(width)
     plain: list[list[float | None]] = rng.normal(size=(5, width)).tolist()
-    values, nulls = wire.matrix([memory(row, (width,)) for row in plain], width)
+    values, nulls = arrays.matrix([memory(row, (width,)) for row in plain], width)
     assert values.tolist() == plain
     assert nulls is None
     holed = [[None if rng.random() < 0.4 else v for v in row] for row in plain]
@@ -39,8 +39,8 @@ def test_rows_with_and_without_null(width: int):
         [None] * width,
         [1.0, *[None] * (width - 1)],
     ]
-    values, nulls = wire.matrix([memory(row, (width,)) for row in rows], width)
-    assert [wire.row(memory(row, (width,)), width) for row in rows] == rows
+    values, nulls = arrays.matrix([memory(row, (width,)) for row in rows], width)
+    assert [arrays.row(memory(row, (width,)), width) for row in rows] == rows
     columns = wire.columns_of(values, nulls)
     assert [list(row) for row in zip(*(c.to_pylist() for c in columns), strict=True)] == rows
 
@@ -48,22 +48,22 @@ def test_rows_with_and_without_null(width: int):
 def test_one_null_makes_an_array_no_shorter_than_none():
     row: list[float | None] = [1.0, None]
     assert len(memory(row, (2,))) == len(memory([1.0, 2.0], (2,)))
-    _, nulls = wire.matrix([memory(row, (2,))], 2)
+    _, nulls = arrays.matrix([memory(row, (2,))], 2)
     assert nulls is not None
     assert nulls.tolist() == [[False, True]]
 
 
 def test_an_array_of_rows():
     whole = memory([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], (3, 2))
-    values, nulls = wire.rows_of_array(whole)
+    values, nulls = arrays.rows_of_array(whole)
     assert values.tolist() == [[1, 2], [3, 4], [5, 6]]
     assert nulls is None
-    values, nulls = wire.rows_of_array(memory([1.0, None, 3.0, 4.0], (2, 2)))
+    values, nulls = arrays.rows_of_array(memory([1.0, None, 3.0, 4.0], (2, 2)))
     assert nulls is not None
     assert nulls.tolist() == [[False, True], [False, False]]
     assert values[~nulls].tolist() == [1, 3, 4]
-    assert wire.rows_of_array(memory([1.0, 2.0], (2,)))[0].tolist() == [[1, 2]]
-    assert wire.rows_of_array(struct.pack("=iii", 0, 0, 701))[0].shape == (0, 0)
+    assert arrays.rows_of_array(memory([1.0, 2.0], (2,)))[0].tolist() == [[1, 2]]
+    assert arrays.rows_of_array(struct.pack("=iii", 0, 0, 701))[0].shape == (0, 0)
 
 
 def test_predictions_as_text_say_the_very_value():
@@ -84,18 +84,18 @@ def test_predictions_as_text_say_the_very_value():
     [0.1, math.inf, 5, 2**63 - 1, True, False, None, 'a "b", \\c', "", [1.5, None], ["x", "{"]],
 )
 def test_one_value_is_written_as_a_column_of_them(value: Any):
-    assert [wire.field(value)] == wire.fields(pa.array([value]))
+    assert [literals.field(value)] == wire.fields(pa.array([value]))
 
 
 @pytest.mark.parametrize("text", ["", "plain", 'quo"te', "back\\slash", "com,ma", "(x)", "é\n"])
 def test_text_comes_back_from_its_quotes(text: str):
     (field,) = wire.fields(pa.array([text]))
-    assert wire.unquoted(field) == text
+    assert literals.unquoted(field) == text
 
 
 def test_a_field_without_quotes_is_itself_and_nothing_is_null():
-    assert wire.unquoted("12") == "12"
-    assert wire.unquoted("") is None
+    assert literals.unquoted("12") == "12"
+    assert literals.unquoted("") is None
 
 
 def test_arrays_as_text():
