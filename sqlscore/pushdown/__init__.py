@@ -16,7 +16,15 @@ from sqlglot import exp
 
 from sqlscore import graph as graphs
 from sqlscore.errors import PushdownUnsupported
-from sqlscore.pushdown.arithmetic import case, clamped, either, expression, needs, truth
+from sqlscore.pushdown.arithmetic import (
+    case,
+    clamped,
+    either,
+    expression,
+    needs,
+    tiny_as_zero,
+    truth,
+)
 from sqlscore.pushdown.cells import ROWS, Line, Term
 from sqlscore.pushdown.domains import UNKNOWN
 from sqlscore.pushdown.refusals import Refusal
@@ -159,8 +167,10 @@ def _finished(cell: Cell, element: str, facts: Expressions) -> exp.Expression:
         return truth(value, facts)
     if element == "string":
         return value
-    if isinstance(cell, Term):
-        fits = cell.bounded if facts.infinity else cell.finite
-    else:
+    if not isinstance(cell, Term):
         fits = facts.infinity or not isinstance(cell, Line)
-    return value if fits else clamped(value, facts)
+        return value if fits else clamped(value, facts)
+    kept = cell.bounded if facts.infinity else cell.finite
+    made = value if kept else clamped(value, facts)
+    sure = cell.real or cell.exact or cell.span == (0.0, 1.0)  # a logistic function is not so small
+    return made if sure or element != "float" else tiny_as_zero(value, made, facts)

@@ -214,6 +214,16 @@ def _value(line: Line, facts: Expressions) -> exp.Expression:
     return added([value, literals.number(line.offset, facts)]) if line.offset else value
 
 
+def tiny_as_zero(
+    value: exp.Expression, otherwise: exp.Expression, facts: Expressions
+) -> exp.Expression:
+    """Zero where a value rounds to a float32 of zero, if a cast to one raises there."""
+    if not (facts.underflow_raises and facts.real):
+        return otherwise
+    zero = literals.number(0.0, facts)
+    return case((within(value, -_TINY, _TINY, facts), zero), otherwise=otherwise)
+
+
 def saturated(value: exp.Expression, facts: Expressions) -> exp.Expression:
     """The value with what is past float32's range as an infinity; `value` stands in it once."""
     if facts.saturation is Saturation.SCALING:

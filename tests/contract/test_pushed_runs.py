@@ -118,6 +118,15 @@ def test_nulls_become_what_the_run_says_and_are_counted(shop: Shop):
     near(found(shop, "filled"), dict(zip(IDS, asked(WEIGHED, x)[:, 0].tolist(), strict=True)))
 
 
+def test_what_float32_has_as_zero_or_as_infinite_is_that(shop: Shop):
+    rows = {"id": [1, 2, 3], "age": [1e-60, 1e-300, 1e300], "spend": [0.0, -1e-310, 1.0]}
+    shop.create("edges", {**rows, "city": [None, None, "Bern"]})
+    shop.scoring.models.add("churn", NEWER, features=FEATURES)
+    shop.score(source="edges", target="bridged")
+    pushed(shop, source="edges")
+    assert found(shop) == found(shop, "bridged")
+
+
 def test_text_passes_and_defaults_hold_what_sql_might_read(shop: Shop):
     shop.scoring.models.add("one", models.one_hot())
     strange = "it's 100%: :x /* -- */"
