@@ -40,6 +40,7 @@ def measure(place: Place, model: Model, settings: Settings) -> list[Figure]:
     figures = []
     with _working(place.url), engine.connect() as plain:
         connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql("DROP TABLE IF EXISTS queued")  # another model's
         for what, call in _WAYS[place.name](connection, model).items():
             count = settings.repeat if str(_MANY) in what.replace(",", "") else _CALLS
             call()  # loads the model

@@ -126,7 +126,7 @@ def _run_one(
             for word in ("source_db", "target_db"):
                 given[word] = file.url(given[word]) if given[word] else None
             url = file.url(given["database"]) if given["database"] else db
-            with options.opened(url) as database:
+            with options.opened(url, connections=given["connections"]) as database:
                 run = scoring.run(
                     database, scoring.arguments(given), quiet=quiet or log is not None
                 )

@@ -23,6 +23,10 @@ RowsPerSecond = Annotated[
     float | None,
     typer.Option("--max-rows-per-second", metavar="ROWS", help="Read no faster than this."),
 ]
+Connections = Annotated[
+    int | None,
+    typer.Option(metavar="NUMBER", min=1, help="The most to have to a database at once."),
+]
 LockTimeout = Annotated[
     str | None, typer.Option(metavar="TIME", help="Wait no longer for another session's lock: 5s.")
 ]

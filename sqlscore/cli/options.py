@@ -209,7 +209,9 @@ def size(value: str | None, option: str) -> int | None:
     return int(float(parts[1]) * _SIZES[parts[2].upper()])
 
 
-def opened(db: str | sa.URL | None, schema: str | None = None) -> Database:
+def opened(
+    db: str | sa.URL | None, schema: str | None = None, *, connections: int | None = None
+) -> Database:
     """The database that the options name, as a context manager."""
     if not db:
         raise typer.BadParameter(
@@ -218,4 +220,4 @@ def opened(db: str | sa.URL | None, schema: str | None = None) -> Database:
         )
     from sqlscore.database import connect
 
-    return connect(db, schema=schema)
+    return connect(db, schema=schema, connections=connections)

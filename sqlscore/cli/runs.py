@@ -111,6 +111,7 @@ def resume(
     deadline: limiting.Deadline = None,
     memory: limiting.Memory = None,
     max_rows_per_second: limiting.RowsPerSecond = None,
+    connections: limiting.Connections = None,
     lock_timeout: limiting.LockTimeout = None,
     statement_timeout: limiting.StatementTimeout = None,
     retries: limiting.Retries = None,
@@ -124,7 +125,7 @@ def resume(
     """
     limits = limiting.limits(dict(locals()))
     with (
-        options.opened(db) as database,
+        options.opened(db, connections=connections) as database,
         progress.shown(f"run {run}", quiet=as_json) as update,
     ):
         done = database.resume(run, limits=limits, on_progress=update)

@@ -128,6 +128,7 @@ def score(
     deadline: limiting.Deadline = None,
     memory: limiting.Memory = None,
     max_rows_per_second: limiting.RowsPerSecond = None,
+    connections: limiting.Connections = None,
     lock_timeout: limiting.LockTimeout = None,
     statement_timeout: limiting.StatementTimeout = None,
     retries: limiting.Retries = None,
@@ -150,10 +151,10 @@ def score(
         )
     wanted = arguments(given)
     if limit is None and not dry_run:
-        with outcome.told(given, log=log), options.opened(db) as database:
+        with outcome.told(given, log=log), options.opened(db, connections=connections) as database:
             ended = run(database, wanted, quiet=as_json or log is not None)
         return outcome.ended(ended, log=log, as_json=as_json)
-    with options.opened(db) as database:
+    with options.opened(db, connections=connections) as database:
         if limit is not None:
             chosen = options.pairs(provider_option, "--provider-option")
             looked = {

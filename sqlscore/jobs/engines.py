@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from sqlscore.products import engine_for
-from sqlscore.tables import placed_like
+from sqlscore.products import engine_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +44,7 @@ class Engines:
             def engine(given: str | sa.URL | sa.Engine | None) -> sa.Engine:
                 if given is None or isinstance(given, sa.Engine):
                     return here if given is None else given
-                made = placed_like(engine_for(given), here)
+                made = engine_beside(given, here)
                 if made.url == here.url and made.url.database not in (None, "", ":memory:"):
                     return here
                 stack.callback(made.dispose)

@@ -51,6 +51,9 @@ class Counts:
             predictions=_sum(self.predictions, other.predictions),
         )
 
+    def __str__(self) -> str:
+        return self.to_json()
+
     def to_json(self) -> str:
         """JSON text, zeros left out."""
         return json.dumps(

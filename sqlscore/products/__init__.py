@@ -14,13 +14,16 @@ from sqlscore.products.mssql import MSSQL
 from sqlscore.products.mysql import MYSQL
 from sqlscore.products.postgres import POSTGRES
 from sqlscore.products.sqlite import SQLITE
-from sqlscore.tables.schema import OPTION, placed
+from sqlscore.tables.schema import OPTION, placed, placed_like
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sqlscore.products.functions import Functions
     from sqlscore.products.product import Product
+
+#: the parameter of a URL that bounds the connections
+CONNECTIONS = "sqlscore_connections"
 
 #: SQLAlchemy's name of a dialect -> product
 PRODUCTS: dict[str, Product] = {
@@ -52,21 +55,38 @@ def product_for(engine: Engine) -> Product:
     return PRODUCTS.get(engine.dialect.name) or generic.product(engine.dialect)
 
 
-def engine_for(url: str | sa.URL) -> Engine:
+def engine_for(url: str | sa.URL, *, connections: int | None = None) -> Engine:
     """An engine with sqlscore's own settings for a URL; nothing is connected yet.
 
+    connections: the most to have at once; where it is None, the URL's parameter
+        ``sqlscore_connections``, if it has that.
+
     The URL's parameter ``sqlscore_schema`` names the schema of the owned tables there.
-    `DatabaseError` for a text that is no URL or names no known database; `MissingExtra` where the
-    driver is not installed.
+    `DatabaseError` for a text that is no URL or names no known database, and for too few
+    connections; `MissingExtra` where the driver is not installed.
     """
     found = parsed(url)
-    schema = found.query.get(OPTION)
-    if isinstance(schema, str):
-        return placed(engine_for(found.difference_update_query([OPTION])), schema)
-    name = found.get_backend_name()
+    schema, most = found.query.get(OPTION), connections or found.query.get(CONNECTIONS)
+    engine = _made(found.difference_update_query([OPTION, CONNECTIONS]), most)
+    return placed(engine, schema) if isinstance(schema, str) else engine
+
+
+def engine_beside(url: str | sa.URL, other: Engine) -> Engine:
+    """An engine for a URL, with the other's schema and bound of connections where it has none."""
+    most = (
+        None if CONNECTIONS in parsed(url).query else other.get_execution_options().get(CONNECTIONS)
+    )
+    return placed_like(engine_for(url, connections=most), other)
+
+
+def _made(url: sa.URL, most: object) -> Engine:
+    name = url.get_backend_name()
     make = PRODUCTS[name].engine if name in PRODUCTS else generic.engine
     try:
-        return make(found)
+        if most is None:
+            return make(url)
+        bounded = make(url, **_pool(name, most))
+        return bounded.execution_options(**{CONNECTIONS: most})
     except sa.exc.NoSuchModuleError as error:
         raise DatabaseError(
             f"no database product {name!r} is known here. A URL begins like postgresql://, "
@@ -76,9 +96,20 @@ def engine_for(url: str | sa.URL) -> Engine:
     except ImportError as error:
         if name not in _EXTRAS:
             raise DatabaseError(
-                f"the driver of {found.drivername} is not installed: {error}"
+                f"the driver of {url.drivername} is not installed: {error}"
             ) from error
         raise MissingExtra(_EXTRAS[name], f"a {name} database") from error
+
+
+def _pool(name: str, most: object) -> dict[str, int]:
+    """The bounds of a pool that leaves the product's reader its own connections."""
+    readers = PRODUCTS[name].reader_connections if name in PRODUCTS else 0
+    if str(most).isdecimal() and int(str(most)) > readers:
+        return {"pool_size": int(str(most)) - readers, "max_overflow": 0}
+    raise DatabaseError(
+        f"connections= (in a URL {CONNECTIONS}=) is the most to have at once: {readers + 1} or "
+        f"more for {name}, not {most!r}"
+    )
 
 
 def parsed(url: str | sa.URL) -> sa.URL:

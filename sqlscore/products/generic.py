@@ -30,9 +30,9 @@ _SQLGLOT = {"mssql": "tsql", "postgresql": "postgres", "mariadb": "mysql", "awsa
 _SAMPLE = 100  # rows whose values tell an untyped column's type
 
 
-def engine(url: URL) -> Engine:
+def engine(url: URL, **pool: int) -> Engine:
     """SQLAlchemy's own engine for the URL."""
-    return sa.create_engine(url)
+    return sa.create_engine(url, **pool)
 
 
 def absent(_engine: Engine) -> bool:

@@ -99,6 +99,17 @@ class Asked:
     statement_timeout: float | None = None  #: seconds
 
 
+class MakeEngine(Protocol):
+    """Makes an engine for a URL; nothing is connected yet."""
+
+    def __call__(self, url: URL, **pool: int) -> Engine:
+        """With sqlscore's own settings (UTC, application name, strictness).
+
+        `pool` is what SQLAlchemy's pool takes, ``pool_size`` and ``max_overflow``; one that is a
+        single connection anyhow leaves it.
+        """
+
+
 class Read(Protocol):
     """Reads the rows of one query as Arrow batches."""
 
@@ -196,8 +207,7 @@ class Product:
     timeouts: frozenset[str] = frozenset()  #: those of ``lock_timeout``, ``statement_timeout``
     settings_stay: bool = False  #: `settings` outlive the transaction that they are made in
 
-    #: an engine with sqlscore's own settings (UTC, application name, strictness) for a URL
-    engine: Callable[[URL], Engine]
+    engine: MakeEngine
     #: the database's file is not there: to connect would make an empty one
     absent: Callable[[Engine], bool]
     #: the columns of a table or subquery, from the catalogue or from an empty execution
@@ -233,6 +243,8 @@ class Product:
     plainly: Callable[[Connection], AbstractContextManager[object]] = lambda _: nullcontext()
     #: readers must be closed while a unit commits (SQLite with a rollback journal)
     readers_block_commit: Callable[[Engine], bool]
+    #: connections that `read` opens beside those of the engine's pool
+    reader_connections: int = 0
     #: `read` has a connection of its own, so it may be open beside a unit, until that commits
     reads_elsewhere: Callable[[Engine], bool] = lambda _engine: True
     #: why a table cannot hold a run's promise (a non-transactional engine); None: it can

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from sqlscore.jobs.records import Records
 from tests.fixtures.scoring import Shop, expected, small_ranges
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tests.fixtures.databases import Database
 
 #: what a session waits for, as it was before a run
@@ -99,6 +102,62 @@ def test_memory_makes_ranges_and_batches_small(monkeypatch: pytest.MonkeyPatch):
 def test_limits_that_are_none(wrong: dict[str, Any]):
     with pytest.raises(SqlscoreError, match=f"{next(iter(wrong))}= takes what is greater than 0"):
         Limits(**wrong)
+
+
+#: the database's connections, that of the one who asks with them
+COUNTED = {
+    "postgres": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()",
+    "mariadb": "SELECT count(*) FROM information_schema.processlist WHERE db = database()",
+}
+
+
+@pytest.fixture
+def most(database: Database) -> Iterator[Callable[[], int]]:
+    """Counts the connections that come while a test runs; to call it gives the most there were."""
+    counts: list[int] = []
+    ended = threading.Event()
+
+    def count() -> None:
+        with database.engine.connect() as connection:
+            while not ended.wait(0.002):
+                counts.append(connection.exec_driver_sql(COUNTED[database.name]).scalar_one())
+                connection.rollback()
+
+    counting = threading.Thread(target=count)
+
+    def found() -> int:
+        ended.set()
+        counting.join()
+        return max(counts) - 1
+
+    if database.name in COUNTED:
+        database.engine.dispose()
+        counting.start()
+        yield found
+        found()
+    else:
+        yield lambda: 0
+
+
+def test_a_run_takes_no_more_connections_than_it_may(
+    database: Database, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+):
+    small_ranges(monkeypatch)
+    shop = Shop.on(database)
+    least = database.product.reader_connections + 1
+    with pytest.raises(DatabaseError, match=f"{least} or more for {database.product.name}"):
+        sqlscore.connect(database.url, connections=least - 1)
+    most = request.getfixturevalue("most")
+    with sqlscore.connect(database.url, connections=least) as here:
+        run = here.score("churn", source="customers", target="predictions")
+    assert most() <= least
+    assert run.rows == 300
+    assert shop.found() == expected(range(0, 900, 3))
+
+
+def test_an_engine_says_itself_how_many_connections_it_has(database: Database):
+    with pytest.raises(DatabaseError, match=r"pool_size="):
+        sqlscore.connect(database.engine, connections=4)
 
 
 #: connections of others than the tests' own engine, whose name is sqlscore

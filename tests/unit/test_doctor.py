@@ -5,16 +5,15 @@ from __future__ import annotations
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING
 
+import pytest
 import sqlalchemy as sa
 
 from sqlscore import doctor, tables
 from sqlscore.cli import main
-from sqlscore.doctor import State
+from sqlscore.doctor import State, installed
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tests.fixtures.databases import Database
 
@@ -46,7 +45,7 @@ def test_two_runtimes_over_each_other_are_seen_and_put_right(
     (tmp_path / "onnxruntime_extensions-0.15.0.dist-info" / "RECORD").write_text(
         "onnxruntime_extensions/__init__.py,,\n"
     )
-    assert doctor.runtime_packages(distributions(path=[str(tmp_path)])) == {
+    assert installed.runtime_packages(distributions(path=[str(tmp_path)])) == {
         "onnxruntime": "1.32.0",
         "onnxruntime-gpu": "1.32.0",
     }
@@ -62,12 +61,30 @@ def test_two_runtimes_over_each_other_are_seen_and_put_right(
 
 
 def test_what_is_missing_is_named_with_what_brings_it() -> None:
-    needs = doctor._Needs(product="Oracle", extra="all", needed=("no_such_driver",), fast=())
-    check = doctor._installed(needs)
+    needs = installed.Needs(product="Oracle", extra="all", needed=("no_such_driver",), fast=())
+    check = installed.checked(needs)
     assert (check.state, check.remedy) == (State.ABSENT, "pip install 'sqlscore[all]'")
     assert check.found == "not installed: no_such_driver"
-    slow = doctor._Needs(product="SQLite", extra="all", needed=("sqlite3",), fast=("no_such",))
-    assert doctor._installed(slow).state is State.SLOW
+    slow = installed.Needs(product="SQLite", extra="all", needed=("sqlite3",), fast=("no_such",))
+    assert installed.checked(slow).state is State.SLOW
+
+
+@pytest.mark.parametrize(
+    ("drivers", "state", "found"),
+    [
+        (["PostgreSQL Unicode", "ODBC Driver 18 for SQL Server"], State.GOOD, "ODBC Driver 18"),
+        (["FreeTDS"], State.SLOW, "FreeTDS"),
+        ([], State.ABSENT, "not installed"),
+    ],
+)
+def test_what_speaks_to_sql_server(
+    drivers: list[str], state: State, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyodbc = pytest.importorskip("pyodbc")
+    monkeypatch.setattr(pyodbc, "drivers", lambda: drivers)
+    check = _by_subject()["SQL Server's ODBC driver"]
+    assert (check.state, check.found.startswith(found)) == (state, True)
+    assert (check.remedy is None) == (state is State.GOOD)
 
 
 def test_a_fit_database_is_left_as_it_was(

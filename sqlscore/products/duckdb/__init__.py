@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from sqlscore.products.product import Unit
 
 
-def engine(url: URL) -> Engine:
+def engine(url: URL, **pool: int) -> Engine:
     """An engine in UTC; one in memory has one database, which all its connections share."""
     import duckdb
 
     if url.database in (None, "", ":memory:"):
         # a name makes it one database: connections without one have a private database each
         url = url.set(database=f":memory:sqlscore_{secrets.token_hex(8)}")
-    made = sa.create_engine(url, poolclass=QueuePool)
+    made = sa.create_engine(url, poolclass=QueuePool, **pool)
     kept: list[Any] = []  # keeps a database in memory alive while the pool is empty
     opened_by: list[int] = []  # the process
 

@@ -29,7 +29,7 @@ _NEWEST = "ODBC Driver 18 for SQL Server"
 _TIMESTAMP = struct.Struct("<hHHHHHI")  # ODBC's SQL_TIMESTAMP_STRUCT, its fraction in nanoseconds
 
 
-def engine(url: URL) -> Engine:
+def engine(url: URL, **pool: int) -> Engine:
     """pyodbc, named sqlscore; ``mssql://`` takes the newest ODBC driver that is installed.
 
     A URL that names its driver or application keeps them; ``mssql+pyodbc://`` is SQLAlchemy's own,
@@ -41,7 +41,7 @@ def engine(url: URL) -> Engine:
             url = url.update_query_dict({"driver": _installed()})
     if not {"app", "odbc_connect"} & {key.lower() for key in url.query}:
         url = url.update_query_dict({"APP": "sqlscore"})
-    made = sa.create_engine(url, pool_pre_ping=True)
+    made = sa.create_engine(url, pool_pre_ping=True, **pool)
     sa.event.listen(made, "connect", _set_up)
     return made
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlscore.products.routines import Routines
 
 
-def engine(url: URL) -> Engine:
+def engine(url: URL, **pool: int) -> Engine:
     """PyMySQL, in UTC and strict, seeing what others have committed; another driver if named.
 
     A URL without a password takes that of ``~/.my.cnf``, as the server's own client does.
@@ -39,7 +39,7 @@ def engine(url: URL) -> Engine:
         url = _with_password(url, Path.home() / ".my.cnf")
     if "charset" not in url.query:
         url = url.update_query_dict({"charset": "utf8mb4"})
-    made = sa.create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    made = sa.create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True, **pool)
     sa.event.listen(made, "connect", _set_up)
     return made
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlscore.types import Column
 
 
-def engine(url: URL) -> Engine:
+def engine(url: URL, **pool: int) -> Engine:
     """psycopg, in UTC, named sqlscore, with texts of values that say them exactly.
 
     A URL that names another driver, application or options of its own keeps them.
@@ -47,7 +47,7 @@ def engine(url: URL) -> Engine:
         asked["prepare_threshold"] = None
         if "application_name" not in url.query:
             asked["application_name"] = "sqlscore"
-    return sa.create_engine(url, connect_args=asked)
+    return sa.create_engine(url, connect_args=asked, **pool)
 
 
 def describe(connection: Connection, relation: FromClause) -> tuple[Column, ...]:

@@ -26,6 +26,8 @@ from sqlscore.products.sqlite.unit import SqliteUnit
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import URL, Connection, Engine, Executable
 
     from sqlscore.products.product import Asked, Unit
@@ -40,9 +42,9 @@ _WORDS_OF_SQLITE = frozenset(
 )
 
 
-def engine(url: URL) -> Engine:
+def engine(url: URL, **pool: int) -> Engine:
     """An engine that waits for locks; one in memory has one connection, which its threads share."""
-    made = _connecting(url)
+    made = _connecting(url, pool)
     # SQLAlchemy does not know all of SQLite's words, and would not quote a table named by one
     made.dialect.identifier_preparer.reserved_words = (
         SQLiteIdentifierPreparer.reserved_words | _WORDS_OF_SQLITE
@@ -50,11 +52,11 @@ def engine(url: URL) -> Engine:
     return made
 
 
-def _connecting(url: URL) -> Engine:
+def _connecting(url: URL, pool: Mapping[str, int]) -> Engine:
     if url.database in (None, "", ":memory:") or "mode=memory" in str(url.database):
         options = {"check_same_thread": False, "timeout": WAIT}
         return sa.create_engine(url, poolclass=StaticPool, connect_args=options)
-    return sa.create_engine(url, connect_args={"timeout": WAIT})
+    return sa.create_engine(url, connect_args={"timeout": WAIT}, **pool)
 
 
 def unit(engine: Engine, connection: Connection | None) -> Unit:
