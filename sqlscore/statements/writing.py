@@ -1,7 +1,7 @@
 """INSERT … SELECT and SELECT … INTO that only pass predictions on: rows stream into the target.
 
 Rows are read over another connection than they are written on, so both go on at once; all of it is
-one transaction.
+one transaction. Where a reader stands in the way of a write, predictions wait in a file meanwhile.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from sqlscore.products.product import Target, Write
 from sqlscore.relations import sink
 from sqlscore.relations.catalogue import find_column
 from sqlscore.relations.ranges import KeyRange
-from sqlscore.relations.selects import textual
 from sqlscore.statements import made
 from sqlscore.statements.reading import arranged, can_read_elsewhere, read
 from sqlscore.statements.scored import Scorer
+from sqlscore.statements.spool import Spool
 from sqlscore.types import Column, is_number, is_text
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from sqlscore.plan.passing import Passing
     from sqlscore.predict.scope import Relation
-    from sqlscore.products.product import Unit
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.ready import Ready
 
@@ -161,7 +160,9 @@ def _written(
             stack.enter_context(_undone(on, make))
             on.make(make)
         unit = stack.enter_context(on.product.unit(on.engine, on.connection))
-        beside = _beside(on, unit, target)
+        spool = stack.enter_context(Spool())
+        # what does not fit the writer's memory would wait for every reader's end
+        waits = on.product.readers_block_commit(on.engine)
         if make is not None and on.product.transactional_ddl:
             sink.make(unit, make)
         with closing(read(on, sql, projection.columns, projection.schema, over=False)) as rows:
@@ -169,28 +170,17 @@ def _written(
 
             def write(_: KeyRange, batches: list[pa.RecordBatch], __: bridge.Ready) -> None:
                 nonlocal written
-                written += unit.write(beside, batches, Write.INSERT)
+                if waits:
+                    spool.add(batches)
+                else:
+                    written += unit.write(target, batches, Write.INSERT)
 
             bridge.run(cuts.ranges(), read=cuts.read, predict=predict, write=write)
-        if beside is not target:
-            everything = exp.select("*").from_(exp.table_(beside.table.name, quoted=True))
-            unit.execute(textual(on.write(made.insert(target, everything))))
+        for batch in spool.batches():
+            written += unit.write(target, [batch], Write.INSERT)
         unit.commit()
         step.rows = written
     return written
-
-
-def _beside(on: Conversation, unit: Unit, target: Target) -> Target:
-    """Where the rows are written while others are read: the target, or a temporary table.
-
-    Where readers stand in the way of a commit, they stand in the way of a target with more rows
-    than the writer's memory holds, too; a temporary table is a file of its own.
-    """
-    if not on.product.readers_block_commit(on.engine):
-        return target
-    beside = made.temporary(on, on.names.temporary("beside"), target.columns)
-    sink.make(unit, beside)
-    return beside
 
 
 @contextmanager
