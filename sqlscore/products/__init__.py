@@ -66,7 +66,8 @@ def engine_for(url: str | sa.URL, *, connections: int | None = None) -> Engine:
     connections; `MissingExtra` where the driver is not installed.
     """
     found = parsed(url)
-    schema, most = found.query.get(OPTION), connections or found.query.get(CONNECTIONS)
+    schema = found.query.get(OPTION)
+    most = found.query.get(CONNECTIONS) if connections is None else connections
     engine = _made(found.difference_update_query([OPTION, CONNECTIONS]), most)
     return placed(engine, schema) if isinstance(schema, str) else engine
 
@@ -103,12 +104,13 @@ def _made(url: sa.URL, most: object) -> Engine:
 
 def _pool(name: str, most: object) -> dict[str, int]:
     """The bounds of a pool that leaves the product's reader its own connections."""
-    readers = PRODUCTS[name].reader_connections if name in PRODUCTS else 0
-    if str(most).isdecimal() and int(str(most)) > readers:
-        return {"pool_size": int(str(most)) - readers, "max_overflow": 0}
+    product = PRODUCTS.get(name)
+    least = 1 + (product.reader_connections if product else 0)
+    if str(most).isdecimal() and int(str(most)) >= least:
+        return {"pool_size": int(str(most)) - least + 1, "max_overflow": 0}
     raise DatabaseError(
-        f"connections= (in a URL {CONNECTIONS}=) is the most to have at once: {readers + 1} or "
-        f"more for {name}, not {most!r}"
+        f"connections= (in a URL {CONNECTIONS}=) is the most to have at once: {least} or more for "
+        f"{product.name if product else name}, not {most!r}"
     )
 
 

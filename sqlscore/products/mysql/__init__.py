@@ -156,6 +156,7 @@ MYSQL = Product(
     read=read,
     unit=unit,
     readers_block_commit=generic.readers_block_commit,
+    reader_connections=2,
     unfit=unfit,
     dependents=dependents,
     swap=swap,

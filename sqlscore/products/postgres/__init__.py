@@ -170,6 +170,7 @@ POSTGRES = Product(
     enforced=enforced,
     plainly=plainly,
     readers_block_commit=generic.readers_block_commit,
+    reader_connections=1,
     unfit=unfit,
     dependents=dependents,
     swap=swap,

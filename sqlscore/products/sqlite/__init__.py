@@ -122,6 +122,7 @@ SQLITE = Product(
     read=read,
     unit=unit,
     readers_block_commit=readers_block_commit,
+    reader_connections=1,
     reads_elsewhere=reads_elsewhere,
     unfit=unfit,
     dependents=dependents,
