@@ -245,6 +245,8 @@ class Product:
     readers_block_commit: Callable[[Engine], bool]
     #: connections that `read` opens beside those of the engine's pool
     reader_connections: int = 0
+    #: what the connection writes, up to 128 MiB, stays in memory, where it is in no reader's way
+    unspilled: Callable[[Connection], AbstractContextManager[object]] = lambda _: nullcontext()
     #: `read` has a connection of its own, so it may be open beside a unit, until that commits
     reads_elsewhere: Callable[[Engine], bool] = lambda _engine: True
     #: why a table cannot hold a run's promise (a non-transactional engine); None: it can

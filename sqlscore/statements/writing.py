@@ -1,12 +1,14 @@
 """INSERT … SELECT and SELECT … INTO that only pass predictions on: rows stream into the target.
 
 Rows are read over another connection than they are written on, so both go on at once; all of it is
-one transaction. Where a reader stands in the way of a write, predictions wait in a file meanwhile.
+one transaction. Where a reader stands in the way of a write, what memory does not hold waits in a
+file for its end.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from sqlscore.statements.ready import Ready
 
 _RANGE_ROWS = 131_072  #: written at a time
+#: bytes written beside a reader that is in the way; with an index their pages take three times that
+_IN_MEMORY = 32 << 20
 
 
 def can_stream(
@@ -160,17 +164,21 @@ def _written(
             stack.enter_context(_undone(on, make))
             on.make(make)
         unit = stack.enter_context(on.product.unit(on.engine, on.connection))
+        # pages that leave the writer's memory would wait for every reader's end
+        room = _IN_MEMORY if on.product.readers_block_commit(on.engine) else math.inf
         spool = stack.enter_context(Spool())
-        # what does not fit the writer's memory would wait for every reader's end
-        waits = on.product.readers_block_commit(on.engine)
         if make is not None and on.product.transactional_ddl:
             sink.make(unit, make)
-        with closing(read(on, sql, projection.columns, projection.schema, over=False)) as rows:
+        with (
+            on.product.unspilled(on.connection),
+            closing(read(on, sql, projection.columns, projection.schema, over=False)) as rows,
+        ):
             cuts = _Cuts(rows)
 
             def write(_: KeyRange, batches: list[pa.RecordBatch], __: bridge.Ready) -> None:
-                nonlocal written
-                if waits:
+                nonlocal written, room
+                room -= sum(batch.nbytes for batch in batches)
+                if room < 0:
                     spool.add(batches)
                 else:
                     written += unit.write(target, batches, Write.INSERT)

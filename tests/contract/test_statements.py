@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 import sqlscore
+from sqlscore.statements import writing
 from tests.fixtures.scoring import WEIGHED, Shop, asked
 
 if TYPE_CHECKING:
@@ -273,6 +274,13 @@ def test_predictions_are_written(shop: Shop):
         shop.run("DELETE FROM scores")
     shop.scoring.sql(f"INSERT INTO rounded SELECT d.id, p.score * 100 {FROM} AS p")
     assert len(shop.ask("SELECT * FROM rounded")) == ROWS
+
+
+def test_predictions_that_memory_does_not_hold(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """Where a reader is in the way of what is written, they wait in a file for its end."""
+    monkeypatch.setattr(writing, "_IN_MEMORY", 0)
+    shop.scoring.sql(f"SELECT d.id, p.score INTO spooled {FROM} AS p")
+    assert found_by(shop, "SELECT id, score FROM spooled") == expected(shop)
 
 
 def test_nothing_is_written_by_a_statement_that_fails(shop: Shop):

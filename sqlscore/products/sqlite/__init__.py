@@ -22,7 +22,7 @@ from sqlscore.products.sqlite.literals import literal
 from sqlscore.products.sqlite.read import WAIT, read, reads_elsewhere
 from sqlscore.products.sqlite.rewrite import TEXTS, rewrite
 from sqlscore.products.sqlite.types import carried, declare
-from sqlscore.products.sqlite.unit import SqliteUnit
+from sqlscore.products.sqlite.unit import SqliteUnit, unspilled
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ SQLITE = Product(
     unit=unit,
     readers_block_commit=readers_block_commit,
     reader_connections=1,
+    unspilled=unspilled,
     reads_elsewhere=reads_elsewhere,
     unfit=unfit,
     dependents=dependents,
