@@ -159,7 +159,9 @@ def stages(asked: Asked, meter: Meter) -> None:
         found.rows = sum(batch.num_rows for batch in _read(prepared))
     versions = [model.version for model in prepared.models]
     scorer = Scorer(
-        prepared, product, stamp(prepared.job.lineage, versions, run=new_id(), began=now())
+        prepared,
+        product,
+        stamp(Lineage.of(prepared.job.lineage), versions, run=new_id(), began=now()),
     )
     with meter.measure("score") as found, ThreadPoolExecutor(bridge.workers()) as pool:
         scored = list(pool.map(scorer, held))
