@@ -69,8 +69,7 @@ def bound_models(
     names = [column.name for column in taken]
     bound = []
     for spec, exact in zip(job.models, versions or job.models, strict=True):
-        version = registry.get(exact)
-        graph = registry.graph(version)
+        version, graph, examples = registry.loaded(exact)
         signature = version.signature_of(graph)
         mine = {feature.name for feature in signature.features}
         mine |= {one.name for one in signature.inputs}
@@ -103,7 +102,7 @@ def bound_models(
                 rowwise=version.proof.rowwise,
                 provider=provider,
                 taken=told,
-                examples=registry.examples(version),
+                examples=examples,
                 constants=_constants_of(job, version, signature),
             )
         )

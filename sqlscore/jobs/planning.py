@@ -141,8 +141,10 @@ def range_rows(prepared: Prepared, limits: Limits | None = None) -> int:
 def _low(work: Work, plan: Plan, prepared: Prepared) -> str | None:
     """How far the job's last run got; nowhere, if the target has gone since."""
     job = plan.job
+    if job.incremental is None:
+        return None
     found = work.ask(lambda unit: work.records.watermark(unit, job.identity))
-    if job.incremental is None or found is None:
+    if found is None:
         return None
     high, run = found
     before = work.ask(lambda unit: work.records.plan(unit, run)).job

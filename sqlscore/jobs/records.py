@@ -145,6 +145,8 @@ class Records:
 
     def one(self, unit: Unit, run: str) -> Run:
         """The run of that id, or of the one id that begins so; `JobConflict` if there is none."""
+        if any((found := one).id == run for one in self.list(unit, limit=1, id=run)):
+            return found
         ids = self._runs.c.id
         begins = sa.select(ids).where(ids.startswith(run, autoescape=True)) if run else None
         # SQLite finds what differs in case only, too

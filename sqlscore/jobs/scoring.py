@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sqlscore.jobs.loaded import Loaded
     from sqlscore.jobs.plan import Plan
     from sqlscore.jobs.prepared import Prepared
+    from sqlscore.jobs.status import Run
     from sqlscore.jobs.work import Work
     from sqlscore.products.product import Product, Target, Unit
     from sqlscore.relations.ranges import KeyRange
@@ -75,16 +76,17 @@ def score_ranges(
     target = prepared.target
     if plan.staged:
         target = sink.beside(target, plan.staged, prepared.wanted)
-    committed = _telling(work, run, plan, on_progress)
+    before = work.ask(lambda unit: work.records.one(unit, run))
+    committed = _telling(before, plan, on_progress)
     where = planning.where(work, plan, prepared)
-    stamped = _stamp(work, run, prepared)
+    stamped = _stamp(before, prepared)
     left = work.ask(lambda unit: work.records.ranges_left(unit, run))
     if plan.route == Route.PUSH_DOWN:
         pushed = Pushed(prepared, graphs_of(work, prepared), stamped)
         pusher = Pusher(work, held, run, prepared, pushed, target, _HOW[plan.job.mode], where)
         pusher.all(left, brake, committed)
         return
-    aside = _aside(work, run, plan, prepared)
+    aside = _aside(work, before, plan, prepared)
     scorer = Scorer(prepared, work.product, stamped, loaded)
     projection = scorer.projection
     share, width = Share.of(work.limits), scorer.width
@@ -118,29 +120,26 @@ def score_ranges(
     )
 
 
-def _stamp(work: Work, run: str, prepared: Prepared) -> list[pa.Scalar]:
+def _stamp(run: Run, prepared: Prepared) -> list[pa.Scalar]:
     """The values of the lineage columns: the same after a resume."""
-    began = work.ask(lambda unit: work.records.one(unit, run)).started_at
     versions = [model.version for model in prepared.models]
-    return stamp(Lineage.of(prepared.job.lineage), versions, run=run, began=began)
+    return stamp(Lineage.of(prepared.job.lineage), versions, run=run.id, began=run.started_at)
 
 
-def _aside(work: Work, run: str, plan: Plan, prepared: Prepared) -> tuple[Quarantine, Gate] | None:
+def _aside(work: Work, run: Run, plan: Plan, prepared: Prepared) -> tuple[Quarantine, Gate] | None:
     """Where bad rows go, and how many may; None: the first of them ends the run."""
     if not prepared.job.quarantine:
         return None
-    before = work.ask(lambda unit: work.records.one(unit, run)).counts.bad
-    kept = Quarantine(work.engines.target, work.product, work.tables, run)
-    return kept, Gate(prepared.job.max_bad, plan.total or 0, before)
+    kept = Quarantine(work.engines.target, work.product, work.tables, run.id)
+    return kept, Gate(prepared.job.max_bad, plan.total or 0, run.counts.bad)
 
 
 def _telling(
-    work: Work, run: str, plan: Plan, on_progress: Callable[[Progress], None]
+    run: Run, plan: Plan, on_progress: Callable[[Progress], None]
 ) -> Callable[[int], None]:
     """What tells of rows that were committed."""
     began = time.monotonic()
-    found = work.ask(lambda unit: work.records.one(unit, run))
-    done = found.rows + found.counts.bad
+    done = run.rows + run.counts.bad
     on_progress(Progress(rows=done, total=plan.total, seconds=0.0))
 
     def tell(rows: int) -> None:

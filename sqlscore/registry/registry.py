@@ -140,17 +140,27 @@ class Registry(Aliases):
         Raises RegistryError where there is none; it says what there is.
         """
         wanted = Spec.parse(spec)
-
-        def look(rows: ModelRows) -> Version:
-            number = wanted.version
-            if wanted.alias is not None:
-                number = rows.pointed(wanted.name, wanted.alias)
-            return rows.version(wanted.name, number)
-
-        found = self._turns.read(look, f"reading model {spec!r}")
+        found = self._turns.read(lambda rows: _meant(rows, wanted), f"reading model {spec!r}")
         if found is None:
             raise unknown_model(wanted.name, ())
         return found
+
+    def loaded(self, spec: str) -> tuple[Version, Graph, Examples | None]:
+        """A version with its graph and its examples, as one transaction sees them.
+
+        Raises RegistryError as `get` and `graph` do.
+        """
+        wanted = Spec.parse(spec)
+
+        def look(rows: ModelRows) -> tuple[Version, bytes, Examples | None]:
+            version = _meant(rows, wanted)
+            return version, rows.stored(version.sha256), rows.examples(version)
+
+        found = self._turns.read(look, f"loading model {spec!r}")
+        if found is None:
+            raise unknown_model(wanted.name, ())
+        version, stored, examples = found
+        return version, _checked(version, stored), examples
 
     def examples(self, version: Version) -> Examples | None:
         """What is kept of the author's rows with a version; None where none were given."""
@@ -231,12 +241,23 @@ class Registry(Aliases):
                 rows.version(version.name, version.version)  # says so where it was removed
             return stored
 
-        found = self._turns.read(look, f"loading {version}") or b""
-        if hashlib.sha256(found).hexdigest() != version.sha256:
-            raise RegistryError(
-                f"the stored bytes of model {version.name!r}, version {version.version}, are not "
-                f"those that were added: {len(found)} bytes of {version.size}, with another "
-                "sha256. They were changed in the database, so they are not run. Add the model "
-                "again from its file, under another name or after removing this version"
-            )
-        return graphs.read(found)
+        return _checked(version, self._turns.read(look, f"loading {version}") or b"")
+
+
+def _meant(rows: ModelRows, wanted: Spec) -> Version:
+    number = wanted.version
+    if wanted.alias is not None:
+        number = rows.pointed(wanted.name, wanted.alias)
+    return rows.version(wanted.name, number)
+
+
+def _checked(version: Version, stored: bytes) -> Graph:
+    """The graph of bytes that have the version's sha256; RegistryError for any others."""
+    if hashlib.sha256(stored).hexdigest() != version.sha256:
+        raise RegistryError(
+            f"the stored bytes of model {version.name!r}, version {version.version}, are not "
+            f"those that were added: {len(stored)} bytes of {version.size}, with another "
+            "sha256. They were changed in the database, so they are not run. Add the model "
+            "again from its file, under another name or after removing this version"
+        )
+    return graphs.read(stored)

@@ -47,7 +47,7 @@ def _readings(text: str, product: Product) -> list[tuple[str | None, str]]:
     if table.name and not table.alias:  # "my table" reads as a table and its alias
         schema = ".".join(part.name for part in table.parts[:-1])
         readings.append((schema or None, table.name))
-    return readings
+    return list(dict.fromkeys(readings))
 
 
 def _spelled(inspector: sa.Inspector, schema: str | None, name: str) -> str:

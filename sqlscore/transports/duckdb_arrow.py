@@ -49,35 +49,30 @@ def _reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> Any:
 
 
 class _Given:
-    """A batch that a view reads through Arrow's C stream, until it is left.
+    """Rows that a view reads through Arrow's C stream, until they are left.
 
     DuckDB keeps what a view was made of until the transaction ends, also when the view is gone: the
-    batch itself would stay in memory, and with it all columns that were read with its own.
+    rows themselves would stay in memory, and with them all columns that were read with their own.
     """
 
-    def __init__(self, batch: pa.RecordBatch) -> None:
-        self._batch: pa.RecordBatch | None = batch
-        self._schema = batch.schema
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows
 
     def __arrow_c_schema__(self) -> object:
-        return self._schema.__arrow_c_schema__()
+        return self._rows.schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        batches = [] if self._batch is None else [self._batch]
-        table = pa.Table.from_batches(batches, schema=self._schema)
-        return table.__arrow_c_stream__(requested_schema)
+        return self._rows.__arrow_c_stream__(requested_schema)
 
     def leave(self) -> None:
-        """Let the batch go."""
-        self._batch = None
+        """Let the rows go."""
+        self._rows = self._rows.schema.empty_table()
 
 
 @contextmanager
-def registered(
-    connection: duckdb.DuckDBPyConnection, name: str, batch: pa.RecordBatch
-) -> Iterator[None]:
-    """The batch as a view of that name on this connection, for one statement to read."""
-    given = _Given(batch)
+def registered(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> Iterator[None]:
+    """The rows as a view of that name on this connection, for one statement to read."""
+    given = _Given(rows)
     connection.register(name, given)
     try:
         yield

@@ -1,7 +1,8 @@
-"""A unit on DuckDB: batches registered as a view, written by one statement each."""
+"""A unit on DuckDB: batches registered as a view, written together by one statement."""
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -57,20 +58,18 @@ class DuckdbUnit(Transaction):
     def write(self, target: Target, batches: Sequence[pa.RecordBatch], how: Write) -> int:
         """Write the batches' rows; the number of rows given."""
         types = {c.name: carried(c) for c in target.columns}
-        rows = 0
-        for batch in batches:
-            if not batch.num_rows:
-                continue
-            fitting = fitted(batch, types, target.table.fullname)
-            statements = _statements(target, fitting.schema, how)
-            numbered = fitting.rename_columns([f"c{i}" for i in range(fitting.num_columns)])
+        name = target.table.fullname
+        given = [fitted(batch, types, name) for batch in batches if batch.num_rows]
+        for _, alike in groupby(given, key=lambda batch: batch.schema):
+            table = pa.Table.from_batches(alike)
+            statements = _statements(target, table.schema, how)
+            numbered = table.rename_columns([f"c{i}" for i in range(table.num_columns)])
             connection = raw(self.connection)
-            with self.translated(f"writing to table {target.table.fullname}"):
+            with self.translated(f"writing to table {name}"):
                 for statement in statements:
                     with registered(connection, _GIVEN, numbered):
                         connection.execute(str(statement.compile(dialect=self.engine.dialect)))
-            rows += fitting.num_rows
-        return rows
+        return sum(batch.num_rows for batch in given)
 
 
 def _statements(target: Target, schema: pa.Schema, how: Write) -> list[sa.Insert | sa.Update]:
