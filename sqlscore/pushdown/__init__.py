@@ -16,19 +16,13 @@ from sqlglot import exp
 
 from sqlscore import graph as graphs
 from sqlscore.errors import PushdownUnsupported
-from sqlscore.pushdown.arithmetic import (
-    case,
-    clamped,
-    either,
-    expression,
-    needs,
-    tiny_as_zero,
-    truth,
-)
-from sqlscore.pushdown.cells import ROWS, Line, Term
+from sqlscore.pushdown.arithmetic import case, either, expression, needs, operand, truth
+from sqlscore.pushdown.cells import Line, Term
 from sqlscore.pushdown.domains import UNKNOWN
 from sqlscore.pushdown.refusals import Refusal
+from sqlscore.pushdown.saturation import clamped, tiny_as_zero
 from sqlscore.pushdown.stages import staged
+from sqlscore.pushdown.tensors import ROWS
 from sqlscore.pushdown.walk import walk
 
 if TYPE_CHECKING:
@@ -36,8 +30,9 @@ if TYPE_CHECKING:
 
     from sqlscore.graph import Graph
     from sqlscore.products.expressions import Expressions
-    from sqlscore.pushdown.cells import Cell, Tensor
+    from sqlscore.pushdown.cells import Cell
     from sqlscore.pushdown.domains import Domain
+    from sqlscore.pushdown.tensors import Tensor
     from sqlscore.signature import Prediction, Signature
 
 __all__ = ["Refusal", "missing", "select", "sums"]
@@ -87,11 +82,13 @@ def sums(
     The expressions are their own, so they share no part with those of `select`.
     """
     model = onnx.ModelProto.FromString(graphs.rewrite(graph))
-    tensors, _ = walk(model, signature, columns, facts, domains)
-    found = {}
+    walked = walk(model, signature, columns, facts, domains)
+    found: dict[str, exp.Expression] = {}
+    if walked.lost:
+        return found
     for one in signature.predictions:
-        if one.output in tensors and not pa.types.is_list(one.type):
-            cell = tensors[one.output].row[one.position or 0]
+        if one.output in walked.outputs and not pa.types.is_list(one.type):
+            cell = walked.outputs[one.output].row[one.position or 0]
             if isinstance(cell, Term) and cell.logit is not None:
                 found[one.name] = expression(cell.logit, facts)
     return found
@@ -105,17 +102,18 @@ def _compiled(
     domains: Mapping[str, Domain],
 ) -> tuple[dict[str, exp.Expression], list[Refusal]]:
     model = onnx.ModelProto.FromString(graphs.rewrite(graph))
-    tensors, refusals = walk(model, signature, columns, facts, domains)
-    outputs = {}
+    walked = walk(model, signature, columns, facts, domains)
+    refusals, outputs = walked.refusals, {}
     for one in signature.predictions:
-        if one.output not in tensors:
+        if one.output not in walked.outputs:
             continue
-        why = _unwritable(tensors[one.output], one, facts)
+        tensor = walked.outputs[one.output]
+        why = _unwritable(tensor, one, facts)
         if why:
             refusals.append(Refusal(operator="", node=f"output {one.output!r}", why=why))
             continue
         outputs[one.name] = _prediction(
-            tensors[one.output], one, signature, columns, facts, domains
+            tensor, one, signature, columns, facts, domains, walked.lost
         )
     return outputs, refusals
 
@@ -126,6 +124,8 @@ def _unwritable(tensor: Tensor, one: Prediction, facts: Expressions) -> str | No
         return f"{facts.dialect} has no arrays; name its columns by outputs="
     if tensor.is_cut:
         return "it is a computed number, cut to a whole one: rounding could decide it"
+    if tensor.around[0] != 1 or tensor.inner != 1:
+        return "its rows are not the values of one row each"
     return "it holds the number of rows" if ROWS in tensor.row else None
 
 
@@ -136,6 +136,7 @@ def _prediction(
     columns: Mapping[str, str],
     facts: Expressions,
     domains: Mapping[str, Domain],
+    errors: Sequence[exp.Expression],
 ) -> exp.Expression:
     if pa.types.is_list(one.type):
         cells = tensor.row
@@ -147,7 +148,7 @@ def _prediction(
         cell = tensor.row[one.position or 0]
         value = _finished(cell, tensor.element, facts)
         safe = needs([cell])
-    lost = [
+    lost: list[exp.Expression] = [
         exp.Is(
             this=exp.column(exp.to_identifier(columns[feature.name], quoted=True)),
             expression=exp.Null(),
@@ -157,6 +158,7 @@ def _prediction(
         and feature.name not in safe
         and domains.get(feature.name, UNKNOWN).null
     ]
+    lost += [operand(test) for test in errors]
     return case((either(lost), exp.Null()), otherwise=value) if lost else value
 
 
@@ -172,5 +174,5 @@ def _finished(cell: Cell, element: str, facts: Expressions) -> exp.Expression:
         return value if fits else clamped(value, facts)
     kept = cell.bounded if facts.infinity else cell.finite
     made = value if kept else clamped(value, facts)
-    sure = cell.real or cell.exact or cell.span == (0.0, 1.0)  # a logistic function is not so small
+    sure = cell.real or cell.exact or cell.coarse
     return made if sure or element != "float" else tiny_as_zero(value, made, facts)

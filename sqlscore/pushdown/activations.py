@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +19,11 @@ from sqlscore.pushdown.arithmetic import (
     operand,
     times,
 )
-from sqlscore.pushdown.cells import LARGEST, Choice, Tensor, Term
+from sqlscore.pushdown.cells import LARGEST, Choice, Line, Term, settled
 from sqlscore.pushdown.elementwise import quotient
 from sqlscore.pushdown.functions import computed
-from sqlscore.pushdown.refusals import Refused
 from sqlscore.pushdown.sums import negative
+from sqlscore.pushdown.tensors import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +33,20 @@ if TYPE_CHECKING:
     from sqlscore.pushdown.node import Node
 
 
-def _mapped(function: Callable[[Cell, Expressions], Cell]) -> Callable[..., Tensor]:
-    """An operator from what it does with one cell."""
+def _mapped(
+    function: Callable[[Cell, Expressions], Cell],
+    plain: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Callable[..., Tensor]:
+    """An operator from what it does with one cell, and with plain numbers."""
+
+    def one(cell: Cell, dtype: type[np.floating[Any]], facts: Expressions) -> Cell:
+        cell = settled(cell)
+        if isinstance(cell, Choice) and plain is not None:
+            return cell.mapped(lambda values: plain(values.astype(dtype)))
+        return function(cell, facts)
 
     def operator(_node: Node, facts: Expressions, x: Tensor) -> Tensor:
-        if x.element not in {"float", "double"}:
-            raise Refused(f"it computes with {x.element}")
-        return Tensor.of([function(cell, facts) for cell in x.row], x.element, x.cells.shape)
+        return Tensor.of([one(cell, x.dtype, facts) for cell in x.row], x.element, x.cells.shape)
 
     return operator
 
@@ -48,7 +56,8 @@ def _negative(cell: Cell, _facts: Expressions) -> Cell:
 
 
 def _absolute(cell: Cell, facts: Expressions) -> Cell:
-    return computed([cell], exp.Abs(this=expression(cell, facts)))
+    span = spans.size(spans.span_of(cell))
+    return computed([cell], exp.Abs(this=expression(cell, facts)), span=span)
 
 
 def _relu(cell: Cell, facts: Expressions) -> Cell:
@@ -101,7 +110,9 @@ def clipped(cell: Cell, low: float, high: float, facts: Expressions) -> Cell:
         (above(z, high, facts), most),
         otherwise=z,
     )
-    return computed([cell], sql, finite=True)
+    line = cell.clipped(low, high) if isinstance(cell, Line) else None
+    made = computed([cell], sql, finite=True, span=(low, high))
+    return dataclasses.replace(made, line=line)
 
 
 def _logarithm(cell: Cell, facts: Expressions) -> Cell:
@@ -110,7 +121,10 @@ def _logarithm(cell: Cell, facts: Expressions) -> Cell:
 
 def _exponential(cell: Cell, facts: Expressions) -> Cell:
     span = spans.power(spans.span_of(cell))
-    return computed([cell], functions.exponential(expression(cell, facts), facts), span=span)
+    # an infinity of the graph's has to be one where a later operator asks for zero
+    limit = functions.OVERFLOW if span[1] > LARGEST else None
+    power = functions.exponential(expression(cell, facts), facts, limit)
+    return computed([cell], power, span=span)
 
 
 def _root(cell: Cell, facts: Expressions) -> Cell:
@@ -149,13 +163,13 @@ def _erf(cell: Cell, facts: Expressions) -> Cell:
     return computed([cell], sql, finite=True)
 
 
-absolute: Any = _mapped(_absolute)
+absolute: Any = _mapped(_absolute, np.abs)
 erf: Any = _mapped(_erf)
-exponential: Any = _mapped(_exponential)
-logarithm: Any = _mapped(_logarithm)
-minus: Any = _mapped(_negative)
-reciprocal: Any = _mapped(_reciprocal)
+exponential: Any = _mapped(_exponential, np.exp)
+logarithm: Any = _mapped(_logarithm, np.log)
+minus: Any = _mapped(_negative, np.negative)
+reciprocal: Any = _mapped(_reciprocal, np.reciprocal)
 relu: Any = _mapped(_relu)
-root: Any = _mapped(_root)
+root: Any = _mapped(_root, np.sqrt)
 sigmoid: Any = _mapped(functions.logistic)
 tanh: Any = _mapped(functions.tanh)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlglot import exp
 
-from sqlscore.products.expressions import Saturation
 from sqlscore.pushdown import literals
-from sqlscore.pushdown.cells import INFINITE, Choice, Line, Term
+from sqlscore.pushdown.cells import Choice, Line, Term
+from sqlscore.pushdown.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlscore.products.expressions import Expressions
     from sqlscore.pushdown.cells import Cell
 
-_TINY = 2.0**-150  #: the largest double that rounds to a float32 of zero
+TINY = 2.0**-150  #: the largest double that rounds to a float32 of zero
 
 
 def expression(cell: Cell, facts: Expressions) -> exp.Expression:
@@ -48,8 +48,15 @@ def constant(value: float | int | bool | str, facts: Expressions) -> exp.Express
 
 
 def looked_up(choice: Choice, facts: Expressions) -> exp.Expression:
-    """The value as one CASE; a simple one where every test is an equality of the same value."""
+    """The value as one CASE; a simple one where every test is an equality of the same value.
+
+    Truth values are a condition.
+    """
+    if isinstance(choice.otherwise, bool):
+        return _as_condition(choice, facts)
     otherwise = constant(choice.otherwise, facts)
+    if choice.grown is not None:
+        return choice.grown([*(constant(value, facts) for value in choice.values), otherwise])
     pairs = [
         (test, constant(value, facts))
         for test, value in zip(choice.tests, choice.values, strict=True)
@@ -61,6 +68,15 @@ def looked_up(choice: Choice, facts: Expressions) -> exp.Expression:
         ifs = [exp.If(this=test.expression, true=value) for test, value in pairs]
         return exp.Case(this=pairs[0][0].this, ifs=ifs, default=otherwise)
     return case(*pairs, otherwise=otherwise)
+
+
+def _as_condition(choice: Choice, facts: Expressions) -> exp.Expression:
+    """Whether the value that is looked up is true."""
+    one = literals.integer(1)
+    flags = choice.mapped(lambda values: values.astype(np.int64))
+    if len({*flags.values, flags.otherwise}) == 1:
+        return constant(bool(flags.otherwise), facts)
+    return exp.EQ(this=looked_up(flags, facts), expression=one)
 
 
 def lifted(cell: Cell, facts: Expressions) -> Cell:
@@ -149,6 +165,12 @@ def both(tests: Sequence[exp.Expression]) -> exp.Expression:
     return reduce(lambda whole, test: exp.And(this=whole, expression=test), tests)
 
 
+def unless(test: exp.Expression) -> exp.Expression:
+    """Whether a condition does not hold: true also where it is NULL."""
+    one, zero = literals.integer(1), literals.integer(0)
+    return exp.EQ(this=case((test, zero), otherwise=one), expression=one)
+
+
 def case(
     *branches: tuple[exp.Expression, exp.Expression], otherwise: exp.Expression
 ) -> exp.Expression:
@@ -188,6 +210,8 @@ def is_missing(value: exp.Expression, facts: Expressions) -> exp.Expression:
 
 def careful(line: Line, facts: Expressions) -> exp.Expression:
     """The line's value, by a comparison with each edge of float32's range."""
+    if line.cut:
+        raise Refused("it computes with a column that was cut to whole numbers")
     finite = line.finite
     column, domain = line.column, line.domain
     if domain.within(finite.low, finite.high) and (line.missing is None or not domain.null):
@@ -195,9 +219,9 @@ def careful(line: Line, facts: Expressions) -> exp.Expression:
         if not domain.tiny:
             return value
         zero = literals.number(line.at(0.0), facts)
-        return case((within(column, -_TINY, _TINY, facts), zero), otherwise=value)
+        return case((within(column, -TINY, TINY, facts), zero), otherwise=value)
     branches = [
-        (within(column, -_TINY, _TINY, facts), literals.number(line.at(0.0), facts)),
+        (within(column, -TINY, TINY, facts), literals.number(line.at(0.0), facts)),
         (within(column, finite.low, finite.high, facts), _value(line, facts)),
         (above(column, finite.high, facts), literals.number(finite.above, facts)),
         (
@@ -212,41 +236,3 @@ def careful(line: Line, facts: Expressions) -> exp.Expression:
 def _value(line: Line, facts: Expressions) -> exp.Expression:
     value = times(line.column, line.slope, facts)
     return added([value, literals.number(line.offset, facts)]) if line.offset else value
-
-
-def tiny_as_zero(
-    value: exp.Expression, otherwise: exp.Expression, facts: Expressions
-) -> exp.Expression:
-    """Zero where a value rounds to a float32 of zero, if a cast to one raises there."""
-    if not (facts.underflow_raises and facts.real):
-        return otherwise
-    zero = literals.number(0.0, facts)
-    return case((within(value, -_TINY, _TINY, facts), zero), otherwise=otherwise)
-
-
-def saturated(value: exp.Expression, facts: Expressions) -> exp.Expression:
-    """The value with what is past float32's range as an infinity; `value` stands in it once."""
-    if facts.saturation is Saturation.SCALING:
-        factors = [2.0**448, 2.0**448, 2.0**-448, 2.0**-448]
-        return reduce(lambda v, factor: times(v, factor, facts), factors, value)
-    if facts.saturation in {Saturation.NULL, Saturation.LATE}:
-        return value
-    name = exp.column("z", table="s", quoted=True)
-    one = exp.Values(
-        expressions=[exp.Tuple(expressions=[value])],
-        alias=exp.TableAlias(this=exp.to_identifier("s"), columns=[exp.to_identifier("z", True)]),
-    )
-    return exp.Subquery(this=exp.Select().select(clamped(name, facts)).from_(one))
-
-
-def clamped(value: exp.Expression, facts: Expressions) -> exp.Expression:
-    """The same, where `value` may stand in it several times."""
-    edge = float(np.nextafter(INFINITE, 0))
-    infinity = literals.number(float("inf"), facts) if facts.infinity else exp.Null()
-    negative = literals.number(float("-inf"), facts) if facts.infinity else exp.Null()
-    return case(
-        (within(value, -edge, edge, facts), value),
-        (above(value, edge, facts), infinity),
-        (exp.LT(this=operand(value), expression=literals.number(-edge, facts)), negative),
-        otherwise=value,
-    )

@@ -17,17 +17,14 @@ import numpy as np
 
 from sqlscore.pushdown.cuts import last_above, last_not_above
 from sqlscore.pushdown.domains import UNKNOWN, Domain
-from sqlscore.pushdown.refusals import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from sqlglot import exp
 
     from sqlscore.pushdown.cuts import Steps
 
-#: stands in a shape for the number of rows, which is not known
-ROWS = -(2**62) - 1
 LARGEST = float(np.finfo(np.float32).max)
 INFINITE = LARGEST + 2.0**103  #: the least double that rounds to an infinite float32
 _EDGES = np.array([LARGEST])
@@ -49,8 +46,11 @@ class Term:
     real: bool = False  #: of the product's 4-byte type
     bounded: bool = False  #: past the largest float32 only as an infinity
     finite: bool = False  #: neither that nor an infinity; NaN only where NULL would be too
+    coarse: bool = False  #: zero, or large enough not to be rounded to zero
     span: tuple[float, float] = ANYTHING  #: between which values it is for sure
     logit: Term | None = None  #: what this is the logistic function of, where it is that
+    choice: Choice | None = None  #: the same value as it is looked up, where it is one of a few
+    line: Line | None = None  #: the same value for comparisons, where it is one of a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,8 @@ class Line:
     missing: float | None = None  #: what stands for NaN and NULL; None: they stay
     dtype: type[np.floating[Any]] = np.float32  #: of its values; whole numbers are doubles
     domain: Domain = UNKNOWN  #: what the column can hold
+    whole: bool = False  #: its values are whole numbers
+    cut: bool = False  #: by steps that are not straight: it is known by comparisons alone
 
     @property
     def needs(self) -> frozenset[str]:
@@ -103,7 +105,19 @@ class Line:
     def cast(self, dtype: type[np.floating[Any]]) -> Line:
         """Rounded to a type."""
         line = self._after(lambda x: x.astype(dtype), self.slope, self.offset)
-        return dataclasses.replace(line, dtype=dtype)
+        return dataclasses.replace(line, dtype=dtype, whole=self.whole)
+
+    def clipped(self, low: float, high: float) -> Line:
+        """Between two bounds."""
+        line = self._after(lambda x: np.clip(x, low, high), self.slope, self.offset)
+        return dataclasses.replace(line, cut=True)
+
+    def truncated(self) -> Line:
+        """Without its fraction, as a whole number."""
+        if self.whole:
+            return self.cast(np.float64)
+        line = self._after(np.trunc, self.slope, self.offset)
+        return dataclasses.replace(line, dtype=np.float64, whole=True, cut=True)
 
     def imputed(self, value: float) -> Line:
         """With a value in the place of NaN and NULL."""
@@ -134,8 +148,9 @@ class Line:
             with np.errstate(all="ignore"):
                 missing = float(step(np.array([missing]))[0])
         return dataclasses.replace(
-            self, steps=lambda x: step(before(x)), slope=slope, offset=offset, missing=missing
-        )
+            self, steps=lambda x: step(before(x)), slope=slope, offset=offset, missing=missing,
+            whole=False,
+        )  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
@@ -157,6 +172,10 @@ class Choice:
     tests: tuple[exp.Expression, ...]  #: of the column, at most one of which is true
     values: tuple[float | int | str, ...]  #: one a test
     otherwise: float | int | str  #: where none is true, as with NULL
+    #: makes the lookup of other values, and what there is otherwise, where it is no list of tests
+    grown: Callable[[Sequence[exp.Expression]], exp.Expression] | None = None
+    cuts: tuple[float, ...] | None = None  #: of a column, between which each of the values is
+    line: Line | None = None  #: that column
 
     @property
     def needs(self) -> frozenset[str]:
@@ -169,80 +188,34 @@ class Choice:
             *values, otherwise = function(np.array([*self.values, self.otherwise])).tolist()
         return dataclasses.replace(self, values=tuple(values), otherwise=otherwise)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same in every row, as a tensor of as many rows as there are has it."""
+        return not self.tests and self.grown is None
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """The same for two that look up by the same tests or leaves."""
+        return (id(self.grown),) if self.grown else tuple(id(test) for test in self.tests)
+
+    def joined(self, other: Choice, function: Callable[[np.ndarray, np.ndarray], Any]) -> Choice:
+        """A function of the values of both, which have the same key."""
+        with np.errstate(all="ignore"):
+            *values, otherwise = function(
+                np.array([*self.values, self.otherwise]), np.array([*other.values, other.otherwise])
+            ).tolist()
+        return dataclasses.replace(self, values=tuple(values), otherwise=otherwise)
+
 
 Computed: TypeAlias = "Term | Line | Choice"
 Cell: TypeAlias = "Computed | float | int | bool | str"
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """Cells in the shape that a batch of one row has."""
-
-    cells: np.ndarray  #: of objects
-    element: str  #: ONNX element type, a key of `types.ARROW_TYPES`
-    rows: int = 0  #: which axis is that of the rows
-
-    @classmethod
-    def of(
-        cls, cells: Iterable[Cell], element: str, shape: tuple[int, ...] | None = None
-    ) -> Tensor:
-        """Cells in a row; of the shape ``(1, n)`` unless told."""
-        listed = list(cells)
-        array = np.empty(len(listed), object)
-        array[:] = listed
-        return cls(array.reshape(shape or (1, len(listed))), element)
-
-    @classmethod
-    def constant(cls, value: np.ndarray) -> Tensor:
-        """A constant tensor; its cells are Python's own values."""
-        array = np.empty(value.shape, object)
-        flat = [_plain(one) for one in value.ravel().tolist()]
-        array.reshape(-1)[:] = flat
-        return cls(array, element_of(value.dtype))
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether nothing in it depends on a row."""
-        return not any(isinstance(cell, Term | Line | Choice) for cell in self.row)
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether a computed number in it was cut to a whole one: only its bounds are sure."""
-        return self.element not in DTYPES and any(
-            isinstance(cell, Term) and not cell.exact for cell in self.row
-        )
-
-    @property
-    def row(self) -> list[Cell]:
-        """The cells one after the other."""
-        return list(self.cells.ravel())
-
-    @property
-    def dtype(self) -> type[np.floating[Any]]:
-        """How the graph computes with it; refused where it is no floating-point type."""
-        if self.element not in DTYPES:
-            raise Refused(f"it computes with {self.element}")
-        return DTYPES[self.element]
-
-    def values(self) -> np.ndarray:
-        """The constant as an array; refused where it depends on the row."""
-        if not self.is_constant:
-            raise Refused("an input has to be a constant of the model, and depends on the row")
-        return np.array(self.cells.tolist(), dtype=_NUMPY.get(self.element, object))
+def comparable(cell: Cell) -> Cell:
+    """The cell as what comparisons move to its column, or as a choice, where it is that."""
+    return cell.line or cell.choice or cell if isinstance(cell, Term) else cell
 
 
-_NUMPY: dict[str, Any] = {
-    "float": np.float32, "double": np.float64, "bool": np.bool_,
-    **{name: np.dtype(name) for name in ("int8", "int16", "int32", "int64")},
-    **{name: np.dtype(name) for name in ("uint8", "uint16", "uint32", "uint64")},
-}  # fmt: skip
-_ELEMENTS = {np.dtype(type_): name for name, type_ in _NUMPY.items()}
-
-
-def element_of(dtype: np.dtype[Any]) -> str:
-    """ONNX's name of a numpy type."""
-    return _ELEMENTS.get(dtype, "string")
-
-
-def _plain(value: object) -> Any:
-    return value.decode() if isinstance(value, bytes) else value
+def settled(cell: Cell) -> Cell:
+    """The cell as a choice, where it is an expression that is one of a few values."""
+    return cell.choice or cell if isinstance(cell, Term) else cell

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import numpy_helper
 
-from sqlscore.pushdown.cells import ROWS, Choice, Tensor
+from sqlscore.pushdown.cells import Choice
 from sqlscore.pushdown.refusals import Refused
+from sqlscore.pushdown.tensors import ROWS, Tensor
 
 if TYPE_CHECKING:
     from sqlscore.products.expressions import Expressions
@@ -24,6 +25,8 @@ TAKE_ROWS = frozenset({
 
 def shape(node: Node, _facts: Expressions, x: Tensor) -> Tensor:
     """Shape: known but for the number of rows."""
+    if (x.outer, x.inner) != (1, 1):
+        raise Refused("its input has several values a row along the rows' axis")
     sizes = [ROWS if axis == x.rows else size for axis, size in enumerate(x.cells.shape)]
     start, end = node.integer("start", 0), node.integer("end", len(sizes))
     return Tensor.constant(np.array(sizes[start:end], np.int64))

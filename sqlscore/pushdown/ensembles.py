@@ -7,6 +7,7 @@ follows its aggregator, which `_binary` spells out.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,13 @@ from sqlglot import exp
 
 from sqlscore.pushdown import labels, literals
 from sqlscore.pushdown.arithmetic import added, case, divided, either, operand
-from sqlscore.pushdown.cells import LARGEST, Tensor, Term
+from sqlscore.pushdown.cells import LARGEST, Choice, Term
 from sqlscore.pushdown.forests import forest_of, numbered_forest_of
-from sqlscore.pushdown.functions import TRANSFORMS, logistic, probit
+from sqlscore.pushdown.functions import logistic
 from sqlscore.pushdown.refusals import Refused
 from sqlscore.pushdown.sums import negative
+from sqlscore.pushdown.tensors import Tensor
+from sqlscore.pushdown.transforms import TRANSFORMS, probit
 from sqlscore.pushdown.trees import Grower
 
 if TYPE_CHECKING:
@@ -85,6 +88,19 @@ class Ensemble:
             if output in self.forest.outputs_of(root)
         ]
 
+    def only(self, output: int) -> Choice | None:
+        """The one tree of a forest of one, as a choice of its leaves."""
+        if len(self.forest.roots) != 1:
+            return None
+        leaves = self.forest.leaves()
+        places = {id(leaf): place for place, leaf in enumerate(leaves)}
+        values = tuple(float(np.float32(leaf.weights.get(output, 0.0))) for leaf in leaves)
+
+        def grown(made: Sequence[exp.Expression]) -> exp.Expression:
+            return self.grower.grow(self.forest.roots[0], lambda leaf: made[places[id(leaf)]])
+
+        return Choice(feature="", tests=(), values=values, otherwise=values[-1], grown=grown)
+
     def aggregate(self, output: int, how: str) -> exp.Expression:
         """The trees' values as one."""
         extreme = how in {"MIN", "MAX"}
@@ -146,6 +162,8 @@ def _regression(
     ]
     if len(scores) > 1:
         return TRANSFORMS[transform](scores, ensemble.facts)
+    if ensemble.single and not base:
+        scores[0] = dataclasses.replace(scores[0], choice=ensemble.only(0))
     return [probit(scores[0], ensemble.facts) if transform == "PROBIT" else scores[0]]
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from sqlscore.graph.elements import ELEMENTS
 from sqlscore.pushdown import comparisons, literals, spans
 from sqlscore.pushdown.arithmetic import case, expression, is_number
-from sqlscore.pushdown.cells import DTYPES, Choice, Line, Tensor, Term
+from sqlscore.pushdown.cells import DTYPES, Choice, Line, Term, settled
 from sqlscore.pushdown.logic import opposite
 from sqlscore.pushdown.refusals import Refused
 from sqlscore.pushdown.sums import layer
+from sqlscore.pushdown.tensors import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,13 +112,12 @@ def _to_float(cell: Cell, element: str, _facts: Expressions) -> Cell:
     return cell if isinstance(cell, Term) else float(dtype(cell))
 
 
-def _truth_to_float(cell: Cell, _element: str, _facts: Expressions) -> Cell:
-    return comparisons.numbered(cell)
+def _truth_to_float(cell: Cell, _element: str, facts: Expressions) -> Cell:
+    return comparisons.numbered(cell, facts)
 
 
-def _truth_to_int(cell: Cell, _element: str, _facts: Expressions) -> Cell:
-    number = comparisons.numbered(cell)
-    return number.mapped(_whole) if isinstance(number, Choice) else int(number)  # type: ignore[arg-type]
+def _truth_to_int(cell: Cell, _element: str, facts: Expressions) -> Cell:
+    return comparisons.chosen(cell, 1, 0, facts)
 
 
 def _to_truth(cell: Cell, _element: str, facts: Expressions) -> Cell:
@@ -127,12 +127,13 @@ def _to_truth(cell: Cell, _element: str, facts: Expressions) -> Cell:
 
 def _to_int(cell: Cell, _element: str, _facts: Expressions) -> Cell:
     """A class label that the graph kept as a float for a while is whole already."""
+    cell = settled(cell)
     if isinstance(cell, Choice):
         return cell.mapped(_whole)
     if isinstance(cell, Term):
         # of what is computed only the bounds are sure; the walk takes care of who asks
         return cell if cell.exact else dataclasses.replace(cell, span=spans.cut(cell.span))
-    raise Refused("a cast of a column to a whole number")
+    return cell.truncated() if isinstance(cell, Line) else int(cell)
 
 
 def _whole(values: np.ndarray) -> np.ndarray:
@@ -148,6 +149,7 @@ _CASTS: dict[tuple[str, str], Callable[[Cell, str, Expressions], Cell]] = {
     ("float", "float"): _to_float,
     ("int", "float"): _to_float,
     ("float", "bool"): _to_truth,
+    ("int", "bool"): _to_truth,
     ("bool", "float"): _truth_to_float,
     ("bool", "int"): _truth_to_int,
     ("float", "int"): _to_int,

@@ -11,7 +11,6 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 from sqlglot import exp
 
 from sqlscore.pushdown import literals
@@ -31,12 +30,13 @@ from sqlscore.pushdown.arithmetic import (
 from sqlscore.pushdown.cells import ANYTHING, LARGEST, Term
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from sqlscore.products.expressions import Expressions
     from sqlscore.pushdown.cells import Cell
 
 _UNDERFLOW = -104.0  #: exp of less rounds to a float32 of zero
+OVERFLOW = math.log(LARGEST)  #: exp of more is an infinite float32
 
 
 def computed(
@@ -54,14 +54,18 @@ def computed(
     )
 
 
-def exponential(value: exp.Expression, facts: Expressions) -> exp.Expression:
-    """exp, with an infinity where it is one; `value` may stand in it several times."""
+def exponential(
+    value: exp.Expression, facts: Expressions, limit: float | None = None
+) -> exp.Expression:
+    """exp, with an infinity past a limit; `value` may stand in it several times."""
     low = exp.LT(this=operand(value), expression=literals.number(_UNDERFLOW, facts))
     zero = literals.number(0.0, facts)
     plain = exp.Exp(this=value)
     if not facts.underflow_raises and facts.exp_limit is None:
-        return plain
-    limit = facts.exp_limit or 700.0
+        if limit is None:
+            return plain
+        return case((above(value, limit, facts), literals.number(math.inf, facts)), otherwise=plain)
+    limit = limit or facts.exp_limit or 700.0
     high = above(value, limit, facts)
     infinity = literals.number(math.inf, facts)
     return case(
@@ -109,7 +113,8 @@ def logistic(cell: Cell, facts: Expressions) -> Cell:
         made = computed([cell], in_steps, finite=True, real=True, span=(0.0, 1.0))
     else:
         made = computed([cell], _logistic(z, facts), finite=True, span=(0.0, 1.0))
-    return dataclasses.replace(made, logit=cell) if isinstance(cell, Term) else made
+    logit = cell if isinstance(cell, Term) else None
+    return dataclasses.replace(made, logit=logit, coarse=True)
 
 
 def _logistic(z: exp.Expression, facts: Expressions) -> exp.Expression:
@@ -118,15 +123,15 @@ def _logistic(z: exp.Expression, facts: Expressions) -> exp.Expression:
         tanh = exp.Anonymous(this="TANH", expressions=[times(z, 0.5, facts)])
         return added([literals.number(0.5, facts), times(tanh, 0.5, facts)])
     if facts.exp_limit is None:
-        return _one_over(exp.Exp(this=_minus(z)), literals.number(1.0, facts))
+        return _one_over(exp.Exp(this=negated(z)), literals.number(1.0, facts))
     low, high = literals.number(-700.0, facts), literals.number(700.0, facts)
     if facts.extremes and not facts.nan:  # there greatest and least of NULL are NULL
-        kept = least([greatest([_minus(z), low], facts), high], facts)
+        kept = least([greatest([negated(z), low], facts), high], facts)
         return _one_over(exp.Exp(this=kept), literals.number(1.0, facts))
     return case(
         (
             within(z, -700.0, 700.0, facts),
-            _one_over(exp.Exp(this=_minus(z)), literals.number(1.0, facts)),
+            _one_over(exp.Exp(this=negated(z)), literals.number(1.0, facts)),
         ),
         (exp.LT(this=operand(z), expression=low), literals.number(0.0, facts)),
         (above(z, 700.0, facts), literals.number(1.0, facts)),
@@ -141,7 +146,7 @@ def _logistic_in_steps(z: exp.Expression, facts: Expressions) -> exp.Expression:
     def at_least_half() -> exp.Expression:
         # exp(-104) rounds to a float32 of zero; of less than that it could underflow
         size = least([exp.Abs(this=z), literals.real(100.0, facts)], facts)
-        return _one_over(literals.as_real(exp.Exp(this=_minus(size))), one)
+        return _one_over(literals.as_real(exp.Exp(this=negated(size))), one)
 
     rest = exp.Sub(this=one, expression=exp.Paren(this=at_least_half()))
     return case((exp.LT(this=operand(z), expression=zero), rest), otherwise=at_least_half())
@@ -152,7 +157,8 @@ def _one_over(value: exp.Expression, one: exp.Expression) -> exp.Expression:
     return divided(one, added([one, value]))
 
 
-def _minus(value: exp.Expression) -> exp.Expression:
+def negated(value: exp.Expression) -> exp.Expression:
+    """The value with the opposite sign."""
     if isinstance(value, exp.Neg):
         return value.this  # type: ignore[no-any-return]
     return exp.Neg(this=operand(value))
@@ -168,85 +174,3 @@ def tanh(cell: Cell, facts: Expressions) -> Cell:
     one = literals.number(1.0, facts)
     sql = exp.Sub(this=times(expression(half, facts), 2.0, facts), expression=one)
     return computed([cell], sql, finite=True)
-
-
-def softmax(cells: Sequence[Cell], facts: Expressions) -> list[Cell]:
-    """Each ``exp(z)`` over their sum, with the largest one subtracted first."""
-    values = [expression(cell, facts) for cell in cells]
-    most = greatest(values, facts)
-    parts = [
-        exponential(exp.Sub(this=operand(value), expression=operand(most)), facts)
-        for value in values
-    ]
-    total = added(parts)
-    return [computed(cells, divided(part, total), finite=True) for part in parts]
-
-
-def softmax_zero(cells: Sequence[Cell], facts: Expressions) -> list[Cell]:
-    """As `softmax`, but a value of zero takes no part in it; NaN where all of them are."""
-    values = [expression(cell, facts) for cell in cells]
-    most = greatest(values, facts)
-    scale = exponential(_minus(most), facts)
-    parts = [
-        case(
-            (
-                within(value, -1e-7, 1e-7, facts),
-                exp.Mul(this=operand(value), expression=operand(scale)),
-            ),
-            otherwise=exponential(exp.Sub(this=operand(value), expression=operand(most)), facts),
-        )
-        for value in values
-    ]
-    total = added(parts)
-    nothing = exp.EQ(this=operand(total), expression=literals.number(0.0, facts))
-    nan = literals.number(math.nan, facts)
-    return [
-        computed(cells, case((nothing, nan), otherwise=divided(part, total)), finite=True)
-        for part in parts
-    ]
-
-
-def probit(cell: Cell, facts: Expressions) -> Cell:
-    """The approximation of the normal quantile that ONNX Runtime has, NaN outside of 0 and 1."""
-    p = expression(cell, facts)
-    x = exp.Sub(this=times(p, 2.0, facts), expression=literals.number(1.0, facts))
-    one = literals.number(1.0, facts)
-    product = exp.Mul(
-        this=exp.Paren(this=exp.Sub(this=one, expression=operand(x))),
-        expression=exp.Paren(this=added([one.copy(), x])),
-    )
-    pi, a = float(np.float32(3.14159)), float(np.float32(0.147))
-    log = exp.Ln(this=product)
-    v = added([literals.number(2 / (pi * a), facts), times(log, 0.5, facts)])
-    inner = exp.Sub(
-        this=exp.Mul(this=operand(v), expression=operand(v)),
-        expression=exp.Paren(this=times(log, 1 / a, facts)),
-    )
-    root = exp.Sqrt(this=exp.Sub(this=exp.Sqrt(this=inner), expression=operand(v)))
-    size = times(root, float(np.float32(1.41421356)), facts)
-    sides = (
-        (exp.LTE(this=operand(p), expression=literals.number(0.0, facts)), _edge(p, 0.0, facts)),
-        (exp.GTE(this=operand(p), expression=literals.number(1.0, facts)), _edge(p, 1.0, facts)),
-        (
-            exp.LT(this=operand(p), expression=literals.number(0.5, facts)),
-            exp.Neg(this=operand(size)),
-        ),
-    )
-    return computed([cell], case(*sides, otherwise=size))
-
-
-def _edge(p: exp.Expression, at: float, facts: Expressions) -> exp.Expression:
-    """At 0 and 1 an infinity, NaN outside."""
-    infinity = literals.number(math.inf if at else -math.inf, facts)
-    same = exp.EQ(this=operand(p), expression=literals.number(at, facts))
-    return case((same, infinity), otherwise=literals.number(math.nan, facts))
-
-
-#: ONNX's name -> what becomes of all scores together
-TRANSFORMS: dict[str, Callable[[Sequence[Cell], Expressions], list[Cell]]] = {
-    "NONE": lambda cells, _: list(cells),
-    "LOGISTIC": lambda cells, facts: [logistic(cell, facts) for cell in cells],
-    "SOFTMAX": softmax,
-    "SOFTMAX_ZERO": softmax_zero,
-    "PROBIT": lambda cells, facts: [probit(cell, facts) for cell in cells],
-}

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sqlscore.pushdown import labels
-from sqlscore.pushdown.cells import Tensor
 from sqlscore.pushdown.elementwise import add
-from sqlscore.pushdown.functions import TRANSFORMS, logistic, probit
+from sqlscore.pushdown.functions import logistic
 from sqlscore.pushdown.refusals import Refused
 from sqlscore.pushdown.sums import layer, negative
+from sqlscore.pushdown.tensors import Tensor
+from sqlscore.pushdown.transforms import TRANSFORMS, probit
 
 if TYPE_CHECKING:
     from sqlscore.products.expressions import Expressions

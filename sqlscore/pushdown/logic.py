@@ -12,9 +12,20 @@ import numpy as np
 from sqlglot import exp
 
 from sqlscore.pushdown import literals
-from sqlscore.pushdown.arithmetic import above, both, case, either, expression, is_missing, operand
-from sqlscore.pushdown.cells import Choice, Line, Tensor, Term
+from sqlscore.pushdown.arithmetic import (
+    above,
+    both,
+    case,
+    either,
+    expression,
+    is_missing,
+    operand,
+    unless,
+)
+from sqlscore.pushdown.cells import Choice, Line, Term, settled
 from sqlscore.pushdown.refusals import Refused
+from sqlscore.pushdown.stairs import merged
+from sqlscore.pushdown.tensors import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,25 +42,28 @@ def negated(_node: Node, _facts: Expressions, x: Tensor) -> Tensor:
 
 def opposite(cell: Cell) -> Cell:
     """The opposite of a condition."""
+    if isinstance(cell, Choice):
+        return cell.mapped(np.logical_not)
     if not isinstance(cell, Term):
         return not cell
-    one, zero = literals.integer(1), literals.integer(0)
-    return _condition(exp.EQ(this=case((cell.sql, zero), otherwise=one), expression=one))
+    choice = cell.choice and cell.choice.mapped(np.logical_not)
+    return _condition(unless(cell.sql), exact=cell.exact, choice=choice)
 
 
-def conjunction(_node: Node, _facts: Expressions, a: Tensor, b: Tensor) -> Tensor:
+def conjunction(_node: Node, facts: Expressions, a: Tensor, b: Tensor) -> Tensor:
     """And."""
-    return _combined(a, b, both, absorbing=False)
+    return _combined(a, b, facts, both, absorbing=False)
 
 
-def disjunction(_node: Node, _facts: Expressions, a: Tensor, b: Tensor) -> Tensor:
+def disjunction(_node: Node, facts: Expressions, a: Tensor, b: Tensor) -> Tensor:
     """Or."""
-    return _combined(a, b, either, absorbing=True)
+    return _combined(a, b, facts, either, absorbing=True)
 
 
 def _combined(
     a: Tensor,
     b: Tensor,
+    facts: Expressions,
     join: Callable[[Sequence[exp.Expression]], exp.Expression],
     *,
     absorbing: bool,
@@ -58,11 +72,14 @@ def _combined(
     left, right = np.broadcast_arrays(a.cells, b.cells)
     cells: list[Cell] = []
     for one, other in zip(left.ravel(), right.ravel(), strict=True):
-        terms = [cell for cell in (one, other) if isinstance(cell, Term)]
-        if absorbing in (c for c in (one, other) if not isinstance(c, Term)):
+        moving = [cell for cell in (one, other) if isinstance(cell, Term | Choice)]
+        if absorbing in (c for c in (one, other) if not isinstance(c, Term | Choice)):
             cells.append(absorbing)
-        elif terms:
-            cells.append(_condition(join([operand(term.sql) for term in terms])))
+        elif moving:
+            exact = all(isinstance(cell, Choice) or cell.exact for cell in moving)
+            tests = [operand(expression(cell, facts)) for cell in moving]
+            choice = merged([one, other], np.logical_or if absorbing else np.logical_and, facts)
+            cells.append(_condition(join(tests), exact=exact, choice=choice))
         else:
             cells.append(not absorbing)
     return Tensor.of(cells, "bool", left.shape)
@@ -86,9 +103,12 @@ def _is_nan(cell: Cell, facts: Expressions) -> Cell:
         if cell.missing is not None:
             return math.isnan(cell.missing)
         return _condition(is_missing(cell.column, facts))
-    if isinstance(cell, Term | Choice):
+    cell = settled(cell)
+    if isinstance(cell, Choice):
+        return cell.mapped(np.isnan)
+    if isinstance(cell, Term):
         raise Refused("it asks whether a computed value is NaN")
-    return math.isnan(float(cell))
+    return math.isnan(float(cell))  # type: ignore[arg-type]
 
 
 def sign(_node: Node, facts: Expressions, x: Tensor) -> Tensor:
@@ -111,5 +131,5 @@ def _sign(cell: Cell, facts: Expressions) -> Cell:
     return Term(sql=sql, needs=cell.needs, exact=True, bounded=True, finite=True)
 
 
-def _condition(sql: exp.Expression) -> Term:
-    return Term(sql=sql, exact=True, bounded=True, finite=True)
+def _condition(sql: exp.Expression, *, exact: bool = True, choice: Choice | None = None) -> Term:
+    return Term(sql=sql, exact=exact, bounded=True, finite=True, choice=choice)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlglot import exp
 
-from sqlscore.products.expressions import TextEquality
-from sqlscore.pushdown import literals
-from sqlscore.pushdown.arithmetic import operand
-from sqlscore.pushdown.cells import Choice, Line, Tensor, Term
+from sqlscore.pushdown.arithmetic import constant, expression, operand
+from sqlscore.pushdown.cells import Choice, Line, Term, settled
 from sqlscore.pushdown.comparisons import between
 from sqlscore.pushdown.refusals import Refused
+from sqlscore.pushdown.tensors import Tensor
+from sqlscore.pushdown.texts import same_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,17 +29,40 @@ def one_hot(node: Node, facts: Expressions, x: Tensor) -> Tensor:
     """OneHotEncoder: a column for each category, which is 1 where the value is that one."""
     texts = node.texts("cats_strings")
     keys: Sequence[str | int] = texts or node.integers("cats_int64s")
-    if not node.integer("zeros", 1):
-        raise Refused("a value of no category is an error there (zeros=0)")
     if bool(texts) != (x.element == "string"):
         raise Refused(f"it has categories of another type than its input, {x.element}")
-    columns = []
-    for cell in x.row:
+    columns, places = [], []
+    for cell in map(settled, x.row):
+        if isinstance(cell, Choice):
+            columns += [_is_one(cell, key) for key in keys]
+            places.append(cell.mapped(partial(_place, keys)))
+            continue
         tests = _tests(cell, keys, facts, whole=True)
-        feature = _feature(cell)
-        for row in np.eye(len(keys)).tolist():
-            columns.append(Choice(feature=feature, tests=tests, values=tuple(row), otherwise=0.0))
-    return Tensor.of(columns, "float", (*x.cells.shape, len(keys)))
+        whole = Choice(
+            feature=_feature(cell), tests=tests, values=tuple(range(len(keys))), otherwise=-1
+        )
+        columns += [_is_one(whole, place) for place in range(len(keys))]
+        places.append(whole)
+    made = Tensor.of(columns, "float", (*x.cells.shape, len(keys)))
+    if node.integer("zeros", 1):
+        return made
+    none = [expression(place.mapped(lambda at: at < 0), facts) for place in places]
+    return dataclasses.replace(made, lost=tuple(none))
+
+
+def _is_one(choice: Choice, key: str | int) -> Choice:
+    """1 where what is looked up is a category, which a number without its fraction may be."""
+
+    return choice.mapped(lambda values: (_whole(values) == key).astype(np.float64))
+
+
+def _place(keys: Sequence[str | int], values: np.ndarray) -> np.ndarray:
+    """Which of the categories each value is; -1 where it is none."""
+    return np.array([keys.index(v) if v in keys else -1 for v in _whole(values).tolist()])
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    return np.trunc(values) if np.issubdtype(values.dtype, np.floating) else values
 
 
 def string_normalizer(node: Node, _facts: Expressions, x: Tensor) -> Tensor:
@@ -56,7 +81,7 @@ def label_encoder(node: Node, facts: Expressions, x: Tensor) -> Tensor:
     if any(isinstance(key, float) and math.isnan(key) for key in keys):
         raise Refused("NaN is one of its keys")
     cells: list[Cell] = []
-    for cell in x.row:
+    for cell in map(settled, x.row):
         if isinstance(cell, Term | Line):
             tests = _tests(cell, keys, facts, whole=False)
             cells.append(
@@ -65,9 +90,8 @@ def label_encoder(node: Node, facts: Expressions, x: Tensor) -> Tensor:
         elif isinstance(cell, Choice):
             table = dict(zip(keys, values, strict=True))
             cells.append(
-                Choice(
-                    feature=cell.feature,
-                    tests=cell.tests,
+                dataclasses.replace(
+                    cell,
                     values=tuple(table.get(value, default) for value in cell.values),
                     otherwise=table.get(cell.otherwise, default),
                 )
@@ -115,15 +139,19 @@ def _element(values: Sequence[str | float | int]) -> str:
 
 
 def _feature(cell: Cell) -> str:
-    return cell.feature if isinstance(cell, Line) else next(iter(cell.needs))  # type: ignore[union-attr]
+    return cell.feature if isinstance(cell, Line) else next(iter(cell.needs), "")  # type: ignore[union-attr]
 
 
 def _tests(
     cell: Cell, keys: Sequence[str | float | int], facts: Expressions, *, whole: bool
 ) -> tuple[exp.Expression, ...]:
     """For each key whether the cell is equal to it; `whole` cuts a number's fraction off first."""
-    if isinstance(cell, Term) and cell.exact and isinstance(cell.sql, exp.Column):
-        return _text_tests(cell.sql, [str(key) for key in keys], facts)
+    if isinstance(cell, Term) and cell.exact and isinstance(keys[0], str):
+        return same_text(cell.sql, [str(key) for key in keys], facts)
+    if isinstance(cell, Term) and cell.exact:
+        return tuple(
+            exp.EQ(this=operand(cell.sql), expression=constant(key, facts)) for key in keys
+        )
     if isinstance(cell, Line) and cell.missing is None:
         bounds = [_bounds(float(key), cell.dtype, whole=whole) for key in keys]
         return tuple(between(cell, low, high, facts) for low, high in bounds)
@@ -137,20 +165,3 @@ def _bounds(key: float, dtype: type[np.floating[Any]], *, whole: bool) -> tuple[
     last = float(np.nextafter(dtype(key + 1), dtype(-np.inf))) if key >= 0 else key
     first = float(np.nextafter(dtype(key - 1), dtype(np.inf))) if key <= 0 else key
     return first, last
-
-
-def _text_tests(
-    column: exp.Expression, keys: Sequence[str], facts: Expressions
-) -> tuple[exp.Expression, ...]:
-    """Equality by characters, whatever the column's collation is."""
-    if facts.text_equality is TextEquality.BINARY:
-        charset = exp.DataType(this=exp.DataType.Type.CHARACTER_SET, kind=exp.Var(this="utf8mb4"))
-        text = exp.Cast(this=column, to=charset)
-        column = exp.Cast(this=text, to=exp.DataType(this=exp.DataType.Type.BINARY, nested=False))
-    if facts.text_equality is TextEquality.MARKED:
-        marked = exp.Add(this=column, expression=exp.National(this="|"))
-        column = exp.Collate(
-            this=exp.Paren(this=marked), expression=exp.Var(this="Latin1_General_BIN2")
-        )
-        return tuple(exp.EQ(this=column, expression=exp.National(this=f"{key}|")) for key in keys)
-    return tuple(exp.EQ(this=operand(column), expression=literals.text(key)) for key in keys)

@@ -9,23 +9,15 @@ from sqlglot import exp
 
 from sqlscore.pushdown import functions, literals
 from sqlscore.pushdown.activations import clipped
-from sqlscore.pushdown.arithmetic import (
-    above,
-    added,
-    case,
-    expression,
-    greatest,
-    operand,
-    times,
-)
-from sqlscore.pushdown.cells import Tensor, Term
+from sqlscore.pushdown.arithmetic import above, added, case, expression, greatest, operand, times
 from sqlscore.pushdown.elementwise import quotient
 from sqlscore.pushdown.functions import computed
 from sqlscore.pushdown.refusals import Refused
+from sqlscore.pushdown.tensors import Tensor
 
 if TYPE_CHECKING:
     from sqlscore.products.expressions import Expressions
-    from sqlscore.pushdown.cells import Cell
+    from sqlscore.pushdown.cells import Cell, Term
     from sqlscore.pushdown.node import Node
 
 

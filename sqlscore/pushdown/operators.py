@@ -15,10 +15,13 @@ from sqlscore.pushdown import (
     elementwise,
     ensembles,
     features,
+    kernels,
+    largest,
     linear,
     logic,
     lookups,
     networks,
+    places,
     reductions,
     shapes,
     vectors,
@@ -33,8 +36,8 @@ OPERATORS: dict[tuple[str, str], Callable[..., Any]] = {
     ("", "Abs"): activations.absolute,
     ("", "Add"): elementwise.add,
     ("", "And"): logic.conjunction,
-    ("", "ArgMax"): reductions.arg_max,
-    ("", "ArgMin"): reductions.arg_min,
+    ("", "ArgMax"): largest.arg_max,
+    ("", "ArgMin"): largest.arg_min,
     ("", "Cast"): features.cast,
     ("", "Clip"): activations.clip,
     ("", "Concat"): shapes.concat,
@@ -46,7 +49,7 @@ OPERATORS: dict[tuple[str, str], Callable[..., Any]] = {
     ("", "Exp"): activations.exponential,
     ("", "Expand"): dimensions.expand,
     ("", "Flatten"): shapes.flatten,
-    ("", "Gather"): shapes.gather,
+    ("", "Gather"): places.gather,
     ("", "Gemm"): linear.gemm,
     ("", "Greater"): comparisons.compared,
     ("", "GreaterOrEqual"): comparisons.compared,
@@ -80,6 +83,7 @@ OPERATORS: dict[tuple[str, str], Callable[..., Any]] = {
     ("", "ReduceSumSquare"): reductions.square_sum,
     ("", "Relu"): activations.relu,
     ("", "Reshape"): shapes.reshape,
+    ("", "Scan"): kernels.scan,
     ("", "Selu"): networks.selu,
     ("", "Shape"): dimensions.shape,
     ("", "Sigmoid"): activations.sigmoid,
@@ -99,7 +103,7 @@ OPERATORS: dict[tuple[str, str], Callable[..., Any]] = {
     ("", "Unsqueeze"): shapes.unsqueeze,
     ("", "Where"): comparisons.where,
     ("", "Xor"): logic.exclusive,
-    (ML, "ArrayFeatureExtractor"): shapes.array_feature_extractor,
+    (ML, "ArrayFeatureExtractor"): places.array_feature_extractor,
     (ML, "Binarizer"): comparisons.binarizer,
     (ML, "FeatureVectorizer"): shapes.feature_vectorizer,
     (ML, "Imputer"): features.imputer,
@@ -115,3 +119,17 @@ OPERATORS: dict[tuple[str, str], Callable[..., Any]] = {
     (ML, "TreeEnsembleClassifier"): ensembles.classifier,
     (ML, "TreeEnsembleRegressor"): ensembles.regressor,
 }
+
+#: those that give a value for each value, wherever the rows are
+VALUE_BY_VALUE = frozenset({
+    "Abs", "Add", "And", "Cast", "Clip", "Div", "Elu", "Equal", "Erf", "Exp", "Greater",
+    "GreaterOrEqual", "HardSigmoid", "Identity", "IsNaN", "LeakyRelu", "Less", "LessOrEqual", "Log",
+    "Max", "Mean", "Min", "Mul", "Neg", "Not", "Or", "Pow", "Reciprocal", "Relu", "Selu", "Sigmoid",
+    "Sign", "Softplus", "Softsign", "Sqrt", "Sub", "Sum", "Tanh", "Where", "Xor",
+})  # fmt: skip
+#: those that know where the rows are, and may move them
+SHAPING = frozenset({
+    "ArrayFeatureExtractor", "Concat", "Flatten", "Gather", "Reshape", "Shape", "Slice", "Split",
+    "Squeeze", "Transpose", "Unsqueeze",
+    *(operator for domain, operator in OPERATORS if operator.startswith("Reduce")),
+})  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,13 @@ from sqlscore.pushdown.arithmetic import (
     needs,
     operand,
 )
-from sqlscore.pushdown.cells import Tensor, Term
-from sqlscore.pushdown.functions import computed, exponential, logarithm, root, softmax
-from sqlscore.pushdown.labels import highest
+from sqlscore.pushdown.cells import Term
+from sqlscore.pushdown.elementwise import folded
+from sqlscore.pushdown.functions import computed, exponential, logarithm, root
 from sqlscore.pushdown.refusals import Refused
-from sqlscore.pushdown.sums import layer, negative
+from sqlscore.pushdown.sums import layer
+from sqlscore.pushdown.tensors import Tensor
+from sqlscore.pushdown.transforms import softmax
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,14 +46,15 @@ def _over(reduce: Reduce) -> Callable[..., Tensor]:
         given = axes.values().ravel().tolist() if axes is not None else node.integers("axes")
         axis = _axis(given or list(range(x.cells.ndim)), x)
         moved = np.moveaxis(x.cells, axis, -1)
-        rows = moved.reshape(-1, moved.shape[-1])
-        cells = [reduce(list(row), x.dtype, facts) for row in rows]
+        lists = moved.reshape(-1, moved.shape[-1])
+        cells = [reduce(list(one), x.dtype, facts) for one in lists]
         shape = list(moved.shape[:-1])
         kept = bool(node.integer("keepdims", 1))
         if kept:
             shape.insert(axis, 1)
         made = Tensor.of(cells, x.element, tuple(shape))
-        return Tensor(made.cells, x.element, x.rows if kept or axis > x.rows else x.rows - 1)
+        rows = x.rows if kept or axis > x.rows else x.rows - 1
+        return dataclasses.replace(x, cells=made.cells, rows=rows)
 
     return operator
 
@@ -76,15 +80,16 @@ def _squares(cells: Sequence[Cell], facts: Expressions) -> exp.Expression:
 
 
 def _sum_square(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
-    return computed(cells, _squares(cells, facts))
+    return computed(cells, _squares(cells, facts), span=(0.0, math.inf))
 
 
 def _norm(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
-    return computed(cells, root(_squares(cells, facts), facts))
+    return computed(cells, root(_squares(cells, facts), facts), span=(0.0, math.inf))
 
 
 def _sum_sizes(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
-    return computed(cells, added([exp.Abs(this=expression(cell, facts)) for cell in cells]))
+    sizes = [exp.Abs(this=expression(cell, facts)) for cell in cells]
+    return computed(cells, added(sizes), span=(0.0, math.inf))
 
 
 def _product(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
@@ -106,6 +111,9 @@ def _smallest(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressio
 
 def _first(cells: Sequence[Cell], pick: Callable[..., exp.Expression], facts: Expressions) -> Cell:
     """The largest or smallest; NaN where one is, which ONNX Runtime passes over in some places."""
+    known = _known(cells, np.maximum if pick is greatest else np.minimum, facts)
+    if known is not None:
+        return known
     values = [expression(cell, facts) for cell in cells]
     found = pick(values, facts)
     if facts.nan and pick is least:
@@ -115,6 +123,14 @@ def _first(cells: Sequence[Cell], pick: Callable[..., exp.Expression], facts: Ex
     return Term(sql=found, needs=frozenset() if facts.nan else needs(cells))
 
 
+def _known(cells: Sequence[Cell], function: Callable[..., Any], facts: Expressions) -> Cell | None:
+    """A function of numbers, and of choices that look up by the same."""
+    whole: Cell | None = cells[0]
+    for cell in cells[1:]:
+        whole = None if whole is None else folded(whole, cell, function, np.float64, facts)
+    return whole if len(cells) > 1 else None
+
+
 def _log_sum_exp(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expressions) -> Cell:
     values = [expression(cell, facts) for cell in cells]
     most = greatest(values, facts)
@@ -122,25 +138,6 @@ def _log_sum_exp(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expres
         exponential(exp.Sub(this=operand(v), expression=operand(most)), facts) for v in values
     ]
     return computed(cells, added([most, logarithm(added(powers), facts)]))
-
-
-def arg_max(node: Node, facts: Expressions, x: Tensor) -> Tensor:
-    """ArgMax: the place of the largest value, of the first one where there are several."""
-    return _place(node, facts, x, x.row)
-
-
-def arg_min(node: Node, facts: Expressions, x: Tensor) -> Tensor:
-    """ArgMin: the place of the smallest value."""
-    return _place(node, facts, x, [negative(cell) for cell in x.row])
-
-
-def _place(node: Node, facts: Expressions, x: Tensor, cells: Sequence[Cell]) -> Tensor:
-    if x.cells.ndim != 2 or node.integer("axis", 0) not in {1, -1}:
-        raise Refused("another axis than the features'")
-    if node.integer("select_last_index", 0):
-        raise Refused("select_last_index")
-    best = highest(cells, range(len(cells)), facts)
-    return Tensor.of([best], "int64", (1, 1) if node.integer("keepdims", 1) else (1,))
 
 
 def soft_max(node: Node, facts: Expressions, x: Tensor) -> Tensor:

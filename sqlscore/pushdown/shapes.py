@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlglot import exp
 
-from sqlscore.pushdown import labels
-from sqlscore.pushdown.arithmetic import case, expression, operand
-from sqlscore.pushdown.cells import ROWS, Choice, Tensor, Term
 from sqlscore.pushdown.refusals import Refused
+from sqlscore.pushdown.tensors import ROWS, Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlscore.products.expressions import Expressions
-    from sqlscore.pushdown.cells import Cell
     from sqlscore.pushdown.node import Node
 
 
@@ -26,12 +22,18 @@ def identity(_node: Node, _facts: Expressions, x: Tensor) -> Tensor:
 
 
 def concat(node: Node, _facts: Expressions, *parts: Tensor) -> Tensor:
-    """Concat of columns."""
-    if len({part.rows for part in parts}) > 1:
+    """Concat of columns, or of the rows of several tensors one after the other."""
+    moving = [part for part in parts if not part.is_constant] or list(parts)
+    first = moving[0]
+    if len({(part.rows, part.inner) for part in moving}) > 1:
         raise Refused("its inputs have their rows along different axes")
-    axis = _inner(node.integer("axis", 1), parts[0])
+    axis = node.integer("axis", 1) % first.cells.ndim
     whole = np.concatenate([part.cells for part in parts], axis=axis)
-    return Tensor(whole, parts[0].element, parts[0].rows)
+    if axis != first.rows:
+        return dataclasses.replace(first, cells=whole)
+    if first.inner != 1 or len(moving) < len(parts):
+        raise Refused("it puts other values behind those of the rows")
+    return dataclasses.replace(first, cells=whole, outer=sum(part.outer for part in parts))
 
 
 def feature_vectorizer(_node: Node, _facts: Expressions, *parts: Tensor) -> Tensor:
@@ -42,62 +44,74 @@ def feature_vectorizer(_node: Node, _facts: Expressions, *parts: Tensor) -> Tens
 
 
 def reshape(node: Node, _facts: Expressions, x: Tensor, shape: Tensor | None = None) -> Tensor:
-    """Reshape that keeps the rows apart."""
+    """Reshape that keeps the values of a row together, wherever the rows' axis is then."""
     given = shape.values().ravel().tolist() if shape else node.integers("shape")
     wanted = [int(n) for n in given]
-    size = x.cells.size
-    if wanted[:1] == [ROWS]:
-        return Tensor(x.cells.reshape([1, *wanted[1:]]), x.element)
-    if wanted[:2] == [1, -1] and size == np.prod(wanted[2:]):
-        return Tensor(x.cells.reshape([1, 1, *wanted[2:]]), x.element, rows=1)
-    if size == 1:
-        return Tensor(x.cells.reshape([1] * len(wanted)), x.element)
-    inner = [x.cells.shape[i] if n == 0 else n for i, n in enumerate(wanted)][1:]
-    if not wanted or wanted[0] not in {0, -1} or (wanted[0] == -1 and -1 in inner):
+    whole = [i for i, n in enumerate(wanted) if n == ROWS or (n == 0 and i == x.rows)]
+    place = next(iter(whole), wanted.index(-1) if -1 in wanted else None)
+    if place is None:
+        if x.cells.size == 1:  # of a single value a row, whatever it says
+            return Tensor(x.cells.reshape([1] * len(wanted)), x.element)
+        raise Refused(f"the shape {wanted} has no place for the rows")
+    before, after = x.around
+    sizes = [x.cells.shape[i] if n == 0 and i != place else n for i, n in enumerate(wanted)]
+    left, right = _resolved(sizes[:place], before), _resolved(sizes[place + 1 :], after)
+    outer, lost = divmod(before, math.prod(left))
+    inner, more = divmod(after, math.prod(right))
+    if lost or more or (whole and (outer, inner) != (1, 1)):
         raise Refused(f"the shape {wanted} puts values of several rows side by side")
-    try:
-        return Tensor(x.cells.reshape([1, *inner]), x.element)
-    except ValueError as error:
-        raise Refused(f"the shape {wanted} does not fit {size} values a row") from error
+    return x.shaped([*left, outer * inner, *right], rows=place, outer=outer, inner=inner)
+
+
+def _resolved(sizes: list[int], total: int) -> list[int]:
+    """The sizes with what is left of the total in the place of -1."""
+    known = math.prod(n for n in sizes if n != -1)
+    return [total // known if n == -1 else n for n in sizes]
 
 
 def flatten(node: Node, _facts: Expressions, x: Tensor) -> Tensor:
-    """Flatten: one row of columns a row."""
-    if node.integer("axis", 1) != 1:
-        raise Refused("it joins rows")
-    return Tensor(x.cells.reshape(1, -1), x.element)
+    """Flatten into two axes; the rows' axis becomes part of one of them."""
+    axis = node.integer("axis", 1) % (x.cells.ndim + 1)
+    before, after = x.around
+    if x.rows < axis:
+        right = math.prod(x.cells.shape[axis:])
+        sizes, inner = [x.cells.size // right, right], after // right
+        return x.shaped(sizes, rows=0, outer=before, inner=inner)
+    left = math.prod(x.cells.shape[:axis])
+    return x.shaped([left, x.cells.size // left], rows=1, outer=before // left, inner=after)
 
 
 def squeeze(node: Node, _facts: Expressions, x: Tensor, axes: Tensor | None = None) -> Tensor:
-    """Squeeze of inner dimensions of 1."""
+    """Squeeze of dimensions of 1 that are not the rows' own."""
     given = axes.values().ravel().tolist() if axes else node.integers("axes")
     chosen = [int(a) % x.cells.ndim for a in given]
-    if not chosen or 0 in chosen:
+    if not chosen or x.rows in chosen:
         raise Refused("it drops the rows' own dimension")
-    return Tensor(x.cells.squeeze(tuple(chosen)), x.element)
+    rows = x.rows - sum(axis < x.rows for axis in chosen)
+    return dataclasses.replace(x, cells=x.cells.squeeze(tuple(chosen)), rows=rows)
 
 
 def unsqueeze(node: Node, _facts: Expressions, x: Tensor, axes: Tensor | None = None) -> Tensor:
-    """Unsqueeze behind the rows' dimension."""
+    """Unsqueeze before or behind the rows' dimension."""
     given = axes.values().ravel().tolist() if axes else node.integers("axes")
     rank = x.cells.ndim + len(given)
-    chosen = [int(a) % rank for a in given]
-    if 0 in chosen:
-        raise Refused("it puts a dimension before the rows")
-    return Tensor(np.expand_dims(x.cells, tuple(chosen)), x.element)
+    chosen = {int(a) % rank for a in given}
+    kept = [axis for axis in range(rank) if axis not in chosen]
+    cells = np.expand_dims(x.cells, tuple(sorted(chosen)))
+    return dataclasses.replace(x, cells=cells, rows=kept[x.rows])
 
 
 def split(
     node: Node, _facts: Expressions, x: Tensor, sizes: Tensor | None = None
 ) -> tuple[Tensor, ...]:
     """Split into groups of columns."""
-    axis = _inner(node.integer("axis", 0), x)
+    axis = inner_axis(node.integer("axis", 0), x)
     given = sizes.values().ravel().tolist() if sizes else node.integers("split")
     width, count = x.cells.shape[axis], len(node.outputs)
     step = -(-width // count)
     widths = given or [min(step, width - i * step) for i in range(count)]
     edges = np.cumsum(widths)[:-1]
-    return tuple(Tensor(part, x.element) for part in np.split(x.cells, edges, axis=axis))
+    return tuple(dataclasses.replace(x, cells=part) for part in np.split(x.cells, edges, axis=axis))
 
 
 def slice_(
@@ -120,60 +134,17 @@ def slice_(
     places = [slice(None)] * x.cells.ndim
     for start, end, axis, step in zip(first, last, chosen, strides, strict=True):
         low = -(2**62)  # "to the beginning", going backwards
-        places[_inner(axis, x)] = slice(start, None if end < low else end, step)
-    return Tensor(x.cells[tuple(places)], x.element)
-
-
-def gather(node: Node, facts: Expressions, x: Tensor, index: Tensor) -> Tensor:
-    """Gather of columns by constant places, or of a constant's values by a computed place."""
-    if x.is_constant and not index.is_constant:
-        return _looked_up(x, index, facts)
-    axis = _inner(node.integer("axis", 0), x)
-    return Tensor(np.take(x.cells, index.values().astype(np.int64), axis=axis), x.element)
-
-
-def array_feature_extractor(_node: Node, facts: Expressions, x: Tensor, index: Tensor) -> Tensor:
-    """ArrayFeatureExtractor: columns by constant places, or labels by a computed place."""
-    if x.is_constant and not index.is_constant:
-        return _looked_up(x, index, facts)
-    places = index.values().astype(np.int64).ravel()
-    return Tensor(np.take(x.cells, places, axis=-1), x.element)
-
-
-def _looked_up(table: Tensor, index: Tensor, facts: Expressions) -> Tensor:
-    """The values of a constant at computed places; one a row."""
-    if index.cells.size != 1 or table.cells.size != table.cells.shape[-1]:
-        raise Refused("it looks up several values a row")
-    (place,) = index.row
-    if isinstance(place, Choice):
-        values = table.row
-        found: Cell = place.mapped(lambda at: np.array([values[int(i)] for i in at], object))
-    else:
-        found = _by_place(table.row, expression(place, facts))
-    return Tensor.of([found], table.element, (1, 1))
-
-
-def _by_place(values: Sequence[Cell], place: exp.Expression) -> Term:
-    numbers = [labels.label_of(i) for i in range(len(values))]
-    *made, last = [labels.label_of(value) for value in values]  # type: ignore[arg-type]
-    tests = [
-        (exp.EQ(this=operand(place), expression=number), value)
-        for number, value in zip(numbers, made, strict=False)
-    ]
-    return Term(
-        sql=case(*tests, otherwise=last) if tests else last, exact=True, bounded=True, finite=True
-    )
+        places[inner_axis(axis, x)] = slice(start, None if end < low else end, step)
+    return dataclasses.replace(x, cells=x.cells[tuple(places)])
 
 
 def transpose(node: Node, _facts: Expressions, x: Tensor) -> Tensor:
-    """Transpose of inner dimensions; of a single value a row, whatever it does."""
+    """Transpose; the rows' axis moves like the others."""
     order = node.integers("perm") or list(range(x.cells.ndim))[::-1]
-    if order[0] != 0 and x.cells.size > 1:
-        raise Refused("it moves the rows' dimension")
-    return Tensor(x.cells.transpose(order), x.element)
+    return dataclasses.replace(x, cells=x.cells.transpose(order), rows=order.index(x.rows))
 
 
-def _inner(axis: int, x: Tensor) -> int:
+def inner_axis(axis: int, x: Tensor) -> int:
     """The axis, counted from the front; refused where it is the rows'."""
     counted = axis % x.cells.ndim
     if counted == x.rows:

@@ -50,6 +50,28 @@ def power(span: Span) -> Span:
     return low, math.inf if span[1] > 700.0 else high
 
 
+def product(one: Span, other: Span) -> Span:
+    """That of a product of what is never negative."""
+    if one[0] < 0 or other[0] < 0:
+        return ANYTHING
+    ends = one[1], other[1]
+    return one[0] * other[0], math.inf if math.inf in ends else ends[0] * ends[1]
+
+
+def quotient(top: Span, bottom: Span) -> Span:
+    """That of a division by what is more than zero."""
+    (low, high), (least, most) = top, bottom
+    if least <= 0:
+        return ANYTHING
+    return (low / (most if low >= 0 else least), high / (least if high >= 0 else most))
+
+
+def size(span: Span) -> Span:
+    """That of what has lost its sign."""
+    low, high = span
+    return (0.0 if low <= 0 <= high else min(abs(low), abs(high)), max(abs(low), abs(high)))
+
+
 def cut(span: Span) -> Span:
     """That of the whole part."""
     low, high = (end if math.isinf(end) else float(math.trunc(end)) for end in span)

@@ -20,7 +20,6 @@ from sqlscore.pushdown.arithmetic import (
     both,
     careful,
     case,
-    clamped,
     either,
     greatest,
     is_number,
@@ -28,11 +27,12 @@ from sqlscore.pushdown.arithmetic import (
     looked_up,
     needs,
     operand,
-    saturated,
     times,
     within,
 )
 from sqlscore.pushdown.cells import LARGEST, Choice, Line, Term
+from sqlscore.pushdown.saturation import clamped, saturated
+from sqlscore.pushdown.stairs import merged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,15 +93,17 @@ def _weighted(
     pairs = [(cell, float(weight)) for cell, weight in zip(cells, weights, strict=True)]
     bias += sum(w * float(c) for c, w in pairs if not isinstance(c, Term | Line | Choice))
     looked = [(cell, weight) for cell, weight in pairs if isinstance(cell, Choice)]
-    choices = _joined(looked) if facts.folding else [_times(c, weight) for c, weight in looked]
+    choices = (
+        _joined(looked, facts) if facts.folding else [_times(c, weight) for c, weight in looked]
+    )
     lines = [(cell, weight) for cell, weight in pairs if isinstance(cell, Line)]
     # an infinity times zero is NaN
     terms = [(c, weight) for c, weight in pairs if isinstance(c, Term) and (weight or not c.finite)]
     if not lines and not terms and not choices:
         return float(dtype(bias))
-    rest = [_weighed(cell, weight, facts) for cell, weight in terms]
+    rest = [_weighed(cell.sql, weight, facts) for cell, weight in terms]
     rest += [looked_up(choice, facts) for choice in choices]
-    products = [times(careful(line, facts), weight, facts) for line, weight in lines]
+    products = [_weighed(careful(line, facts), weight, facts) for line, weight in lines]
     slow = added([*products, *rest, literals.number(bias, facts)])
     found = needs([line for line, weight in lines if weight]) | needs(term for term, _ in terms)
     if not lines:
@@ -121,32 +123,27 @@ def _weighted(
     return Term(sql=case((test, fast), otherwise=slow), needs=found, bounded=bounded)
 
 
-def _weighed(term: Term, weight: float, facts: Expressions) -> exp.Expression:
+def _weighed(value: exp.Expression, weight: float, facts: Expressions) -> exp.Expression:
     if weight or facts.infinity:
-        return times(term.sql, weight, facts)
-    return times(clamped(term.sql, facts), weight, facts)  # NULL, where an infinity is NULL
+        return times(value, weight, facts)
+    return times(clamped(value, facts), weight, facts)  # NULL, where an infinity is NULL
 
 
 def _times(choice: Choice, weight: float) -> Choice:
     return choice.mapped(lambda values: values.astype(np.float64) * weight)
 
 
-def _joined(weighed: Sequence[tuple[Choice, float]]) -> list[Choice]:
+def _joined(weighed: Sequence[tuple[Choice, float]], facts: Expressions) -> list[Choice]:
     """One choice a column: the values of its choices times their weights, added up."""
-    found: dict[tuple[int, ...], Choice] = {}
+    found: dict[str | tuple[int, ...], Choice] = {}
     for choice, weight in weighed:
         scaled = _times(choice, weight)
-        key = tuple(id(test) for test in choice.tests)
+        key = choice.feature if choice.cuts is not None else choice.key
         before = found.get(key)
-        if before is not None:
-            scaled = Choice(
-                feature=choice.feature,
-                tests=choice.tests,
-                values=tuple(
-                    float(a) + float(b) for a, b in zip(before.values, scaled.values, strict=True)
-                ),
-                otherwise=float(before.otherwise) + float(scaled.otherwise),
-            )
+        if before is not None and choice.cuts is not None:
+            scaled = merged([before, scaled], np.add, facts) or scaled
+        elif before is not None:
+            scaled = before.joined(scaled, np.add)
         found[key] = scaled
     return list(found.values())
 

@@ -8,19 +8,18 @@ more than everything, need a test of its own.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlglot import exp
 
 from sqlscore.pushdown import literals
-from sqlscore.pushdown.arithmetic import above, both, case, either, is_missing, is_number
+from sqlscore.pushdown.arithmetic import above, both, case, either, is_missing, is_number, looked_up
 from sqlscore.pushdown.branches import EQUALITIES, ORDERS, Branch, Leaf, holds
-from sqlscore.pushdown.cells import Choice, Line
-from sqlscore.pushdown.cuts import last_above, last_not_above
+from sqlscore.pushdown.cells import Choice, Line, comparable
 from sqlscore.pushdown.domains import UNKNOWN
-from sqlscore.pushdown.refusals import Refused
+from sqlscore.pushdown.thresholds import moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,8 +43,8 @@ class Grower:
         """Move all thresholds. Refused where a feature's exact value is not known."""
         self._forest = forest
         self._facts = facts
-        self._cells = cells
-        self._cuts = _moved(forest, cells, dtype)
+        self._cells = [comparable(cell) for cell in cells]
+        self._cuts = moved(forest, self._cells, dtype)
 
     def grow(self, root: int, leaf: Callable[[Leaf], exp.Expression]) -> exp.Expression:
         """The tree below a root; no recursion, since trees may be deeper than Python's stack."""
@@ -101,7 +100,7 @@ class Grower:
     ) -> exp.Expression:
         cell = self._cells[node.feature]
         if isinstance(cell, Choice):
-            return _chosen(node, cell, true, false)
+            return _chosen(node, cell, true, false, self._facts)
         if not isinstance(cell, Line):
             return true if holds(node, float(cell)) else false  # type: ignore[arg-type]
         missing_true = node.missing_true or node.mode == "BRANCH_NEQ"
@@ -173,10 +172,18 @@ class Grower:
 
 
 def _chosen(
-    node: Branch, choice: Choice, true: exp.Expression, false: exp.Expression
+    node: Branch,
+    choice: Choice,
+    true: exp.Expression,
+    false: exp.Expression,
+    facts: Expressions,
 ) -> exp.Expression:
     """The branch of a value that is looked up: known for each of the values."""
     default = holds(node, float(choice.otherwise))
+    if choice.grown is not None:
+        flags = [holds(node, float(value)) for value in choice.values]
+        asked = dataclasses.replace(choice, values=tuple(flags), otherwise=default)
+        return case((looked_up(asked, facts), true), otherwise=false)
     pairs = zip(choice.tests, choice.values, strict=True)
     others = [test for test, value in pairs if holds(node, float(value)) != default]
     if not others:
@@ -196,43 +203,3 @@ def _inside(domain: Domain, one: float, other: float) -> bool | None:
 
 def _at_most(column: exp.Expression, cut: float, facts: Expressions) -> exp.Expression:
     return exp.LTE(this=column, expression=literals.number(cut, facts))
-
-
-def _moved(
-    forest: Forest, cells: Sequence[Cell], dtype: type[np.floating[Any]]
-) -> dict[int, tuple[float, ...]]:
-    """The cuts of every branch by its node's index: one, or two for each value of an equality."""
-    asked: dict[int, list[tuple[int, float]]] = defaultdict(list)
-    for index, node in enumerate(forest.nodes):
-        if not isinstance(node, Branch):
-            continue
-        for at in node.values:
-            with np.errstate(over="ignore"):
-                before = float(np.nextafter(dtype(at), dtype(-np.inf)))
-            if node.mode in EQUALITIES:
-                asked[node.feature] += [(index, before), (index, at)]
-            else:
-                asked[node.feature].append((index, at if ORDERS[node.mode][0] else before))
-    found: dict[int, tuple[float, ...]] = {}
-    for feature, wanted in asked.items():
-        for (index, _), cut in zip(wanted, _cuts(cells, feature, wanted), strict=True):
-            found[index] = (*found.get(index, ()), cut)
-    return found
-
-
-def _cuts(
-    cells: Sequence[Cell], feature: int, wanted: Sequence[tuple[int, float]]
-) -> Sequence[float]:
-    if feature >= len(cells):
-        raise Refused(f"it asks for feature {feature} of {len(cells)}")
-    cell = cells[feature]
-    thresholds = np.array([threshold for _, threshold in wanted])
-    if isinstance(cell, int | float | Choice):
-        return thresholds.tolist()  # type: ignore[no-any-return]
-    if not isinstance(cell, Line) or not cell.slope:
-        raise Refused(
-            f"it compares feature {feature}, which is computed on the way: rounded otherwise it "
-            "could take another branch"
-        )
-    move = last_not_above if cell.slope > 0 else last_above
-    return move(cell.steps, thresholds).tolist()  # type: ignore[no-any-return]

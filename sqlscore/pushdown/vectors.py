@@ -15,10 +15,13 @@ from sqlglot import exp
 from sqlscore.pushdown import labels, literals
 from sqlscore.pushdown.arithmetic import above, added, case, expression, lifted, needs, operand
 from sqlscore.pushdown.arithmetic import times as multiplied
-from sqlscore.pushdown.cells import Tensor, Term
-from sqlscore.pushdown.functions import TRANSFORMS, computed, decaying, tanh
+from sqlscore.pushdown.cells import Term
+from sqlscore.pushdown.functions import computed, decaying, tanh
+from sqlscore.pushdown.kernels import MOST_ROWS, squared_distance
 from sqlscore.pushdown.refusals import Refused
 from sqlscore.pushdown.sums import layer, negative
+from sqlscore.pushdown.tensors import Tensor
+from sqlscore.pushdown.transforms import TRANSFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +30,6 @@ if TYPE_CHECKING:
     from sqlscore.pushdown.cells import Cell
     from sqlscore.pushdown.node import Node
 
-#: support vectors of one machine: each may be a column of a derived table, of which PostgreSQL
-#: takes 1,664
-_MOST_VECTORS = 1000
 _MOST_POWER = 8
 
 
@@ -131,8 +131,8 @@ def _sums(
     if kernel == "LINEAR":
         folded = weights.astype(np.float64) @ vectors.astype(np.float64)
         return layer(x.row, folded, rho, np.float32, facts)
-    if len(vectors) > _MOST_VECTORS:
-        raise Refused(f"{len(vectors):,} support vectors (the most is {_MOST_VECTORS:,})")
+    if len(vectors) > MOST_ROWS:
+        raise Refused(f"{len(vectors):,} support vectors (the most is {MOST_ROWS:,})")
     cells = [lifted(cell, facts) for cell in x.row]
     if kernel == "RBF":
         kernels = [_rbf(cells, vector, gamma, facts) for vector in vectors]
@@ -148,12 +148,7 @@ def _sums(
 
 def _rbf(cells: Sequence[Cell], vector: np.ndarray, gamma: float, facts: Expressions) -> Cell:
     """``exp(-gamma * |x - vector|^2)``."""
-    squares = []
-    for cell, at in zip(cells, vector.tolist(), strict=True):
-        value = expression(cell, facts)
-        distance = exp.Sub(this=operand(value), expression=literals.number(at, facts))
-        squares.append(exp.Mul(this=operand(distance), expression=operand(distance)))
-    size = multiplied(added(squares), -gamma, facts)
+    size = multiplied(squared_distance(cells, vector, facts), -gamma, facts)
     # where there is NaN, greatest passes over NULL
     kept = frozenset() if facts.nan else needs(cells)
     return Term(sql=decaying(size, facts), needs=kept, bounded=True, finite=True)

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from functools import cache
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from onnx import ModelProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from sqlglot import exp
 
-from sqlscore.graph.elements import element_of
-from sqlscore.graph.nodes import dimensions, used_inputs
-from sqlscore.pushdown.cells import DTYPES, ROWS, Line, Tensor, Term
-from sqlscore.pushdown.comparisons import truth_column
 from sqlscore.pushdown.dimensions import TAKE_ROWS
-from sqlscore.pushdown.domains import UNKNOWN
+from sqlscore.pushdown.inputs import inputs_of, unread
 from sqlscore.pushdown.node import Node
-from sqlscore.pushdown.operators import OPERATORS
+from sqlscore.pushdown.operators import OPERATORS, SHAPING, VALUE_BY_VALUE
 from sqlscore.pushdown.refusals import Refusal, Refused
-from sqlscore.signature import InputKind
+from sqlscore.pushdown.tensors import ROWS, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from onnx import NodeProto
+    from sqlglot import exp
 
     from sqlscore.products.expressions import Expressions
-    from sqlscore.pushdown.cells import Cell
-    from sqlscore.pushdown.cuts import Steps
     from sqlscore.pushdown.domains import Domain
-    from sqlscore.signature import Feature, Signature
+    from sqlscore.signature import Signature
 
 
 def walk(
@@ -41,25 +34,35 @@ def walk(
     columns: Mapping[str, str],
     facts: Expressions,
     domains: Mapping[str, Domain],
-) -> tuple[dict[str, Tensor], list[Refusal]]:
-    """The tensors of the outputs that predictions are made from, and what has no SQL form.
+) -> Walked:
+    """What becomes of a graph.
 
-    `columns` gives the column of each feature, `domains` what some can hold. An output that depends
-    on a refused node is not there.
+    `columns` gives the column of each feature, `domains` what some can hold.
     """
     walker = _Walker(model, facts)
-    walker.known = _inputs(signature, columns, facts, domains, walker.refusals)
-    walker.known |= _unread(model, signature)
+    walker.known = inputs_of(signature, columns, facts, domains, walker.refusals)
+    walker.known |= unread(model, signature)
     wanted = {one.output for one in signature.predictions}
     for node in _needed(model, wanted):
         walker.visit(node)
-    return {name: walker.known[name] for name in wanted if name in walker.known}, walker.refusals
+    outputs = {name: walker.known[name] for name in wanted if name in walker.known}
+    return Walked(outputs=outputs, refusals=walker.refusals, lost=walker.lost)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walked:
+    """What a graph became."""
+
+    outputs: dict[str, Tensor]  #: that predictions are made from; none that depends on a refusal
+    refusals: list[Refusal]  #: what has no SQL form
+    lost: list[exp.Expression]  #: where ONNX Runtime has an error, so that a row has no prediction
 
 
 class _Walker:
     def __init__(self, model: ModelProto, facts: Expressions) -> None:
         self.known: dict[str, Tensor] = {}
         self.refusals: list[Refusal] = []
+        self.lost: list[exp.Expression] = []
         self._facts = facts
         self._opsets = {one.domain: one.version for one in model.opset_import}
         self._fixed = {t.name: t for t in model.graph.initializer}
@@ -75,10 +78,13 @@ class _Walker:
                     raise Refused("there is no SQL form of it")
                 return  # it depends on a node that was refused
             _check(proto, [t for t in inputs if t is not None])
+            found: Tensor | tuple[Tensor, ...]
             if _is_constant(proto, domain, inputs):
                 found = self._constant(proto, inputs)
             elif (domain, proto.op_type) in OPERATORS:
                 found = OPERATORS[domain, proto.op_type](node, self._facts, *inputs)
+                if proto.op_type in VALUE_BY_VALUE and isinstance(found, Tensor):
+                    found = _laid_out(found, inputs)
             else:
                 raise Refused("there is no SQL form of it")
         except Refused as refused:
@@ -89,7 +95,11 @@ class _Walker:
             self.refusals.append(Refusal(operator=node.operator, node=node.name, why=why))
             return
         outputs = found if isinstance(found, tuple) else (found,)
-        self.known.update(zip(proto.output, outputs, strict=False))
+        self.lost += [test for tensor in outputs for test in tensor.lost]
+        told = [
+            dataclasses.replace(tensor, lost=()) if tensor.lost else tensor for tensor in outputs
+        ]
+        self.known.update(zip(proto.output, told, strict=False))
 
     def _value(self, name: str) -> Tensor | None:
         if name in self._fixed:
@@ -111,10 +121,17 @@ class _Walker:
         return tuple(Tensor.constant(np.asarray(value)) for value in made_values)
 
 
+def _laid_out(made: Tensor, inputs: Sequence[Tensor | None]) -> Tensor:
+    """What is made value by value, with its rows where those of the inputs are."""
+    moving = [t for t in inputs if t is not None and not t.is_constant]
+    if not moving:
+        return made
+    first = moving[0]
+    return dataclasses.replace(made, rows=first.rows, outer=first.outer, inner=first.inner)
+
+
 #: what numpy and Python say of shapes and types that an operator did not expect
 _UNKNOWN_FORMS = (ValueError, TypeError, IndexError, KeyError, AttributeError)
-#: operators that may join or reduce over another first axis than the rows'
-_ALONG = frozenset({"Concat", *(f"Reduce{how}" for how in ("Mean", "Sum", "Max", "Min"))})
 _COMPARE = frozenset({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Not"})
 
 
@@ -123,10 +140,24 @@ def _check(proto: NodeProto, inputs: Sequence[Tensor]) -> None:
     name = proto.op_type
     if name not in TAKE_ROWS and any(ROWS in t.row for t in inputs if t.element == "int64"):
         raise Refused("it computes with the number of rows")
-    if name not in _ALONG and any(t.rows for t in inputs):
-        raise Refused("another dimension of its input comes before the rows")
+    if name not in SHAPING and name not in VALUE_BY_VALUE:
+        if not all(t.is_plain for t in inputs):
+            raise Refused("another dimension of its input comes before the rows")
+    elif name in VALUE_BY_VALUE:
+        _check_layouts([t for t in inputs if not t.is_constant], inputs)
     if name not in _COMPARE and any(t.is_cut for t in inputs):
         raise Refused("it takes a computed number that was cut to a whole one")
+
+
+def _check_layouts(moving: Sequence[Tensor], inputs: Sequence[Tensor]) -> None:
+    """Refuse inputs that have their rows along different axes, or a constant along the rows."""
+    if all(t.is_plain for t in moving):
+        return
+    first = moving[0]
+    behind = first.cells.ndim - first.rows
+    along = [t.cells.shape[-behind] for t in inputs if t.is_constant and t.cells.ndim >= behind]
+    if any(t.layout != first.layout for t in moving) or any(size > 1 for size in along):
+        raise Refused("its inputs have their rows along different axes")
 
 
 def _is_constant(proto: NodeProto, domain: str, inputs: Sequence[Tensor | None]) -> bool:
@@ -146,88 +177,3 @@ def _needed(model: ModelProto, wanted: set[str]) -> list[NodeProto]:
             names.update(node.input)
             found.append(node)
     return found[::-1]
-
-
-def _inputs(
-    signature: Signature,
-    columns: Mapping[str, str],
-    facts: Expressions,
-    domains: Mapping[str, Domain],
-    refusals: list[Refusal],
-) -> dict[str, Tensor]:
-    found = {}
-    for one in signature.inputs:
-        if one.kind in {InputKind.TENSOR, InputKind.CONSTANT}:
-            why = (
-                "it takes an array a row"
-                if one.kind is InputKind.TENSOR
-                else "it has no batch dimension"
-            )
-            refusals.append(Refusal(operator="", node=f"input {one.name!r}", why=why))
-            continue
-        given = {f.position: f for f in signature.features if f.input == one.name}
-        width = (one.shape[1] or 1) if one.kind is InputKind.BLOCK else 1
-        cells = [
-            _cell(
-                given[j],
-                columns[given[j].name],
-                one.element,
-                facts,
-                domains.get(given[j].name, UNKNOWN),
-            )
-            if j in given
-            else _nothing(one.element)
-            for j in range(width)
-        ]
-        shape = (1,) if len(one.shape) == 1 else (1, len(cells))
-        found[one.name] = Tensor.of(cells, one.element, shape)
-    return found
-
-
-def _unread(model: ModelProto, signature: Signature) -> dict[str, Tensor]:
-    """Inputs that the signature leaves out, since nothing looks at their values."""
-    fed = {one.name for one in signature.inputs}
-    found = {}
-    for value in used_inputs(model.graph):
-        if value.name not in fed:
-            element = element_of(value.type) or "float"
-            shape = tuple(d or 1 for d in dimensions(value) or (1, 1))
-            found[value.name] = Tensor.of([_nothing(element)] * math.prod(shape), element, shape)
-    return found
-
-
-def _nothing(element: str) -> Cell:
-    """What stands for a value that nothing looks at."""
-    if element in _NOTHING:
-        return _NOTHING[element]
-    return 0 if "int" in element else 0.0
-
-
-_NOTHING: dict[str, Cell] = {"string": "", "bool": False}
-
-
-def _cell(feature: Feature, column: str, element: str, facts: Expressions, domain: Domain) -> Cell:
-    sql = exp.column(exp.to_identifier(column, quoted=True))
-    if element == "bool":
-        return truth_column(sql, feature.name, facts)
-    if element == "string":
-        return Term(sql=sql, needs=frozenset({feature.name}), exact=True, bounded=True)
-    dtype = DTYPES.get(element, np.float64)
-    rounded = _rounding(element)
-    # a NULL that takes the row's predictions is seen to apart
-    domain = dataclasses.replace(domain, null=domain.null and feature.missing)
-    if domain.point is not None and not domain.null:
-        return float(rounded(np.array([domain.point]))[0])
-    return Line(feature=feature.name, column=sql, steps=rounded, dtype=dtype, domain=domain)
-
-
-@cache
-def _rounding(element: str) -> Steps:
-    """The one function for a type, so that what is found out of it is known for all features."""
-    dtype = DTYPES.get(element, np.float64)
-
-    def rounded(x: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore"):
-            return x.astype(dtype)
-
-    return rounded

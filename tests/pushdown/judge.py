@@ -137,11 +137,12 @@ class Rows:
         loaded = sqlscore.load(model, **options)
         names = [prediction.name for prediction in loaded.signature.predictions]
         return Answers(
-            found=dict(zip(names, self._selected(loaded), strict=True)),
+            found=dict(zip(names, self.selected(loaded), strict=True)),
             expected=self._expected(loaded),
         )
 
-    def _selected(self, model: sqlscore.Model) -> list[list[Any]]:
+    def selected(self, model: sqlscore.Model) -> list[list[Any]]:
+        """The model's predictions by SQL, a list for each."""
         dialect = self.database.engine.dialect.name
         query = compile(model, dialect=dialect, table=self.table, key="id")
         with self.database.engine.connect() as connection:

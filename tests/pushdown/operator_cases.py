@@ -6,28 +6,15 @@ text. A graph that begins with an output's type has ``x`` as its input.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from sqlscore.pushdown.operators import ML
-
-
-@dataclass(frozen=True)
-class Case:
-    """A graph."""
-
-    body: str  #: ``float[N,3] y`` and what makes it
-    inputs: str = "float[N,3] x"
-    #: only rows of small numbers: on the way ONNX Runtime overflows or cancels, in its own order
-    tame: bool = False
-
-
-TEXT, WHOLE = "string[N,1] t", "int64[N,1] n"
+from tests.pushdown.cases import WHOLE, Case
 
 CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     ("", "Abs"): (Case("float[N,3] y { y = Abs(x) }"),),
     ("", "Add"): (
         Case("float[N,3] y <float[3] k = {0.5, -1.0, 2.0}> { y = Add(x, k) }"),
         Case("float[N,3] y { z = Neg(x) s = Sigmoid(z) y = Add(s, x) }"),
+        Case("""int64[N,3] y <float k = {0.1}, int64 m = {-2}, int64 o = {1}>
+            { b = Less(x, k) i = Cast <to = 7> (b) u = Mul(i, m) y = Add(u, o) }"""),
     ),
     ("", "And"): (
         Case("""bool[N,3] y <float k = {0.1}, float[3] h = {0.5, 1.5, -1.0}>
@@ -61,6 +48,7 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     ("", "Div"): (
         Case("float[N,3] y <float[3] k = {0.5, -3.0, 7.0}> { y = Div(x, k) }"),
         Case("float[N,3] y <float k = {2.0}> { z = Abs(x) y = Div(k, z) }", tame=True),
+        Case("float[N,3] y { y = Div(x, x) }"),
     ),
     ("", "Elu"): (Case("float[N,3] y { y = Elu <alpha = 0.75> (x) }"),),
     ("", "Equal"): (
@@ -74,13 +62,27 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
             { s = Shape(x) u = ReduceSum(x, a) z = Expand(u, s) o = Expand(k, s)
               y = Add(z, o) }"""),
     ),
-    ("", "Flatten"): (Case("float[N,3] y { y = Flatten(x) }"),),
+    ("", "Flatten"): (
+        Case("float[N,3] y { y = Flatten(x) }"),
+        Case("""float[N,3] y
+            { f = Flatten <axis = 0> (x) g = Relu(f) s = Shape(x) y = Reshape(g, s) }"""),
+    ),
     ("", "Gather"): (
         Case("float[N,2] y <int64[2] i = {2, 0}> { y = Gather <axis = 1> (x, i) }"),
         Case(
             "int64[N,1] y <int64[3] k = {7, 8, 9}> { m = ArgMax <axis = 1> (x) y = Gather(k, m) }",
             tame=True,
         ),
+        Case(
+            """float[N,1] y <float[3] k = {0.25, 1.75, -2.5}>
+            { m = ArgMax <axis = 1> (x) y = Gather(k, m) }""",
+            tame=True,
+        ),
+        # a binary search, as quantiles have it
+        Case("""float[N,3] y <float k = {0.1}, float[4] q = {-0.5, 0.0, 0.10000001, 0.75},
+            int64 i = {0}, int64 j = {2}, int64 o = {1}>
+            { u = GreaterOrEqual(x, k) m = Where(u, j, i) n = Add(m, o) t = Gather(q, n)
+              v = GreaterOrEqual(x, t) w = Where(v, n, m) y = Gather(q, w) }"""),
     ),
     ("", "Gemm"): (
         Case(
@@ -104,6 +106,9 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     ("", "Less"): (
         Case("""bool[N,3] y <float k = {0.1}, float f = {0.3}, float m = {1.7}>
             { s = Sub(x, f) z = Mul(s, m) y = Less(z, k) }"""),
+        # by a value that is computed, which decides as a label does
+        Case("bool[N,3] y <float k = {0.6}> { s = Sigmoid(x) y = Less(s, k) }"),
+        Case("bool[N,3] y { z = Sub(x, x) y = Less(x, z) }"),
     ),
     ("", "LessOrEqual"): (Case("bool[N,3] y <float k = {0.1}> { y = LessOrEqual(k, x) }"),),
     ("", "Log"): (Case("float[N,3] y { y = Log(x) }"),),
@@ -135,6 +140,9 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     ("", "Pow"): (
         Case("float[N,3] y <float k = {2.0}> { y = Pow(x, k) }"),
         Case("float[N,3] y <float k = {1.5}> { z = Abs(x) y = Pow(z, k) }", tame=True),
+        Case("float[N,3] y <float[3] k = {-1.5, -2.0, 3.7}> { y = Pow(x, k) }"),
+        Case("float[N,3] y <float[3] k = {0.0, 5.0, 4.0}> { y = Pow(x, k) }"),
+        Case("float[N,3] y <float k = {2.0}> { y = Pow(k, x) }"),
     ),
     ("", "Reciprocal"): (Case("float[N,3] y { z = Abs(x) y = Reciprocal(z) }", tame=True),),
     ("", "ReduceL1"): (Case("float[N,1] y { y = ReduceL1 <axes = [1]> (x) }"),),
@@ -188,6 +196,7 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     ("", "Sub"): (
         Case("float[N,3] y <float[3] k = {0.5, -1.0, 2.0}> { y = Sub(x, k) }"),
         Case("float[N,3] y <float k = {1.0}> { y = Sub(k, x) }"),
+        Case("float[N,3] y { y = Sub(x, x) }"),
         Case("float[N,3] y { z = Tanh(x) y = Sub(x, z) }"),
     ),
     ("", "Sum"): (Case("float[N,3] y { z = Sigmoid(x) u = Tanh(x) y = Sum(x, z, u) }"),),
@@ -195,6 +204,10 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     ("", "Transpose"): (
         Case("""float[N,3] y <int64[3] s = {-1, 1, 3}, int64[2] t = {0, 3}>
             { z = Reshape(x, s) u = Transpose <perm = [0, 2, 1]> (z) y = Reshape(u, t) }"""),
+        # rows one after the other, as discriminant analysis has them
+        Case("""float[N,2] y <int64[1] a = {1}, int64[2] t = {2, -1}>
+            { z = Sigmoid(x) u = ReduceSum(x, a) v = ReduceSum(z, a) w = Concat <axis = 0> (u, v)
+              r = Reshape(w, t) y = Transpose(r) }"""),
     ),
     ("", "Unsqueeze"): (
         Case("""float[N,3] y <int64[1] a = {1}, int64[2] t = {0, 3}>
@@ -208,152 +221,5 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     ("", "Xor"): (
         Case("""bool[N,3] y <float k = {0.1}, float[3] h = {0.5, 1.5, -1.0}>
             { u = Less(x, k) v = Greater(x, h) y = Xor(u, v) }"""),
-    ),
-    (ML, "ArrayFeatureExtractor"): (
-        Case("float[N,2] y <int64[2] i = {1, 0}> { y = ai.onnx.ml.ArrayFeatureExtractor(x, i) }"),
-        Case(
-            """int64[N] y <int64[3] k = {7, 8, 9}, int64[1] s = {-1}>
-            { m = ArgMax <axis = 1> (x) z = ai.onnx.ml.ArrayFeatureExtractor(k, m)
-              y = Reshape(z, s) }""",
-            tame=True,
-        ),
-    ),
-    (ML, "Binarizer"): (
-        Case("""float[N,3] y
-            { m = ai.onnx.ml.Imputer <imputed_value_floats = [1.0], replaced_value_float = NaN> (x)
-              y = ai.onnx.ml.Binarizer <threshold = 0.1> (m) }"""),
-    ),
-    (ML, "FeatureVectorizer"): (
-        Case("""float[N,6] y { z = Neg(x)
-            y = ai.onnx.ml.FeatureVectorizer <inputdimensions = [3, 3]> (x, z) }"""),
-    ),
-    (ML, "Imputer"): (
-        Case("""float[N,3] y { y = ai.onnx.ml.Imputer
-            <imputed_value_floats = [1.5, 0.1, -2.0], replaced_value_float = NaN> (x) }"""),
-        Case("""float[N,3] y { y = ai.onnx.ml.Imputer
-            <imputed_value_floats = [1.5, 0.1, -2.0], replaced_value_float = 0.1> (x) }"""),
-        Case("""float[N,1] y <float[3,1] w = {0.5, -0.25, 1.0}>
-            { z = ai.onnx.ml.Imputer
-                <imputed_value_floats = [1.5, 0.1, -2.0], replaced_value_float = NaN> (x)
-              u = ai.onnx.ml.Scaler <offset = [0.5], scale = [2.0]> (z) y = MatMul(u, w) }"""),
-    ),
-    (ML, "LabelEncoder"): (
-        Case(
-            """float[N,1] y { y = ai.onnx.ml.LabelEncoder <keys_strings = ["Bern", "bern ", "ü"],
-            values_floats = [1.0, 2.0, 3.5], default_float = -1.0> (t) }""",
-            TEXT,
-        ),
-        Case(
-            """string[N,1] y { y = ai.onnx.ml.LabelEncoder <keys_int64s = [1, 2, -3],
-            values_strings = ["one", "two", "it's"], default_string = "?"> (n) }""",
-            WHOLE,
-        ),
-        Case("""int64[N,3] y { y = ai.onnx.ml.LabelEncoder <keys_floats = [0.5, 0.1, -0.1],
-            values_int64s = [5, 1, -1], default_int64 = 9> (x) }"""),
-    ),
-    (ML, "LinearClassifier"): (
-        Case(
-            """int64[N] label, float[N,2] y { label, y = ai.onnx.ml.LinearClassifier
-            <coefficients = [0.5, -1.5, 0.25], intercepts = [0.125], classlabels_ints = [3, 7],
-             post_transform = "LOGISTIC"> (x) }"""
-        ),
-        Case(
-            """string[N] label, float[N,3] y { label, y = ai.onnx.ml.LinearClassifier
-            <coefficients = [0.5, -1.5, 0.25, 1.0, 0.0, -1.0, -0.75, 0.5, 2.0],
-             intercepts = [0.125, 0.0, -0.25], classlabels_strings = ["a", "b", "c"],
-             post_transform = "SOFTMAX", multi_class = 1> (x) }""",
-            tame=True,
-        ),
-        Case(
-            """int64[N] label, float[N,2] y { label, y = ai.onnx.ml.LinearClassifier
-            <coefficients = [0.5, -1.5, 0.25], intercepts = [0.125], classlabels_ints = [3, 7]>
-            (x) }"""
-        ),
-    ),
-    (ML, "LinearRegressor"): (
-        Case("""float[N,1] y { y = ai.onnx.ml.LinearRegressor
-            <coefficients = [0.5, -1.5, 0.25], intercepts = [0.125]> (x) }"""),
-        Case(
-            """float[N,2] y { y = ai.onnx.ml.LinearRegressor <coefficients =
-            [0.5, -1.5, 0.25, 1.0, 0.0, -1.0], intercepts = [0.125, 1.0], targets = 2,
-            post_transform = "SOFTMAX_ZERO"> (x) }""",
-            tame=True,
-        ),
-    ),
-    (ML, "Normalizer"): (
-        Case("""float[N,3] y { y = ai.onnx.ml.Normalizer <norm = "L1"> (x) }""", tame=True),
-        Case("""float[N,3] y { y = ai.onnx.ml.Normalizer <norm = "L2"> (x) }""", tame=True),
-    ),
-    (ML, "OneHotEncoder"): (
-        Case(
-            """float[N,4] y <int64[2] s = {-1, 4}> { z = ai.onnx.ml.OneHotEncoder
-            <cats_strings = ["Bern", "bern", "Genève", ""], zeros = 1> (t) y = Reshape(z, s) }""",
-            TEXT,
-        ),
-        Case("""float[N,9] y <int64[2] s = {-1, 9}> { z = ai.onnx.ml.OneHotEncoder
-            <cats_int64s = [0, 1, -1], zeros = 1> (x) y = Reshape(z, s) }"""),
-        Case(
-            """float[N,1] y <int64[2] s = {-1, 3}, float[3,1] w = {0.5, -0.25, 1.0}>
-            { z = ai.onnx.ml.OneHotEncoder <cats_int64s = [1, 2, 3], zeros = 1> (n)
-              u = Reshape(z, s) y = MatMul(u, w) }""",
-            WHOLE,
-        ),
-    ),
-    (ML, "SVMClassifier"): (
-        *(
-            Case(
-                f"""string[N] label, float[N,3] y {{ label, y = ai.onnx.ml.SVMClassifier
-                <classlabels_strings = ["a", "b", "c"], vectors_per_class = [2, 1, 1],
-                 support_vectors = [0.5, -1.0, 0.25, 1.0, 0.75, -0.5, -0.25, 0.5, 1.5,
-                                    2.0, -1.5, 0.0],
-                 coefficients = [0.5, 1.25, -1.0, 0.75, -0.5, 1.5, 0.25, -1.25],
-                 rho = [0.1, -0.2, 0.3], kernel_type = "{kernel}",
-                 kernel_params = [0.25, 0.5, 3.0]> (x) }}""",
-                tame=True,
-            )
-            for kernel in ("LINEAR", "RBF", "POLY", "SIGMOID")
-        ),
-        Case(
-            """int64[N] label, float[N,2] y { label, y = ai.onnx.ml.SVMClassifier
-            <classlabels_ints = [3, 7], vectors_per_class = [1, 1],
-             support_vectors = [0.5, -1.0, 0.25, 1.0, 0.75, -0.5], coefficients = [0.5, -1.25],
-             rho = [0.1], kernel_type = "RBF", kernel_params = [0.25, 0.0, 3.0]> (x) }"""
-        ),
-        Case(
-            """int64[N] label, float[N,3] y { label, y = ai.onnx.ml.SVMClassifier
-            <classlabels_ints = [3, 7, 9], rho = [0.1], kernel_params = [0.0, 0.0, 0.0],
-             coefficients = [0.5, -1.0, 0.25, 1.0, 0.75, -0.5, 0.125, 2.0, -0.25],
-             post_transform = "SOFTMAX"> (x) }""",
-            tame=True,
-        ),
-    ),
-    (ML, "SVMRegressor"): (
-        *(
-            Case(
-                f"""float[N,1] y {{ y = ai.onnx.ml.SVMRegressor
-                <n_supports = 2, support_vectors = [0.5, -1.0, 0.25, 1.0, 0.75, -0.5],
-                 coefficients = [0.5, -1.25], rho = [0.1], kernel_type = "{kernel}",
-                 kernel_params = [0.25, 0.5, {degree}]> (x) }}""",
-                tame=kernel != "RBF",
-            )
-            for kernel, degree in (
-                ("LINEAR", 3.0),
-                ("RBF", 3.0),
-                ("POLY", 2.0),
-                ("POLY", 4.0),
-                ("SIGMOID", 3.0),
-            )
-        ),
-        Case("""float[N,1] y { y = ai.onnx.ml.SVMRegressor
-            <coefficients = [0.5, -1.25, 2.0], rho = [0.1], kernel_params = [0.0, 0.0, 0.0]>
-            (x) }"""),
-        Case("""float[N,1] y { y = ai.onnx.ml.SVMRegressor
-            <n_supports = 1, support_vectors = [0.5, -1.0, 0.25], coefficients = [0.5],
-             rho = [-0.25], kernel_type = "RBF", kernel_params = [0.25, 0.0, 3.0], one_class = 1>
-            (x) }"""),
-    ),
-    (ML, "Scaler"): (
-        Case("""float[N,3] y { y = ai.onnx.ml.Scaler
-            <offset = [0.5, 0.0, -1.0], scale = [2.0, 0.1, -4.0]> (x) }"""),
     ),
 }

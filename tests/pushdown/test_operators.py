@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import sqlscore
 from sqlscore.errors import SqlscoreError
 from sqlscore.pushdown.operators import ML, OPERATORS
 from tests.fixtures import models
+from tests.pushdown import operator_cases, operator_cases_ml
 from tests.pushdown.judge import DATABASE_ERRORS, EDGES, Rows
-from tests.pushdown.operator_cases import CASES, Case
 
 if TYPE_CHECKING:
     from tests.fixtures.databases import Database
+    from tests.pushdown.cases import Case
 
 #: of a value; a float32 holds 24 bits, and ONNX Runtime's own functions lose two or three of them
 RELATIVE, ABSOLUTE = 2e-6, 5e-7
 
+CASES: dict[tuple[str, str], tuple[Case, ...]] = {**operator_cases.CASES, **operator_cases_ml.CASES}
+
 #: operators whose models are trained, or whose cases are made node by node
-ELSEWHERE = {(ML, f"TreeEnsemble{of}") for of in ("", "Classifier", "Regressor")}
+ELSEWHERE = {("", "Scan"), *((ML, f"TreeEnsemble{of}") for of in ("", "Classifier", "Regressor"))}
 
 
 TAME = (*np.linspace(-3, 3, 25).tolist(), 0.0, -0.0, 0.5, 1.5, 20.0, -20.0, 5e-324)
@@ -71,3 +75,12 @@ def test_every_operator_gives_what_onnx_runtime_gives(database: Database) -> Non
     found = [_wrong(tame if c.tame else hard, c) for cases in CASES.values() for c in cases]
     wrong = [one for one in found if one]
     assert not wrong, "\n".join([f"{len(wrong)} of {len(found)}", *wrong])
+
+
+def test_a_row_of_no_category_has_no_prediction(database: Database) -> None:
+    rows = Rows.store(database, {"t": ["a", "b", "A", None, "c"]})
+    body = """{ z = ai.onnx.ml.OneHotEncoder <cats_strings = ["a", "b"], zeros = 0> (t)
+        y = Reshape(z, s) }"""
+    model = models.written(f"g (string[N,1] t) => (float[N,2] y) <int64[2] s = {{-1, 2}}> {body}")
+    loaded = sqlscore.load(model, outputs={"first": "y[0]", "second": "y[1]"})
+    assert rows.selected(loaded) == [[1, 0, None, None, None], [0, 1, None, None, None]]
