@@ -9,7 +9,9 @@
 -- The last line names the folder that has the Python package sqlscore, for the Python that PL/Python
 -- runs. Run over an older version, this upgrades it. uninstall.sql takes it away.
 --
--- No function here is SECURITY DEFINER: a caller's query runs with the caller's own rights.
+-- No function here is SECURITY DEFINER: a caller's query runs with the caller's own rights. Those by
+-- PL/Python are PARALLEL UNSAFE, as every function that does not say else: PL/Python begins a
+-- subtransaction for each question, and a statement that parallel workers run must not.
 
 DO $$
 BEGIN
@@ -58,7 +60,7 @@ $$;
 -- FROM sqlscore.predict('churn', 'SELECT id, age, spend FROM customers') AS p(id bigint, score real):
 -- columns of the query that feed no feature, and predictions, by their names.
 CREATE OR REPLACE FUNCTION sqlscore.predict(model text, query text) RETURNS SETOF record
-LANGUAGE plpython3u STABLE STRICT PARALLEL RESTRICTED AS $$
+LANGUAGE plpython3u STABLE STRICT AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
     return GD["sqlscore"].plpython.predict(plpy, model, query)
@@ -66,7 +68,7 @@ $$;
 
 -- The same with values for the query, which are written $1 ->> 'day' in it.
 CREATE OR REPLACE FUNCTION sqlscore.predict(model text, query text, params jsonb)
-RETURNS SETOF record LANGUAGE plpython3u STABLE STRICT PARALLEL RESTRICTED AS $$
+RETURNS SETOF record LANGUAGE plpython3u STABLE STRICT AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
     return GD["sqlscore"].plpython.predict(plpy, model, query, params)
@@ -74,7 +76,7 @@ $$;
 
 -- The same for a whole table or view: FROM sqlscore.predict('churn', 'customers'::regclass) AS p(…).
 CREATE OR REPLACE FUNCTION sqlscore.predict(model text, source regclass) RETURNS SETOF record
-LANGUAGE plpython3u STABLE STRICT PARALLEL RESTRICTED AS $$
+LANGUAGE plpython3u STABLE STRICT AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
     return GD["sqlscore"].plpython.predict(plpy, model, source)
@@ -84,14 +86,14 @@ $$;
 --     FROM sqlscore.predict_batches('churn', 'SELECT …') AS p(id bigint[], score real[]),
 --          unnest(p.id, p.score) AS u(id, score)
 CREATE OR REPLACE FUNCTION sqlscore.predict_batches(model text, query text) RETURNS SETOF record
-LANGUAGE plpython3u STABLE STRICT PARALLEL RESTRICTED AS $$
+LANGUAGE plpython3u STABLE STRICT AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
     return GD["sqlscore"].plpython.predict_batches(plpy, model, query)
 $$;
 
 CREATE OR REPLACE FUNCTION sqlscore.predict_batches(model text, query text, params jsonb)
-RETURNS SETOF record LANGUAGE plpython3u STABLE STRICT PARALLEL RESTRICTED AS $$
+RETURNS SETOF record LANGUAGE plpython3u STABLE STRICT AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
     return GD["sqlscore"].plpython.predict_batches(plpy, model, query, params)
@@ -99,7 +101,7 @@ $$;
 
 -- One row, a number for each feature in the model's order: sqlscore.predict_row('churn', 41, 20.5).
 CREATE OR REPLACE FUNCTION sqlscore.predict_row(model text, VARIADIC features float8[])
-RETURNS float8 LANGUAGE plpython3u STABLE STRICT PARALLEL RESTRICTED
+RETURNS float8 LANGUAGE plpython3u STABLE STRICT
 SET search_path = pg_catalog, pg_temp AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
@@ -109,7 +111,7 @@ $$;
 -- One row by the names of its features, all predictions by name:
 -- sqlscore.predict_row('churn', to_jsonb(c)) for a row c of customers.
 CREATE OR REPLACE FUNCTION sqlscore.predict_row(model text, features jsonb) RETURNS jsonb
-LANGUAGE plpython3u STABLE STRICT PARALLEL RESTRICTED
+LANGUAGE plpython3u STABLE STRICT
 SET search_path = pg_catalog, pg_temp AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
@@ -117,7 +119,7 @@ SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION sqlscore.predict_bytes(model text, features bytea) RETURNS text
-LANGUAGE plpython3u STABLE STRICT PARALLEL RESTRICTED
+LANGUAGE plpython3u STABLE STRICT
 SET search_path = pg_catalog, pg_temp AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
@@ -127,7 +129,7 @@ $$;
 -- Many rows at once, an array of one prediction each:
 -- sqlscore.predict_array('churn', array_agg(ARRAY[age, spend] ORDER BY id)).
 CREATE OR REPLACE FUNCTION sqlscore.predict_array(model text, features float8[]) RETURNS float8[]
-LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT sqlscore.predict_bytes($1, sqlscore.array_bytes($2))::float8[]
 $$;
 

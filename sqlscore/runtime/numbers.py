@@ -7,6 +7,7 @@ and what is wrong, is for `general`, which also says it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +119,11 @@ def _float_texts(values: np.ndarray) -> list[str]:
     _made[0] += len(values)
     if _made[0] < _MANY:
         return list(map(repr, values.tolist()))
+    return _arrow()(values)
+
+
+@cache
+def _arrow() -> Callable[[np.ndarray], list[str]]:
     with without_signals():
-        from sqlscore.runtime import wire
-        from sqlscore.types import numbers
-    return wire.fields(numbers(values))
+        from sqlscore.runtime.wire import double_texts
+    return double_texts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -29,13 +31,19 @@ def texts(column: pa.Array) -> pa.Array:
     return pc.cast(column, pa.string())
 
 
+def double_texts(values: np.ndarray) -> list[str]:
+    """Doubles as PostgreSQL reads them."""
+    found: list[str] = texts(numbers(values)).to_pylist()
+    return found
+
+
 def fields(column: pa.Array) -> list[str]:
     """A prediction's values as fields of a record's text; nothing is NULL."""
-    found = texts(column)
+    found: list[Any] = texts(column).to_pylist()
     if isinstance(column.type, pa.ListType) or not _bare(column.type):
-        return ["" if value is None else quoted(value) for value in found.to_pylist()]
-    fields: list[str] = found.fill_null("").to_pylist()
-    return fields
+        return ["" if value is None else quoted(value) for value in found]
+    # Arrow's own fill_null imports pandas
+    return ["" if value is None else value for value in found] if column.null_count else found
 
 
 def _bare(type_: pa.DataType) -> bool:
@@ -44,7 +52,7 @@ def _bare(type_: pa.DataType) -> bool:
 
 def array_text(column: pa.Array) -> str:
     """All values as the text of one array."""
-    found = texts(column)
+    found = texts(column).to_pylist()
     if _bare(column.type):
-        return "{" + ",".join(found.fill_null("NULL").to_pylist()) + "}"
-    return list_text(found.to_pylist())
+        return "{" + ",".join("NULL" if value is None else value for value in found) + "}"
+    return list_text(found)

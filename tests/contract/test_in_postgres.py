@@ -454,6 +454,49 @@ def test_a_session_that_becomes_another_role_has_that_roles_rights(shop: Shop):
     shop.run("DROP ROLE somebody")
 
 
+def test_a_statement_that_calls_is_not_run_by_several_processes(shop: Shop):
+    """PL/Python begins a subtransaction for each question, which none of them may."""
+    score = "sqlscore.predict_row('churn', age, spend)"
+    joined = predict("TABLE customers").partition("FROM")[2]
+    with shop.database.engine.connect() as connection:
+        for setting in (
+            "max_parallel_workers_per_gather = 2", "parallel_setup_cost = 0",
+            "parallel_tuple_cost = 0", "min_parallel_table_scan_size = 0",
+        ):  # fmt: skip
+            connection.exec_driver_sql(f"SET {setting}")
+        parallel = connection.exec_driver_sql("EXPLAIN SELECT count(*) FROM customers").all()
+        assert "Gather" in str(parallel)
+        scores = connection.exec_driver_sql(f"SELECT id, {score} FROM customers").all()
+        assert dict(map(tuple, scores)) == expected(range(0, 900, 3))
+        query = f"SELECT count(*) FROM customers c JOIN {joined} ON p.id = c.id"
+        assert connection.exec_driver_sql(query).all() == [(300,)]
+    safe = "SELECT proname FROM pg_proc WHERE pronamespace = 'sqlscore'::regnamespace AND "
+    assert ask(shop, f"{safe} proparallel <> 'u' AND proname ~ '^(predict|score|fill)'") == []
+
+
+def test_two_sessions_score_the_halves_of_one_moment(shop: Shop):
+    """The recipe of docs/in_database.md for more cores than one statement keeps busy."""
+    shop.create("many", customers(range(2_000)))
+    half = "SELECT pg_relation_size('many') / current_setting('block_size')::int / 2"
+    middle = ask(shop, half)[0][0]
+    plain = shop.database.engine.execution_options(isolation_level="AUTOCOMMIT")
+    with plain.connect() as one, plain.connect() as other:
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+        one.exec_driver_sql(begin)
+        snapshot = one.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
+        shop.run("DELETE FROM many WHERE id < 1000")
+        other.exec_driver_sql(begin)
+        other.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+        found: dict[int, float] = {}
+        for session, part in ((one, "<"), (other, ">=")):
+            query = f"SELECT * FROM many WHERE ctid {part} '({middle},0)'::tid"
+            rows = session.exec_driver_sql(predict(query, "id int, score float8")).all()
+            assert 0 < len(rows) < 2_000
+            found |= dict(map(tuple, rows))
+            session.exec_driver_sql("COMMIT")
+    assert found == expected(range(2_000))
+
+
 def test_a_call_stops_when_it_is_told_to(shop: Shop):
     slow = predict("SELECT i AS id, i::float8 AS age, 1.5 AS spend FROM generate_series(1, 3e7) i")
     with shop.database.engine.connect() as connection:
