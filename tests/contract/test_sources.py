@@ -156,13 +156,14 @@ def towns(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 def test_a_join_that_gives_no_row_twice_is_not_staged(towns: Shop, monkeypatch: pytest.MonkeyPatch):
     seen = staged(monkeypatch)
-    for source in JOINS:
+    known = [s for s in JOINS if not (towns.database.product.t_sql and "USING" in s)]
+    for source in known:
         assert towns.scoring.bind("churn", source=source, key="id").ranges == 6, source
         run = towns.score(source=source, key="id", mode="replace")
         assert (run.rows, run.ranges) == (40, 6)
         assert towns.found() == expected(IDS)
-        run = towns.score(source=source, key="id", where="id > 60", target="past_60")
-        assert (run.rows, run.ranges) == (19, 3)
+    run = towns.score(source=JOINS[2], key="id", where="id > 60", target="past_60")
+    assert (run.rows, run.ranges) == (19, 3)
     assert towns.found("past_60") == expected(range(63, 120, 3))
     assert seen == []
 

@@ -232,7 +232,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "staged": {"source": "SELECT DISTINCT id, age, spend FROM customers", "key": "id"},
     "slice": {"mode": "replace", "where": "id >= 900"},
     "joined": {
-        "source": "SELECT id, c.age, d.spend FROM customers c LEFT JOIN customers d USING (id)",
+        "source": "SELECT c.id, c.age, d.spend FROM customers c "
+        "LEFT JOIN customers d ON d.id = c.id",
         "key": "id",
     },
     "push-down": {"route": "push-down"},
