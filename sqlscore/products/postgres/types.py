@@ -34,6 +34,8 @@ _ARROW: dict[str, pa.DataType] = {
 _NATIVE = frozenset(
     _ARROW[n] for n in ("bool", "int2", "int4", "int8", "float4", "float8", "bytea")
 )
+#: types of which Arrow has fewer values than PostgreSQL: it has no infinity, and other years
+MOMENTS = frozenset(_ARROW[n] for n in ("date", "timestamp", "timestamptz"))
 #: types whose text needs no cast: as declared, without a length
 _TEXTS = frozenset({"text", "character varying", "character", "bpchar"})
 

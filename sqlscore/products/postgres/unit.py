@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 
 from sqlscore.products.dbapi_unit import DbapiUnit
 from sqlscore.products.postgres.text import into
-from sqlscore.products.postgres.types import bare, carried, declare, literal
+from sqlscore.products.postgres.types import MOMENTS, bare, carried, declare, literal
 from sqlscore.products.product import Declared, Write
 from sqlscore.transports.copy import copy_in
 
@@ -38,9 +38,11 @@ class CopyUnit(DbapiUnit):
         return super().__enter__()
 
     def _column_type(self, column: Column, given: pa.DataType) -> pa.DataType:
-        """Arrays of a batch go as arrays; what was carried as text goes back as text."""
+        """Arrays and times of a batch go as such; what was carried as text goes back as text."""
         if pa.types.is_list(given) and pa.types.is_list(column.type):
             return column.type
+        if given == column.type and given in MOMENTS:
+            return given
         return carried(column)
 
     def _write(self, target: Target, batches: Sequence[pa.RecordBatch], how: Write) -> None:
