@@ -23,9 +23,9 @@ _TOLD: dict[str, dict[str, str]] = {
     "temporary tables": {"a row": "stage_row", "a value": "stage_value"},
     "INSERT … SELECT": {"a row": "fill_row", "a value": "fill_value"},
     "models as SQL": {
-        "a node of a tree": "sql_visit", "a multiply-add": "sql_term", "a category": "sql_lookup",
-        "exp": "sql_call", "planning": "plan_start", "a leaf of it": "plan_leaf",
-        "a leaf by JIT": "jit_leaf",
+        "a node of a tree": "sql_visit", "a weight": "sql_weight",
+        "a multiply-add of a layer": "sql_term", "a category": "sql_lookup", "exp": "sql_call",
+        "planning": "plan_start", "a leaf of it": "plan_leaf", "a leaf by JIT": "jit_leaf",
     },
     "ONNX Runtime": {
         "a row": "ort_row", "a node of a tree": "ort_visit", "a multiply-add": "ort_term",

@@ -39,7 +39,8 @@ class Costs:
     write_row: float  #: a row on its way back
     write_value: float
     sql_visit: float  #: a node of a tree, as CASE
-    sql_term: float  #: a multiply-add
+    sql_weight: float  #: a multiply-add of a sum of columns, with its share of the guard
+    sql_term: float  #: one of a layer
     sql_lookup: float  #: a category that is compared
     sql_call: float  #: exp or tanh, and what keeps it from raising
     plan_start: float  #: a small model until it runs: compiled here, planned there
@@ -78,6 +79,8 @@ class Task:
     into: Into
     size: Size
     cores: int  #: that the bridge's threads have
+    server: bool  #: the database is a process of its own, which works on while rows are taken here
+    beside: bool = False  #: several ranges are filled beside each other
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,21 +104,27 @@ def estimate(task: Task, costs: Costs) -> Estimate:
 def _push_down(task: Task, costs: Costs) -> float:
     size, out = task.size, task.kept + task.predictions
     row = costs.scan_row + costs.scan_value * (task.features + task.kept)
-    row += costs.sql_visit * size.copies + costs.sql_term * size.terms
+    row += costs.sql_visit * size.copies + costs.sql_weight * size.weights
+    row += costs.sql_term * size.terms
     row += costs.sql_lookup * size.lookups + costs.sql_call * size.calls
-    if task.into is Into.READER:
-        row += costs.fetch_row + costs.fetch_value * out
+    fetch = costs.fetch_row + costs.fetch_value * out
+    if task.into is Into.READER and task.server:
+        row = _overlapped([row / costs.parallel, fetch], task.cores)
+    elif task.into is Into.READER:
+        row += fetch
     elif task.into is Into.TARGET:
         row += costs.fill_row + costs.fill_value * out
+        row /= costs.parallel if task.beside else 1.0
     else:
         row /= costs.parallel
-    planned = costs.plan_start + costs.plan_leaf * (size.leaves + size.terms)
+    planned = costs.plan_start + costs.plan_leaf * (size.leaves + size.weights + size.terms)
     return planned + row * task.rows
 
 
 def _bridge(task: Task, costs: Costs) -> float:
     size, out = task.size, task.kept + task.predictions
-    score = costs.ort_row + costs.ort_visit * size.visits + costs.ort_term * size.terms
+    score = costs.ort_row + costs.ort_visit * size.visits
+    score += costs.ort_term * (size.weights + size.terms)
     score += costs.ort_lookup * size.lookups + costs.ort_call * size.calls
     score /= task.cores
     read = costs.read_row + costs.read_value * (task.features + task.kept)

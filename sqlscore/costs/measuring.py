@@ -104,6 +104,7 @@ def _in_sql(bench: Bench, scans: dict[str, float]) -> dict[str, float]:
         "plan_start": start,
         "plan_leaf": per(_planned(bench, samples.forest(_MANY)) - start, _MANY * 2**_DEPTH),
         "sql_visit": per(trees - look, bench.rows * _TREES * _DEPTH),
+        "sql_weight": per(terms - look, bench.rows * _NUMBERS),
         "sql_term": per(layer - terms, bench.rows * _MORE),
         "sql_call": per(curves - terms, bench.rows * _NUMBERS),
         "sql_lookup": per(words - bench.rows * (row + value), bench.rows * samples.CATEGORIES),

@@ -23,7 +23,8 @@ class Size:
     visits: float = 0.0  #: nodes of trees that a row passes on its way to the leaves
     copies: float = 0.0  #: the same where each output has trees of its own, as in SQL
     leaves: int = 0  #: of all those trees
-    terms: int = 0  #: multiply-adds
+    weights: int = 0  #: multiply-adds of one sum, or of two; categories have theirs with them
+    terms: int = 0  #: those of layers, each of many sums over the same values
     lookups: int = 0  #: categories that a value is compared with
     calls: int = 0  #: of exp, tanh and their like
 
@@ -35,7 +36,7 @@ def size_of(model: ModelProto) -> Size:
     """Count the work of a graph."""
     fixed = constants(model.graph)
     visits = copies = 0.0
-    leaves = terms = lookups = calls = 0
+    leaves = weighed = terms = lookups = calls = 0
     width = 1  # of the last layer
     for node in model.graph.node:
         given = attributes(node)
@@ -46,17 +47,19 @@ def size_of(model: ModelProto) -> Size:
         elif node.op_type in _LINEAR:
             weights = np.array(given.get("coefficients") or [])
             width = max(len(given.get("intercepts") or []), 1)
-            terms += _mirrored(weights.reshape(width, -1)) if weights.size % width == 0 else 0
+            weighed += _mirrored(weights.reshape(width, -1)) if weights.size % width == 0 else 0
         elif node.op_type in _PRODUCTS and len(node.input) > 1:
             weights, width = _weights(node, fixed, width)
-            terms += int(np.count_nonzero(weights))
+            count = int(np.count_nonzero(weights))
+            weighed, terms = (weighed + count, terms) if width <= _ONE else (weighed, terms + count)
         elif node.op_type in _ENCODERS:
             lookups += max((len(given.get(name) or []) for name in _KEYS), default=0)
         calls += width if node.op_type in _CALLS or given.get("post_transform") in _CURVES else 0
         terms += width if node.op_type in _STEPS else 0
     return Size(
-        visits=visits, copies=copies, leaves=leaves, terms=terms, lookups=lookups, calls=calls
-    )
+        visits=visits, copies=copies, leaves=leaves, weights=max(weighed - lookups, 0), terms=terms,
+        lookups=lookups, calls=calls,
+    )  # fmt: skip
 
 
 def _forest(given: Mapping[str, Any]) -> tuple[float, int, int]:
@@ -119,6 +122,7 @@ def _weights(
     return weights, weights.shape[0 if attributes(node).get("transB") else 1]
 
 
+_ONE = 2  #: outputs of a layer up to which each is a sum of its own, as of two classes
 _TREES = {"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"}
 _LINEAR = {"LinearClassifier", "LinearRegressor"}
 _PRODUCTS = {"Gemm", "MatMul"}

@@ -48,39 +48,29 @@ class Pusher:
         self, ranges: Sequence[KeyRange], brake: Brake, committed: Callable[[int], None]
     ) -> None:
         """Do the ranges in their order; the run stops between two of them."""
-        beside = min(self._beside(), len(ranges))
+        at_a_time = min(beside(self._work), len(ranges))
         done = (
             map(self, _checked(ranges, brake))
-            if beside < 2
-            else self._several(ranges, brake, beside)
+            if at_a_time < 2
+            else self._several(ranges, brake, at_a_time)
         )
         for rows in done:
             committed(rows)
             brake.pace(rows)
 
-    def _several(self, ranges: Sequence[KeyRange], brake: Brake, beside: int) -> Iterator[int]:
+    def _several(self, ranges: Sequence[KeyRange], brake: Brake, most: int) -> Iterator[int]:
         waiting: deque[Future[int]] = deque()
-        with ThreadPoolExecutor(beside, thread_name_prefix="sqlscore-push") as pool:
+        with ThreadPoolExecutor(most, thread_name_prefix="sqlscore-push") as pool:
             try:
                 for range_ in _checked(ranges, brake):
                     waiting.append(pool.submit(self, range_))
-                    if len(waiting) == beside:
+                    if len(waiting) == most:
                         yield waiting.popleft().result()
                 while waiting:
                     yield waiting.popleft().result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-
-    def _beside(self) -> int:
-        """How many ranges are done at a time: as the server and the pool of connections allow."""
-        engine = self._work.engines.target
-        if not isinstance(engine.pool, sa.QueuePool):
-            return 1
-        with translated("asking for parallel workers"), engine.connect() as connection:
-            allowed = self._work.product.fills_beside(connection)
-        # the lease's heartbeat and the look for a cancel need one now and then
-        return max(1, min(allowed, engine.pool.size() - 2))
 
     def __call__(self, range_: KeyRange) -> int:
         """How many rows the range had."""
@@ -125,6 +115,17 @@ class Pusher:
         there = sa.select(sa.literal(1)).select_from(relation).limit(1)
         inside = within(self._work.product, relation, key, range_)
         return bool(unit.fetch(there if inside is None else there.where(inside)))
+
+
+def beside(work: Work) -> int:
+    """How many ranges are done at a time: as the server and the pool of connections allow."""
+    engine = work.engines.target
+    if not isinstance(engine.pool, sa.QueuePool):
+        return 1
+    with translated("asking for parallel workers"), engine.connect() as connection:
+        allowed = work.product.fills_beside(connection)
+    # the lease's heartbeat and the look for a cancel need one now and then
+    return max(1, min(allowed, engine.pool.size() - 2))
 
 
 def _checked(ranges: Sequence[KeyRange], brake: Brake) -> Iterator[KeyRange]:

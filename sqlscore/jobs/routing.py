@@ -13,6 +13,7 @@ from sqlscore.costs.kept import stored
 from sqlscore.errors import DatabaseError, SqlscoreError
 from sqlscore.graph.size import Size, size_of
 from sqlscore.jobs.pushable import refusals
+from sqlscore.jobs.pushing import beside
 from sqlscore.plan import Route
 from sqlscore.products import product_for
 from sqlscore.registry import Registry
@@ -72,6 +73,7 @@ def _estimated(work: Work, prepared: Prepared, graphs: Sequence[Graph]) -> Estim
         rows=_rows(prepared), features=len(features), into=Into.TARGET, cores=workers(),
         kept=len(prepared.key) + len(prepared.passed), predictions=len(prepared.wanted.predictions),
         size=sum((size_of(graph.proto) for graph in graphs), Size()),
+        server=work.product.server, beside=beside(work) > 1,
     )  # fmt: skip
     try:
         costs, _ = stored(work.engines.target, work.product)

@@ -145,7 +145,8 @@ def turned(ready: Ready, facts: Expressions, columns: dict[str, str]) -> list[ex
     None where the sum costs more than exp: it is computed a second time for the rows that stay.
     """
     size = size_of(ready.model.graph.proto)
-    if not ready.sums or size.leaves or not size.terms <= _MOST_TERMS or size.calls > _CURVES:
+    terms = size.weights + size.terms
+    if not ready.sums or size.leaves or terms > _MOST_TERMS or size.calls > _CURVES:
         return []
     signature = ready.plan.binding.signature
     found = pushdown.sums(ready.model.graph, signature, facts, columns, ready.domains)

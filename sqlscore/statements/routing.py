@@ -65,6 +65,7 @@ def _estimated(
         rows=_UNKNOWN if rows is None else rows, features=len(plan.binding.features),
         kept=len(plan.kept), predictions=len(plan.outputs), into=into,
         size=size_of(ready.model.graph.proto), cores=workers(),
+        server=on.product.server,
     )  # fmt: skip
     costs, measured = _costs(on)
     return rows, estimate(task, costs), measured

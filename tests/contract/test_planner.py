@@ -60,7 +60,9 @@ def test_constants_are_measured_and_kept(shop: Shop):
 def test_auto_takes_the_cheaper_route_and_says_so(shop: Shop):
     truth = np.mean(list(expected(range(0, 3 * ROWS, 3)).values()))
     for seconds, route in ((0.0, "push-down"), (1.0, "bridge")):
-        with_constants(shop, plan_start=0.0, plan_leaf=seconds, sql_term=seconds, sql_call=seconds)
+        with_constants(
+            shop, plan_start=0.0, plan_leaf=seconds, sql_weight=seconds, sql_call=seconds
+        )
         plan = shop.scoring.explain(MEAN, route="auto")
         (one,) = plan.predicts
         assert one.route == route
@@ -75,7 +77,7 @@ def test_what_has_no_sql_form_runs_here(shop: Shop):
         "g (float[N,2] x) => (float[N,2] score) { score = CumSum (x, one) }"
         .replace("{", "<int64 one = {1}> {", 1)
     ), features=FEATURES, outputs={"score": "score[1]"})  # fmt: skip
-    with_constants(shop, plan_start=0.0, plan_leaf=0.0, sql_term=0.0, sql_call=0.0)
+    with_constants(shop, plan_start=0.0, plan_leaf=0.0, sql_weight=0.0, sql_call=0.0)
     statement = MEAN.replace("churn", "odd")
     (one,) = shop.scoring.explain(statement, route="auto").predicts
     assert (one.route, bool(one.refused)) == ("bridge", True)

@@ -224,7 +224,7 @@ def test_a_column_that_would_change_what_is_written_is_in_the_way(shop: Shop):
 
 def test_auto_takes_the_cheaper_route_and_keeps_why(shop: Shop):
     for seconds, route in ((0.0, "push-down"), (1.0, "bridge")):
-        constants = dict.fromkeys(("plan_start", "plan_leaf", "sql_term", "sql_call"), seconds)
+        constants = dict.fromkeys(("plan_start", "plan_leaf", "sql_weight", "sql_call"), seconds)
         store(shop.database.engine, shop.scoring.product, constants)
         run = shop.score(target=f"by_{len(route)}", route="auto")
         assert run.route == route

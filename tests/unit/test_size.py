@@ -22,7 +22,7 @@ def test_trees_that_grow_leaf_by_leaf_are_deeper_than_balanced_ones():
 
 
 def test_terms_calls_and_categories_are_counted():
-    assert size_of(samples.linear()) == Size(terms=20)
-    assert size_of(samples.layered()) == Size(terms=20 * 16 + 16 + 16)
+    assert size_of(samples.linear()) == Size(weights=20)
+    assert size_of(samples.layered()) == Size(weights=16, terms=20 * 16 + 16)
     assert size_of(samples.curved()).calls == pytest.approx(1)
-    assert size_of(samples.encoded()) == Size(terms=25, lookups=25)
+    assert size_of(samples.encoded()) == Size(lookups=25)
