@@ -197,7 +197,11 @@ BEGIN
     DECLARE features longtext;
     DECLARE kept bigint DEFAULT @@group_concat_max_len;
     DECLARE first_, step bigint;
+    DECLARE own boolean DEFAULT @@autocommit AND NOT @@in_transaction;  -- one transaction, not two
     DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN
+        IF own THEN
+            ROLLBACK;
+        END IF;
         SET SESSION group_concat_max_len = kept;
         SET SESSION auto_increment_increment = step, SESSION auto_increment_offset = first_;
         CALL sqlscore_cancel(job);
@@ -206,8 +210,14 @@ BEGIN
     SET step = @@auto_increment_increment, first_ = @@auto_increment_offset;
     SET SESSION auto_increment_increment = 1, SESSION auto_increment_offset = 1;  -- rows are counted
     SET SESSION group_concat_max_len = 1073741824;  -- bytes of one column's text in a part
+    IF own THEN
+        START TRANSACTION;
+    END IF;
     CALL sqlscore_queue_begin(model, job, features);
     CALL sqlscore_queue_fill(job, features, query);
+    IF own THEN
+        COMMIT;
+    END IF;
     SET SESSION group_concat_max_len = kept;
     SET SESSION auto_increment_increment = step, SESSION auto_increment_offset = first_;
 END $$

@@ -55,6 +55,9 @@ CREATE TABLE IF NOT EXISTS sqlscore.queue_parts (
     heartbeat timestamp,                            -- of the worker; UTC
     PRIMARY KEY (job, part)
 );
+-- compressing the text costs more than writing it
+ALTER TABLE sqlscore.queue_parts ALTER COLUMN given SET STORAGE EXTERNAL,
+    ALTER COLUMN predicted SET STORAGE EXTERNAL;
 CREATE INDEX IF NOT EXISTS queue_parts_open ON sqlscore.queue_parts (part, job)
     WHERE status <> 'done';
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlscore.jobs.lease import EXPIRY, alive
 from sqlscore.tables import now
 from sqlscore.worker.parts import Claim
+from sqlscore.worker.statements import FAILED, TAKEN, WAITING, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,15 +28,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 500  #: jobs that are deleted by one statement
 ATTEMPTS = 3  #: a part that so many workers took and none gave back is not tried again
-
-#: FOR UPDATE in SQL Server's words; a database with row versions wants the last one
-_LOCKED = "WITH (UPDLOCK, ROWLOCK, READCOMMITTEDLOCK)"
-_SKIP_LOCKED = "WITH (UPDLOCK, ROWLOCK, READPAST, READCOMMITTEDLOCK)"
-
-# written out, so that the index of open parts is seen to serve
-_WAITING, _TAKEN, _DONE, _FAILED = (
-    sa.literal(word, literal_execute=True) for word in ("waiting", "taken", "done", "failed")
-)
 
 
 class Claims:
@@ -53,72 +45,50 @@ class Claims:
         self._connection = connection
         self._begins = begins
         self._jobs, self._parts = tables.jobs, tables.parts
+        self._statements = statements(tables)
         self._worker = worker
 
     def take(self) -> Claim | None:
         """The next part; None where none waits. First parts go first, so small jobs soon come."""
-        jobs, parts = self._jobs, self._parts
-        found = (
-            sa.select(parts.c.job, parts.c.part, parts.c.attempts)
-            .where(parts.c.status == _WAITING)
-            .order_by(parts.c.part, parts.c.job)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-            .with_hint(parts, _SKIP_LOCKED, "mssql")
-        )
+        made = self._statements
         with self._begun() as connection:
-            row = connection.execute(found).one_or_none()
+            row = connection.execute(made.next).one_or_none()
             if row is None:
                 return None
-            job, part, attempts = row
-            connection.execute(
-                sa.update(parts)
-                .where(parts.c.job == job, parts.c.part == part)
-                .values(status=_TAKEN, worker=self._worker, heartbeat=now(), attempts=attempts + 1)
-            )
-            of_job = sa.select(
-                jobs.c.model, jobs.c.version, jobs.c.sha256, jobs.c.columns, parts.c.given
-            ).where(jobs.c.id == parts.c.job, parts.c.job == job, parts.c.part == part)
-            told = connection.execute(of_job).mappings().one()
-        return Claim(job=job, part=part, attempts=attempts + 1, **told)
+            job, part, attempts = row[0], row[1], row[2] + 1
+            which = {"a_job": job, "a_part": part}
+            taken = {"a_worker": self._worker, "the_time": now(), "its_attempts": attempts}
+            connection.execute(made.take, which | taken)
+            told = connection.execute(made.told, which).mappings().one()
+        return Claim(job=job, part=part, attempts=attempts, **told)
 
     def give(self, claim: Claim, scored: Scored) -> bool:
         """Store a part's predictions; False where it is no longer ours, or its job is gone."""
-        jobs, parts = self._jobs, self._parts
+        made = self._statements
+        said = {
+            "a_job": claim.job, "the_time": now(), "its_carried": scored.carried,
+            "its_predictions": scored.predictions,
+        }  # fmt: skip
         with self._begun() as connection:
             if not self._locked(connection, claim.job):
                 return False
-            given = connection.execute(
-                sa.update(parts)
-                .where(*self._mine(claim))
-                .values(status=_DONE, predicted=scored.predicted, worker=None, heartbeat=None)
-            )
-            if not given.rowcount:
+            mine = self._mine(claim) | {"found": scored.predicted}
+            if not connection.execute(made.give, mine).rowcount:
                 return False
-            left = sa.exists().where(parts.c.job == claim.job, parts.c.status != _DONE)
-            connection.execute(
-                sa.update(jobs)
-                .where(jobs.c.id == claim.job)
-                .values(
-                    carried=scored.carried, predictions=scored.predictions, finished_at=now(),
-                    status=sa.case((left, _WAITING), else_=_DONE),
-                )
-            )  # fmt: skip
+            connection.execute(made.end, said)
         return True
 
     def fail(self, claim: Claim, error: str) -> None:
         """End a job with an error, for its caller to read; its rows are of no use any more."""
         with self._begun() as connection:
-            mine = sa.select(self._parts.c.job).where(*self._mine(claim))
-            if self._locked(connection, claim.job) and connection.execute(mine).first():
+            mine = self._statements.mine, self._mine(claim)
+            if self._locked(connection, claim.job) and connection.execute(*mine).first():
                 self._end(connection, claim.job, error)
 
     def release(self, claim: Claim) -> None:
         """Give a part back as it was, to be tried again."""
         with self._begun() as connection:
-            connection.execute(
-                sa.update(self._parts).where(*self._mine(claim)).values(status=_WAITING)
-            )
+            connection.execute(self._statements.release, self._mine(claim))
 
     def return_all(self) -> None:
         """Give back what this worker took: it begins, and knows of nothing that it has."""
@@ -126,8 +96,8 @@ class Claims:
         with self._begun() as connection:
             connection.execute(
                 sa.update(parts)
-                .where(parts.c.status == _TAKEN, parts.c.worker == self._worker)
-                .values(status=_WAITING)
+                .where(parts.c.status == TAKEN, parts.c.worker == self._worker)
+                .values(status=WAITING)
             )
 
     def recover(self) -> int:
@@ -136,20 +106,20 @@ class Claims:
         parts = self._parts
         taken = sa.select(
             parts.c.job, parts.c.part, parts.c.attempts, parts.c.worker, parts.c.heartbeat
-        ).where(parts.c.status == _TAKEN)
+        ).where(parts.c.status == TAKEN)
         with self._begun() as connection:
             left = [row for row in connection.execute(taken) if _is_left(row.worker, row.heartbeat)]
             for row in left:
                 # a heartbeat that came meanwhile says that its worker lives
                 as_seen = (
-                    parts.c.job == row.job, parts.c.part == row.part, parts.c.status == _TAKEN,
+                    parts.c.job == row.job, parts.c.part == row.part, parts.c.status == TAKEN,
                     parts.c.attempts == row.attempts, parts.c.worker == row.worker,
                     parts.c.heartbeat == row.heartbeat,
                 )  # fmt: skip
                 if row.attempts >= ATTEMPTS:
                     self._give_up(connection, row.job, as_seen)
                 else:
-                    connection.execute(sa.update(parts).where(*as_seen).values(status=_WAITING))
+                    connection.execute(sa.update(parts).where(*as_seen).values(status=WAITING))
         return len(left)
 
     def beat(self, workers: Sequence[str]) -> None:
@@ -158,7 +128,7 @@ class Claims:
         with self._begun() as connection:
             connection.execute(
                 sa.update(parts)
-                .where(parts.c.status == _TAKEN, parts.c.worker.in_(workers))
+                .where(parts.c.status == TAKEN, parts.c.worker.in_(workers))
                 .values(heartbeat=now())
             )
 
@@ -169,7 +139,7 @@ class Claims:
         for a caller's job that is not committed.
         """
         jobs, parts = self._jobs, self._parts
-        old = sa.and_(jobs.c.status != _WAITING, jobs.c.finished_at < now() - keep)
+        old = sa.and_(jobs.c.status != WAITING, jobs.c.finished_at < now() - keep)
         count = 0
         while True:
             with self._begun() as connection:
@@ -188,17 +158,13 @@ class Claims:
 
     def _locked(self, connection: sa.Connection, job: int) -> bool:
         """Lock a job, so that one worker sees its end; False where it is gone, or has ended."""
-        jobs = self._jobs
-        waits = sa.select(jobs.c.id).where(jobs.c.id == job, jobs.c.status == _WAITING)
-        waits = waits.with_for_update().with_hint(jobs, _LOCKED, "mssql")
-        return connection.execute(waits).first() is not None
+        return connection.execute(self._statements.lock, {"a_job": job}).first() is not None
 
-    def _mine(self, claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
-        parts = self._parts
-        return (
-            parts.c.job == claim.job, parts.c.part == claim.part, parts.c.status == _TAKEN,
-            parts.c.worker == self._worker, parts.c.attempts == claim.attempts,
-        )  # fmt: skip
+    def _mine(self, claim: Claim) -> dict[str, object]:
+        return {
+            "a_job": claim.job, "a_part": claim.part, "a_worker": self._worker,
+            "its_attempts": claim.attempts,
+        }  # fmt: skip
 
     def _give_up(
         self, connection: sa.Connection, job: int, as_seen: tuple[sa.ColumnElement[bool], ...]
@@ -217,7 +183,7 @@ class Claims:
         connection.execute(
             sa.update(jobs)
             .where(jobs.c.id == job)
-            .values(status=_FAILED, error=error, finished_at=now())
+            .values(status=FAILED, error=error, finished_at=now())
         )
         connection.execute(sa.delete(parts).where(parts.c.job == job))
 
