@@ -95,6 +95,26 @@ def test_the_server_predicts_and_is_not_root(docker: Docker, shop: Shop, ports: 
     assert inside(docker, "server", "id", "-u") == "10001"
 
 
+#: image -> the most megabytes that it may add to its base
+SIZES = {"sqlscore-service": 320, "sqlscore": 480, "sqlscore-postgres": 420}
+
+
+def test_every_command_runs_in_the_image_that_has_all_and_each_is_small(docker: Docker, shop: Shop):
+    docker.compose("build", "sqlscore")
+    ran = docker.compose(
+        "run", "--rm", "-T", "sqlscore", "score", "churn", "--source", "customers", "--target",
+        "scored", "--key", "id", "--json",
+    )  # fmt: skip
+    assert json.loads(ran)["rows"] == ROWS
+    assert shop.found("scored") == expected(IDS)
+    imports = "import connectorx, pyarrow.parquet, pyarrow.dataset, onnx.reference, numpy.testing"
+    docker.compose("run", "--rm", "-T", "--entrypoint", "python", "sqlscore", "-c", imports)
+    bases = {"sqlscore-postgres": dockers.POSTGRES}
+    for image, most in SIZES.items():
+        own = size(docker, image) - size(docker, bases.get(image, dockers.PYTHON))
+        assert own < most, f"{image}: {own} MB"
+
+
 def test_a_worker_that_is_killed_loses_and_doubles_nothing(docker: Docker, ports: dict[str, int]):
     inside(docker, "postgres", "createdb", "-U", "shop", "queue")
     docker.compose("up", "--detach", "worker")
@@ -116,6 +136,11 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(docker: Docker, ports
         rows = "json_to_recordset(part) AS p(id bigint, score float8)"
         found = shop.ask(f"SELECT {counted} FROM sqlscore.result({job}) AS part, {rows}")
         assert found == [(1_000_000, 1_000_000, True)]
+
+
+def size(docker: Docker, image: str) -> int:
+    """Megabytes of an image."""
+    return int(docker("image", "inspect", "--format", "{{.Size}}", image)) // 1_000_000
 
 
 def health(docker: Docker, container: str) -> str:
