@@ -52,15 +52,12 @@ class Claims:
         """The next part; None where none waits. First parts go first, so small jobs soon come."""
         made = self._statements
         with self._begun() as connection:
-            row = connection.execute(made.next).one_or_none()
+            row = connection.execute(made.next).mappings().one_or_none()
             if row is None:
                 return None
-            job, part, attempts = row[0], row[1], row[2] + 1
-            which = {"a_job": job, "a_part": part}
-            taken = {"a_worker": self._worker, "the_time": now(), "its_attempts": attempts}
-            connection.execute(made.take, which | taken)
-            told = connection.execute(made.told, which).mappings().one()
-        return Claim(job=job, part=part, attempts=attempts, **told)
+            claim = Claim(**{**row, "attempts": row["attempts"] + 1})
+            connection.execute(made.take, self._mine(claim) | {"the_time": now()})
+        return claim
 
     def give(self, claim: Claim, scored: Scored) -> bool:
         """Store a part's predictions; False where it is no longer ours, or its job is gone."""

@@ -35,12 +35,12 @@ class Scoring:
         self._queue = queue
         self._loaded: dict[Any, Model] = {}
         self._bindings: dict[Any, Binding] = {}
+        self._described: dict[Any, tuple[Column, ...]] = {}
 
     def __call__(self, claim: Claim) -> Scored:
         """Score a part. Raises SignatureError for what does not bind, RegistryError, ModelError."""
         values = columns_of(claim.given)
-        described = json.loads(claim.columns)
-        columns = tuple(self._column(d, v) for d, v in zip(described, values, strict=True))
+        columns = self._columns(claim.columns, values)
         model = self._model(claim)
         bound = self._bound(model, columns)
         predictor = model.predictor(signature=bound.signature)
@@ -62,11 +62,20 @@ class Scoring:
             carried=json.dumps([i for i, c in enumerate(columns) if c.name not in taken]),
         )
 
-    def _column(self, described: Any, values: Sequence[Any]) -> Column:
-        column = self._queue.column(described)
-        if not pa.types.is_null(column.type):
-            return column
-        return dataclasses.replace(column, type=meant(values))
+    def _columns(self, described: str, values: Sequence[Sequence[Any]]) -> tuple[Column, ...]:
+        """The columns of a caller's query; where nothing else tells a type, its values do."""
+        columns = self._described.get(described)
+        if columns is None:
+            columns = tuple(map(self._queue.column, json.loads(described)))
+            keep(self._described, described, columns)
+        if not any(pa.types.is_null(column.type) for column in columns):
+            return columns
+        return tuple(
+            dataclasses.replace(column, type=meant(found))
+            if pa.types.is_null(column.type)
+            else column
+            for column, found in zip(columns, values, strict=True)
+        )
 
     def _bound(self, model: Model, columns: tuple[Column, ...]) -> Binding:
         key = (model.sha256, model.name, model.version, columns)

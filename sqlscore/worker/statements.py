@@ -26,9 +26,8 @@ WAITING, TAKEN, DONE, FAILED = (
 class Statements:
     """Their parameters are named by what they are: ``a_job``, ``a_part``, ``its_attempts``, …"""
 
-    next: sa.Select[int, int, int]  #: the part to take, locked
+    next: sa.Select[Any]  #: the part to take, locked, with what its job says
     take: sa.Update
-    told: sa.Select[Any, Any, Any, Any, Any]  #: what a part and its job say
     lock: sa.Select[int]  #: a job that has not ended
     mine: sa.Select[int]  #: a part that a worker has
     give: sa.Update
@@ -48,8 +47,13 @@ def statements(tables: QueueTables) -> Statements:
         parts.c.worker == worker, parts.c.attempts == attempts,
     )  # fmt: skip
     left = sa.exists().where(parts.c.job == job, parts.c.status != DONE)
+    # not joined: a lock is wanted on the part alone
+    of_job = [
+        sa.select(column).where(jobs.c.id == parts.c.job).scalar_subquery().label(column.name)
+        for column in (jobs.c.model, jobs.c.version, jobs.c.sha256, jobs.c.columns)
+    ]
     return Statements(
-        next=sa.select(parts.c.job, parts.c.part, parts.c.attempts)
+        next=sa.select(parts.c.job, parts.c.part, parts.c.attempts, parts.c.given, *of_job)
         .where(parts.c.status == WAITING)
         .order_by(parts.c.part, parts.c.job)
         .limit(1)
@@ -58,9 +62,6 @@ def statements(tables: QueueTables) -> Statements:
         take=sa.update(parts)
         .where(parts.c.job == job, parts.c.part == part)
         .values(status=TAKEN, worker=worker, heartbeat=at, attempts=attempts),
-        told=sa.select(
-            jobs.c.model, jobs.c.version, jobs.c.sha256, jobs.c.columns, parts.c.given
-        ).where(jobs.c.id == parts.c.job, parts.c.job == job, parts.c.part == part),
         lock=sa.select(jobs.c.id)
         .where(jobs.c.id == job, jobs.c.status == WAITING)
         .with_for_update()
