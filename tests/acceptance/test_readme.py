@@ -38,7 +38,7 @@ def test_the_story_in_shell_and_python(tmp_path: Path) -> None:
     pytest.importorskip("pandas")
     program = _block("python") + "assert len(guesses) == 344 and 'guess' in guesses\n"
     said = _run([sys.executable, "-W", "error", "-c", program], folder)
-    assert said.startswith("done 344 Counts(")
+    assert said.startswith('done 344 {"rows": 344, ')
 
 
 def test_the_two_commands_exist() -> None:
