@@ -129,17 +129,12 @@ DECLARE
     source text := E'(' || rtrim(query, E' ;\n\t\r') || E'\n) AS q';  -- it may end with a comment
     named text := (SELECT string_agg('c' || i, ', ' ORDER BY i)
                    FROM generate_series(0, width - 1) AS i);
-    -- no row is read
-    empty text := '(SELECT q.* FROM (SELECT) AS one LEFT JOIN %s%s ON false) AS r';
 BEGIN
     CASE kind
-    WHEN 'names' THEN
-        RETURN format('SELECT pg_catalog.row_to_json(r) FROM ' || empty, source, '');
-    WHEN 'types' THEN
-        RETURN format('SELECT ARRAY[%s] FROM ' || empty,
-            (SELECT string_agg(format('pg_catalog.pg_typeof(r.c%s)::pg_catalog.oid', i), ', '
-                               ORDER BY i) FROM generate_series(0, width - 1) AS i),
-            source, format('(%s)', named));
+    WHEN 'columns' THEN  -- of one row that is all NULL: no row is read
+        RETURN format(
+            'SELECT pg_catalog.row_to_json(r), pg_catalog.record_send(r) FROM '
+            '(SELECT q.* FROM (SELECT) AS one LEFT JOIN %s ON false) AS r', source);
     ELSE
         RETURN format(
             'INSERT INTO sqlscore.queue_parts (job, part, given) '
@@ -195,6 +190,15 @@ BEGIN
 END
 $$;
 
+-- The types of its columns, from the same row as the server's binary form has it: a count, and for
+-- each column the type's number and a length.
+CREATE OR REPLACE FUNCTION sqlscore.queue_types(empty bytea) RETURNS oid[]
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg(('x' || encode(substring($1 FROM 5 + 8 * i FOR 4), 'hex'))::bit(32)::int8::oid
+                     ORDER BY i)
+    FROM generate_series(0, (length($1) - 4) / 8 - 1) AS i
+$$;
+
 -- The last step of submit: a query without rows has one empty part, and the workers are told.
 CREATE OR REPLACE FUNCTION sqlscore.queue_ready(job bigint, width int) RETURNS void
 LANGUAGE sql STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -221,21 +225,19 @@ CREATE OR REPLACE FUNCTION sqlscore.queue_columns(
 DECLARE
     -- The caller's search_path holds here, for the caller's query; so all else is named in full.
     cursor_ pg_catalog.refcursor;
-    empty pg_catalog.json;
+    named pg_catalog.json;
+    sent pg_catalog.bytea;
 BEGIN
     source := given;
     IF NOT sqlscore.queue_is_query(source) THEN
         source := pg_catalog.concat('SELECT * FROM ', source::pg_catalog.regclass);
     END IF;
     -- a cursor takes one statement, and refuses a text that is several
-    OPEN cursor_ FOR EXECUTE sqlscore.queue_statement('names', source, 0) USING params;
-    FETCH cursor_ INTO empty;
+    OPEN cursor_ FOR EXECUTE sqlscore.queue_statement('columns', source, 0) USING params;
+    FETCH cursor_ INTO named, sent;
     CLOSE cursor_;
-    names := sqlscore.queue_names(empty);
-    OPEN cursor_ FOR EXECUTE
-        sqlscore.queue_statement('types', source, pg_catalog.cardinality(names)) USING params;
-    FETCH cursor_ INTO types;
-    CLOSE cursor_;
+    names := sqlscore.queue_names(named);
+    types := sqlscore.queue_types(sent);
 END
 $$;
 
@@ -545,8 +547,8 @@ $$;
 
 CALL sqlscore.hand_over(ARRAY[
     'queue_version', 'queue_is_query', 'queue_statement', 'queue_begin', 'queue_names',
-    'queue_ready', 'queue_refuse_digits', 'queue_columns', 'submit', 'queue_status', 'queue_tell',
-    'queue_raise', 'wait', 'queue_rows', 'result', 'cancel', 'queue_refuse_transaction',
+    'queue_types', 'queue_ready', 'queue_refuse_digits', 'queue_columns', 'submit', 'queue_status',
+    'queue_tell', 'queue_raise', 'wait', 'queue_rows', 'result', 'cancel', 'queue_refuse_transaction',
     'queue_key', 'queue_writes', 'queue_target', 'score']);
 
 ALTER TABLE sqlscore.queue_jobs OWNER TO sqlscore_owner;
