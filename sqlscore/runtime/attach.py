@@ -71,7 +71,7 @@ class Held:
     def rows(self, model: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
         """The prediction for each row of values."""
         found = self._find(model)
-        return predicted_rows(found.model.predictor(), found.row, rows, found.place)
+        return predicted_rows(found.predictor, found.row, rows, found.place)
 
     def column(self, model: str, columns: Sequence[pa.Array]) -> pa.Array:
         """The prediction for each row."""
@@ -103,7 +103,7 @@ class Held:
             columns = _of_struct(found, columns[0])
         found.refuse_count(len(columns))
         batch = pa.RecordBatch.from_arrays(list(columns), names=found.features)
-        return found.model.predictor()(batch).batch
+        return found.predictor(batch).batch
 
     def _find(self, spec: str) -> Chosen:
         with self._lock:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlscore.model import Model
+    from sqlscore.predictor.predictor import Predictor
     from sqlscore.predictor.row import RowPredictor
     from sqlscore.session.numeric import NumericModel
 
@@ -43,7 +44,7 @@ class Chosen:
         """The names of the columns that the model takes."""
         if self.numeric is not None:
             return self.numeric.facts.features
-        return self.model.predictor().feature_names
+        return self.predictor.feature_names
 
     @cached_property
     def predictions(self) -> list[str]:
@@ -52,11 +53,16 @@ class Chosen:
         return [prediction.name for prediction in facts.predictions]
 
     @cached_property
+    def predictor(self) -> Predictor:
+        """The model for batches; to ask the model for it costs a small batch's time."""
+        return self.model.predictor()
+
+    @cached_property
     def row(self) -> RowPredictor:
         """The predictor for single rows of whatever values."""
         from sqlscore.predictor.row import RowPredictor
 
-        return RowPredictor(self.model.predictor())
+        return RowPredictor(self.predictor)
 
     @cached_property
     def place(self) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlscore.binding import Binding
     from sqlscore.model import Model
     from sqlscore.model.models import Models
+    from sqlscore.predictor.predictor import Predictor
     from sqlscore.products.product import Product
     from sqlscore.products.queue import Queue
     from sqlscore.types import Column
@@ -34,16 +35,14 @@ class Scoring:
         self._product = product
         self._queue = queue
         self._loaded: dict[Any, Model] = {}
-        self._bindings: dict[Any, Binding] = {}
+        self._bindings: dict[Any, tuple[Binding, Predictor]] = {}
         self._described: dict[Any, tuple[Column, ...]] = {}
 
     def __call__(self, claim: Claim) -> Scored:
         """Score a part. Raises SignatureError for what does not bind, RegistryError, ModelError."""
         values = columns_of(claim.given)
         columns = self._columns(claim.columns, values)
-        model = self._model(claim)
-        bound = self._bound(model, columns)
-        predictor = model.predictor(signature=bound.signature)
+        bound, predictor = self._bound(self._model(claim), columns)
         places = {column.name: i for i, column in enumerate(columns)}
         arrays = [
             _read(values[places[one.column.name]], one.column.type, one.read)
@@ -77,18 +76,19 @@ class Scoring:
             for column, found in zip(columns, values, strict=True)
         )
 
-    def _bound(self, model: Model, columns: tuple[Column, ...]) -> Binding:
+    def _bound(self, model: Model, columns: tuple[Column, ...]) -> tuple[Binding, Predictor]:
         key = (model.sha256, model.name, model.version, columns)
-        bound = self._bindings.get(key)
-        if bound is None:
+        found = self._bindings.get(key)
+        if found is None:
             product = self._product
             bound = bind(
                 model.signature, columns, key=(), positional=True, nested=product.nested,
                 identifier_limit=product.identifier_limit, column_limit=product.column_limit,
                 arrays=product.arrays,
             )  # fmt: skip
-            keep(self._bindings, key, bound)
-        return bound
+            found = bound, model.predictor(signature=bound.signature)
+            keep(self._bindings, key, found)
+        return found
 
     def _model(self, claim: Claim) -> Model:
         """The version that the job began with, loaded once; its bytes are what they were then."""
