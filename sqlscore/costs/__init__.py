@@ -43,8 +43,8 @@ class Costs:
     sql_term: float  #: one of a layer
     sql_lookup: float  #: a category that is compared
     sql_call: float  #: exp or tanh, and what keeps it from raising
-    plan_start: float  #: a small model until it runs: compiled here, planned there
-    plan_leaf: float  #: a leaf of a tree, likewise
+    plan_start: float  #: a small model until it runs: the database's planning
+    plan_leaf: float  #: a leaf of a tree: compiled here, planned there
     jit_leaf: float  #: what compiling it to machine code would add
     parallel: float  #: how many times as fast an aggregate is as a stream of rows
     ort_row: float  #: a row through tensors and ONNX Runtime, on one thread

@@ -91,29 +91,36 @@ def _in_sql(bench: Bench, scans: dict[str, float]) -> dict[str, float]:
     """What a model costs as SQL."""
     tuning = bench.product.tuning
     row, value = scans["scan_row"], scans["scan_value"]
-    forest = bench.compiled(samples.forest(_TREES, _DEPTH))
-    trees = bench.query(forest, *bench.alone)
-    terms = bench.query(bench.compiled(samples.linear()), *bench.alone)
-    layer = bench.query(bench.compiled(samples.layered()), *bench.alone)
-    curves = bench.query(bench.compiled(samples.curved()), *bench.alone)
-    words = bench.query(bench.compiled(samples.encoded()), *bench.alone)
-    spread = bench.query(forest, *tuning.no_jit)
-    start = _planned(bench, samples.linear())
+    forest = samples.forest(_TREES, _DEPTH)
+    trees = _run(bench, forest, *bench.alone)
+    terms = _run(bench, samples.linear(), *bench.alone)
+    layer = _run(bench, samples.layered(), *bench.alone)
+    curves = _run(bench, samples.curved(), *bench.alone)
+    words = _run(bench, samples.encoded(), *bench.alone)
+    spread = _run(bench, forest, *tuning.no_jit)
+    start = bench.query(bench.compiled(samples.linear(), none=True), *bench.alone)
     look = bench.rows * (row + _NUMBERS * value)
     found = {
         "plan_start": start,
-        "plan_leaf": per(_planned(bench, samples.forest(_MANY)) - start, _MANY * 2**_DEPTH),
+        "plan_leaf": per(_planned(bench, samples.forest(_MANY)), _MANY * 2**_DEPTH),
         "sql_visit": per(trees - look, bench.rows * _TREES * _DEPTH),
         "sql_weight": per(terms - look, bench.rows * _NUMBERS),
         "sql_term": per(layer - terms, bench.rows * _MORE),
         "sql_call": per(curves - terms, bench.rows * _NUMBERS),
         "sql_lookup": per(words - bench.rows * (row + value), bench.rows * samples.CATEGORIES),
-        "parallel": max(trees / spread, 1.0),
+        "parallel": max(trees / max(spread, 1e-6), 1.0),
     }
     if tuning.jit:
-        jitted = bench.query(forest, *tuning.serial, *tuning.jit)
-        found["jit_leaf"] = per(jitted - trees, _TREES * 2**_DEPTH)
+        whole = bench.compiled(forest)
+        jitted = bench.query(whole, *tuning.serial, *tuning.jit)
+        found["jit_leaf"] = per(jitted - bench.query(whole, *bench.alone), _TREES * 2**_DEPTH)
     return found
+
+
+def _run(bench: Bench, model: ModelProto, *settings: str) -> float:
+    """What a model takes over all rows, without its planning, which is there without a row too."""
+    whole = bench.query(bench.compiled(model), *settings)
+    return max(whole - bench.query(bench.compiled(model, none=True), *settings), 0.0)
 
 
 def _planned(bench: Bench, model: ModelProto) -> float:
