@@ -28,8 +28,8 @@ _TOLD: dict[str, dict[str, str]] = {
         "planning": "plan_start", "a leaf of it": "plan_leaf", "a leaf by JIT": "jit_leaf",
     },
     "ONNX Runtime": {
-        "a row": "ort_row", "a node of a tree": "ort_visit", "a multiply-add": "ort_term",
-        "a category": "ort_lookup", "exp": "ort_call",
+        "a row": "ort_row", "a value": "ort_value", "a node of a tree": "ort_visit",
+        "a multiply-add": "ort_term", "a category": "ort_lookup", "exp": "ort_call",
     },
 }  # fmt: skip
 

@@ -48,6 +48,7 @@ class Costs:
     jit_leaf: float  #: what compiling it to machine code would add
     parallel: float  #: how many times as fast an aggregate is as a stream of rows
     ort_row: float  #: a row through tensors and ONNX Runtime, on one thread
+    ort_value: float  #: and each of its features
     ort_visit: float
     ort_term: float
     ort_lookup: float
@@ -123,7 +124,7 @@ def _push_down(task: Task, costs: Costs) -> float:
 
 def _bridge(task: Task, costs: Costs) -> float:
     size, out = task.size, task.kept + task.predictions
-    score = costs.ort_row + costs.ort_visit * size.visits
+    score = costs.ort_row + costs.ort_value * task.features + costs.ort_visit * size.visits
     score += costs.ort_term * (size.weights + size.terms)
     score += costs.ort_lookup * size.lookups + costs.ort_call * size.calls
     score /= task.cores

@@ -123,7 +123,10 @@ def _named(query: exp.Expression, name: str) -> exp.Subquery:
 
 def features_of(model: ModelProto) -> list[str]:
     """The columns that feed a model of `samples`."""
-    return [samples.TEXT] if model.graph.input[0].name == "t" else list(samples.NUMBERS)
+    given = model.graph.input[0]
+    if given.name == "t":
+        return [samples.TEXT]
+    return list(samples.NUMBERS[: given.type.tensor_type.shape.dim[1].dim_value])
 
 
 def _column(name: str) -> exp.Column:

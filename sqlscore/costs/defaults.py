@@ -20,7 +20,8 @@ USUAL: dict[str, float] = {
     "sql_visit": 35 * NS, "sql_weight": 20 * NS, "sql_term": 20 * NS, "sql_lookup": 15 * NS,
     "sql_call": 70 * NS,
     "plan_start": 0.05, "plan_leaf": 100_000 * NS, "jit_leaf": 0.0, "parallel": 1.0,
-    "ort_row": 60 * NS, "ort_visit": 7 * NS, "ort_term": 0.2 * NS, "ort_lookup": 3 * NS,
+    "ort_row": 50 * NS, "ort_value": 5 * NS, "ort_visit": 7 * NS, "ort_term": 0.2 * NS,
+    "ort_lookup": 5 * NS,
     "ort_call": 2 * NS,
 }  # fmt: skip
 

@@ -136,12 +136,13 @@ def _scored(rows: pa.RecordBatch) -> dict[str, float]:
     terms, layer, curves, words = (_predicted(make(), rows) for make in kinds)
     trees, count = _predicted(samples.forest(_TREES, _DEPTH), rows), rows.num_rows
     term = per(layer - terms, count * _MORE)
-    row = per(terms - count * _NUMBERS * term, count)
+    one = _predicted(samples.linear(1), rows)
+    row, value = row_and_value(one, terms - count * _NUMBERS * term, _NUMBERS, count)
     return {
-        "ort_row": row, "ort_term": term,
+        "ort_row": row, "ort_value": value, "ort_term": term,
         "ort_visit": per(trees - terms, count * _TREES * _DEPTH),
         "ort_call": per(curves - terms, count * _NUMBERS),
-        "ort_lookup": per(words - count * row, count * samples.CATEGORIES),
+        "ort_lookup": per(words - count * (row + value), count * samples.CATEGORIES),
     }  # fmt: skip
 
 

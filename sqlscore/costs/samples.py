@@ -47,9 +47,9 @@ def forest(trees: int, depth: int = 5) -> ModelProto:
     return _model([node], [_block()])
 
 
-def linear() -> ModelProto:
-    """One weight a number."""
-    return _model([_weighted("x", len(NUMBERS), seed=2)], [_block()])
+def linear(width: int = len(NUMBERS)) -> ModelProto:
+    """One weight a number, of so many."""
+    return _model([_weighted("x", width, seed=2)], [_block(width)])
 
 
 def layered() -> ModelProto:
@@ -87,8 +87,8 @@ def _weighted(name: str, width: int, *, seed: int) -> NodeProto:
     )  # fmt: skip
 
 
-def _block() -> ValueInfoProto:
-    return helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, len(NUMBERS)])
+def _block(width: int = len(NUMBERS)) -> ValueInfoProto:
+    return helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, width])
 
 
 def _model(nodes: list[NodeProto], inputs: list[ValueInfoProto]) -> ModelProto:
