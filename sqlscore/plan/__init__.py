@@ -16,6 +16,7 @@ from sqlscore.binding import Binding, bind
 from sqlscore.errors import SignatureError, StatementError, nearest
 from sqlscore.optimisations import Optimisation, optimisations
 from sqlscore.predict import fed, given
+from sqlscore.predict.misnamed import closest
 from sqlscore.predict.scope import data_alias, qualifier
 from sqlscore.predict.tree import OURS
 from sqlscore.projection import projected
@@ -182,7 +183,7 @@ def stray(
             continue
         words, names = relations.get(qualifier(column), ("", []))
         if words and column.name.casefold() not in (name.casefold() for name in names):
-            return column, f"{words} no column {column.name!r}.{nearest(column.name, names)}"
+            return column, f"{words} no column {column.name!r}.{closest(column.name, names)}"
     return None
 
 

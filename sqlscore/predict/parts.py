@@ -125,10 +125,18 @@ def insert_into(tokens: Sequence[Token], text: str) -> exp.Expression:
     return target
 
 
-def table_name(tokens: Sequence[Token], text: str) -> exp.Table:
-    """The name that a CREATE TABLE … AS gives, before WITH and AS."""
+def as_select_into(tokens: Sequence[Token], text: str) -> exp.Select | None:
+    """``CREATE TABLE t WITH (…) AS SELECT`` as SELECT … INTO; None for another statement."""
+    select = boundaries.as_select(tokens)
+    if select is None:
+        return None
+    query = grammar.parse(tokens[select:], text)
+    if not isinstance(query, exp.Select):
+        message = "a table is made AS SELECT …: put a UNION into a subquery"
+        raise places.error_at(message, text, tokens[0].start)
     end = next(i for i, token in enumerate(tokens) if boundaries.word(token) in ("WITH", "AS"))
-    return _name(tokens[:end], text)
+    query.set("into", exp.Into(this=_name(tokens[2:end], text)))
+    return query
 
 
 def written_out(tokens: Sequence[Token]) -> Sequence[Token]:

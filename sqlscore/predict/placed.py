@@ -29,5 +29,7 @@ class Placed(Parser):
         at = token or self._curr or self._prev
         line, column = places.position(self.sql, at.start if at else len(self.sql))
         wanted = message.partition(" but got <Token")[0].rstrip(".")
+        if wanted.startswith("Required keyword"):  # which names a class of sqlglot's
+            wanted = "something is missing"
         said = f"{wanted}, near {at.text!r}" if at and at.text else wanted
         raise ParseError.new(said, description=said, line=line, col=column)

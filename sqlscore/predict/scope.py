@@ -121,7 +121,7 @@ class Scope:
     def find(self, column: exp.Column) -> Named | None:
         """The column that a name means; None where it is nobody's or its relation is unknown."""
         wanted, relation = column.name.casefold(), qualifier(column)
-        for query in _around(column):
+        for query in around(column):
             for origin in self.origins(query):
                 if relation and origin.alias.casefold() != relation:
                     continue
@@ -202,7 +202,7 @@ def _aliased(node: exp.Expr) -> tuple[str, ...]:
     return tuple(c.name for c in alias.columns) if isinstance(alias, exp.TableAlias) else ()
 
 
-def _around(node: exp.Expr) -> Iterator[exp.Expr]:
+def around(node: exp.Expr) -> Iterator[exp.Expr]:
     """The queries and statements that a node stands in, from the inside."""
     parent = node.parent
     while parent is not None:

@@ -114,15 +114,8 @@ class _Reader(Cursor):
     def _table(self, start: int) -> Statement:
         """CREATE TABLE; Synapse's CREATE TABLE … AS SELECT is SELECT … INTO."""
         tokens = self.to_next(start)
-        select = boundaries.as_select(tokens)
-        if select is None:
-            return Query(**self.place(start), tree=grammar.parse(tokens, self.text))
-        query = grammar.parse(tokens[select:], self.text)
-        if not isinstance(query, exp.Select):
-            self.refuse("a table is made AS SELECT …: put a UNION into a subquery", start)
-        name = parts.table_name(tokens[2:], self.text)
-        query.set("into", exp.Into(this=name))
-        return Query(**self.place(start), tree=query)
+        tree = parts.as_select_into(tokens, self.text) or grammar.parse(tokens, self.text)
+        return Query(**self.place(start), tree=tree)
 
     def _view(self, start: int, replace: bool) -> Statement:
         usage = "a view is CREATE VIEW name AS SELECT …"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
@@ -17,6 +16,7 @@ from sqlglot.errors import ErrorLevel, UnsupportedError
 from sqlscore.errors import DatabaseError, StatementError, nearest
 from sqlscore.predict import writes
 from sqlscore.predict.grammar import PredictTSQL
+from sqlscore.predict.misnamed import NoColumn
 from sqlscore.predict.rules.translation import Facts
 from sqlscore.predict.scope import Key, Relation, key_of, table_name, tables
 from sqlscore.predict.translate import translate
@@ -156,7 +156,10 @@ class Conversation:
         """A T-SQL tree in the database's own words."""
         if not self.product.t_sql:
             tree = writes.plain(tree.copy())
-        return translate(tree, self.relations(tree, text), self.facts)
+        try:
+            return translate(tree, self.relations(tree, text), self.facts)
+        except NoColumn as error:
+            raise StatementError(str(error), **place_of(error.node, text)) from error
 
     def derive(
         self, query: str, columns: Sequence[Column], outline: str | None, *, chance: bool
@@ -191,18 +194,9 @@ class Conversation:
             result.close()
         return [tuple(row) for row in found]
 
-    def written(self, sql: str) -> pa.Table:
-        """Run a statement that writes and gives rows; the rows, in the types that they come in."""
-        with self.told("running the statement"):
-            result = self.connection.execute(textual(sql))
-            names = list(result.keys())
-            parts = [_table(names, rows) for rows in result.partitions(_WRITTEN_ROWS)]
-            result.close()
-        return pa.concat_tables(parts or [_table(names, ())], promote_options="permissive")
-
     def columns(self, sql: str) -> tuple[Column, ...]:
         """The columns that a query gives."""
-        relation = textual(sql).columns().subquery("described")
+        relation = textual(sql).columns().subquery("query")
         with self.told("describing the query"), self.plainly():
             return self.product.describe(self.connection, relation)
 
@@ -262,14 +256,6 @@ class Conversation:
                 )  # fmt: skip
                 self.execute(self.write(drop))
                 self.names.forget(name)
-
-
-_WRITTEN_ROWS = 16_384  #: taken from the driver at a time
-
-
-def _table(names: Sequence[str], rows: Sequence[Any]) -> pa.Table:
-    columns = [pa.array([row[i] for row in rows]) for i in range(len(names))]
-    return pa.Table.from_arrays(columns, names=names)
 
 
 _KINDS = {"#": "temporary table", "@": "table variable"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from sqlscore.errors import DatabaseError, StatementError, nearest
+from sqlscore.errors import StatementError, nearest
 from sqlscore.predict.statements import (
     Assign,
     Batch,
@@ -27,6 +27,7 @@ from sqlscore.predict.statements import (
 from sqlscore.statements import creating, made, writing
 from sqlscore.statements.calls import arguments
 from sqlscore.statements.frame import Frame, typed
+from sqlscore.statements.places import located
 from sqlscore.statements.queries import Queries
 from sqlscore.statements.routines import PROCEDURE, Routines
 from sqlscore.statements.variables import Variables
@@ -90,16 +91,8 @@ class Interpreter:
         return self._frame.explain(statement.tree)
 
     def _one(self, statement: Statement, *, last: bool) -> None:
-        try:
+        with located(_place(statement)):
             _RUN[type(statement)](self, statement, last)
-        except StatementError as error:
-            if error.line is not None:
-                raise
-            raise StatementError(str(error), **_place(statement)) from error
-        except DatabaseError as error:
-            told = DatabaseError(f"line {statement.line}, column {statement.column}: {error}")
-            told.code = error.code
-            raise told from error
 
     def _query(self, statement: Query, last: bool) -> None:
         given = self._frame.run(statement.tree)
@@ -107,6 +100,7 @@ class Interpreter:
             self.rows_written = given if given >= 0 else None
             self._frame.variables.row_count = max(given, 0)
             return
+        given.place = _place(statement)  # it runs when it is read
         self.results.append(given if last else self._frame.read(given))
 
     def _declare(self, statement: Declare, _: bool) -> None:

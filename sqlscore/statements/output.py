@@ -6,17 +6,20 @@ statement's own transaction.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from sqlglot import exp
 
 from sqlscore.errors import StatementError
 from sqlscore.predict.scope import table_name
+from sqlscore.relations.selects import textual
 from sqlscore.statements import made, merging, writing
 from sqlscore.statements.results import held
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.results import Result
 
@@ -47,8 +50,22 @@ def _as_written(on: Conversation, tree: exp.Expression, text: str) -> Result | i
 
 
 def _rows(on: Conversation, tree: exp.Expression, text: str) -> pa.Table:
-    with on.transaction():
-        return on.written(on.write(on.translated(tree, text)))
+    """Run a statement that writes and gives rows; the rows, in the types that they come in."""
+    sql = on.write(on.translated(tree, text))
+    with on.transaction(), on.told("running the statement"):
+        result = on.connection.execute(textual(sql))
+        names = list(result.keys())
+        parts = [_table(names, rows) for rows in result.partitions(_AT_ONCE)]
+        result.close()
+    return pa.concat_tables(parts or [_table(names, ())], promote_options="permissive")
+
+
+_AT_ONCE = 16_384  #: rows taken from the driver
+
+
+def _table(names: Sequence[str], rows: Sequence[Any]) -> pa.Table:
+    columns = [pa.array([row[i] for row in rows]) for i in range(len(names))]
+    return pa.Table.from_arrays(columns, names=names)
 
 
 def _merged(on: Conversation, tree: exp.Merge, text: str) -> pa.Table:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sqlscore.errors import DatabaseError, StatementError
 from sqlscore.predict.places import position
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from sqlglot import exp
 
 
@@ -19,3 +23,20 @@ def place_of(node: exp.Expr, text: str) -> dict[str, int]:
             line, column = position(text, start - marks)  # a name's token begins behind its #
             return {"line": line, "column": column}
     return {}
+
+
+@contextmanager
+def located(place: Mapping[str, int]) -> Iterator[None]:
+    """Errors from inside say the statement's place, where they say none themselves."""
+    try:
+        yield
+    except StatementError as error:
+        if error.line is not None or not place:
+            raise
+        raise StatementError(str(error), **place) from error
+    except DatabaseError as error:
+        if not place:
+            raise
+        told = DatabaseError(f"line {place['line']}, column {place['column']}: {error}")
+        told.code = error.code
+        raise told from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from sqlscore.errors import MissingExtra, StatementError
+from sqlscore.statements.places import located
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -30,6 +31,7 @@ class Result:
         self._batches = batches
         self._done: Callable[[], None] | None = None
         self._read = False
+        self.place: dict[str, int] = {}  #: of the statement, for errors while it is read
         self.earlier: tuple[Result, ...] = ()  #: of the script's SELECTs before this one
         self.messages: tuple[str, ...] = ()  #: what the script printed
         self.rows_written: int | None = None  #: by the script's last statement that wrote
@@ -58,7 +60,7 @@ class Result:
 
     def _all(self) -> Iterator[pa.RecordBatch]:
         try:
-            with closing(self._batches()) as batches:
+            with located(self.place), closing(self._batches()) as batches:
                 yield from batches
         finally:
             self._finish()

@@ -656,6 +656,20 @@ BAD: dict[str, tuple[str, str]] = {
         f"SELECT d.id {FROM} AS p WHERE p.risk > 0",
         "line 1, column [0-9]+: PREDICT gives no column 'risk'",
     ),
+    "unknown column without a table": (
+        f"SELECT id, [scor] {FROM} AS p", "line 1, column 12: .*no column 'scor'. Did you mean",
+    ),
+    "unknown column of a table": (
+        "SELECT id FROM customers\nWHERE agee > 1", "line 2, column 7: .*no column 'agee'.*'age'",
+    ),
+    "unknown relation": (
+        "SELECT x.id FROM customers AS c", "line 1, column 10: .*read here as 'x'. There are: c",
+    ),
+    "unknown column that is written": (
+        "INSERT INTO customers (id, tel) VALUES (1, 2)",
+        "line 1, column 28: 'customers' has no column 'tel'. There are: id, age, spend, city",
+    ),
+    "half an expression": ("SELECT 1 +", "line 1, column 10: .*something is missing, near"),
     "a set that gives no value": (
         "SELECT 1 AS one\nSET @x = 3", "line 2, column 1: the variable @x is not declared",
     ),
@@ -669,7 +683,9 @@ BAD: dict[str, tuple[str, str]] = {
 
 
 def test_bad_input_says_what_and_where(shop: Shop):
-    native = {"TOP PERCENT"} if shop.scoring.product.t_sql else set()
+    names = {"of a table", "without a table", "that is written"}
+    own = {"TOP PERCENT", "unknown relation", *(f"unknown column {name}" for name in names)}
+    native = own if shop.scoring.product.t_sql else set()
     for name, (statement, message) in BAD.items():
         if name in native:
             continue

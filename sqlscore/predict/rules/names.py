@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlscore.predict.ctes import cte_of
+from sqlscore.predict.misnamed import NoColumn, check, closest
 from sqlscore.predict.scope import key_of, qualifier, table_name
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def table_alias(node: exp.TableAlias, about: Translation) -> None:
 def column(node: exp.Column, about: Translation) -> None:
     """The column in the catalogue's spelling, of the relation that it names."""
     found = about.scope.find(node)
+    if found is None:
+        check(node, about.scope)
     name = found.name if found is not None else _output(node)
     if name is not None and not isinstance(node.this, exp.Star):
         node.set("this", exp.to_identifier(name, quoted=True))
@@ -144,4 +147,7 @@ def schema(node: exp.Schema, about: Translation) -> None:
         return
     spelled = spelling(table_name(node.this), about)
     for one in node.expressions:
+        if spelled and one.name.casefold() not in spelled:
+            near = closest(one.name, list(spelled.values()))
+            raise NoColumn(f"{table_name(node.this)!r} has no column {one.name!r}.{near}", one)
         one.replace(exp.to_identifier(spelled.get(one.name.casefold(), one.name), quoted=True))
