@@ -94,7 +94,7 @@ def test_what_is_in_use_stays(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     assert shop.scoring.clean(older_than=MONTH).runs == (marked.id,)
 
 
-def stop(*_: object) -> None:
+def stop(*_: object, **__: object) -> None:
     raise RuntimeError("stopped")
 
 
