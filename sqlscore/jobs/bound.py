@@ -41,6 +41,7 @@ class BoundModel:
     """One version of a model, bound to the source's columns."""
 
     spec: str  #: as typed
+    prefix: str  #: what its predictions' columns, and what is counted of it, begin with
     version: Version
     signature: Signature  #: of the version, before it was bound
     binding: Binding
@@ -69,6 +70,7 @@ def bound_models(
     names = [column.name for column in taken]
     bound = []
     for spec, exact in zip(job.models, versions or job.models, strict=True):
+        prefix = _prefix(spec, single=len(job.models) == 1)
         version, graph, examples = registry.loaded(exact)
         signature = version.signature_of(graph)
         mine = {feature.name for feature in signature.features}
@@ -84,7 +86,7 @@ def bound_models(
             column_limit=product.column_limit,
             arrays=product.arrays,
             nested=source.product.nested,
-            prefix=prefix(spec, single=len(job.models) == 1),
+            prefix=prefix,
         )
         provider, told = _provider(job, registry, version)
         binding = _as_it_is(binding, job)
@@ -95,6 +97,7 @@ def bound_models(
         bound.append(
             BoundModel(
                 spec=spec,
+                prefix=prefix,
                 version=version,
                 signature=signature,
                 binding=binding,
@@ -196,6 +199,6 @@ def _map_of(job: Job, features: set[str], *, single: bool) -> Mapping[str, str]:
     return {f: c for f, c in job.map.items() if single or f in features}
 
 
-def prefix(spec: str, *, single: bool) -> str:
+def _prefix(spec: str, *, single: bool) -> str:
     """What tells the predictions of one model from another's, if there are others: ``churn_3_``."""
     return "" if single else "".join(c if c.isalnum() else "_" for c in spec) + "_"

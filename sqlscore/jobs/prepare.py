@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sqlscore.errors import DatabaseError, SqlscoreError
 from sqlscore.jobs import lineage, slices, target_rows
-from sqlscore.jobs.bound import BoundModel, bound_models, prefix
+from sqlscore.jobs.bound import BoundModel, bound_models
 from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.prepared import Prepared
 from sqlscore.products import product_for
@@ -100,7 +100,7 @@ def _wanted(
     )
     told = lineage.columns(
         Lineage.of(job.lineage),
-        [prefix(model.spec, single=len(models) == 1) for model in models],
+        [model.prefix for model in models],
         taken=[column.name for column in wanted.columns],
         product=target,
     )

@@ -92,7 +92,8 @@ class Pushed:
             if nulls.get(bound.column.name)
         }
         names = [one.prediction.name for one in binding.predictions] if lost else []
-        return Counts(features=features, predictions=dict.fromkeys(names, Tally(nulls=lost)))
+        predictions = dict.fromkeys(names, Tally(nulls=lost))
+        return Counts(features=features, predictions=predictions).tallies_of(model.prefix)
 
     def _ask(
         self, unit: Unit, asked: Sequence[sa.ColumnElement[Any]], condition: Condition

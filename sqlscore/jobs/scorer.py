@@ -90,6 +90,7 @@ class Scorer:
         self._stamp = tuple(stamp)
         self._job = prepared.job
         self._versions = [str(model.version) for model in prepared.models]
+        self._prefixes = [model.prefix for model in prepared.models]
         self._names = [column.name for column in prepared.wanted.columns]
         loaded = loaded or Loaded()
         self._predictors = [loaded.predictor(model, prepared.job) for model in prepared.models]
@@ -130,8 +131,8 @@ class Scorer:
 
     def _scored(self, batch: pa.RecordBatch) -> Scored:
         columns = [batch.column(i) for i in self._layout.kept]
-        counts = Counts()
-        for predictor, features in self._fed(batch):
+        counts = Counts(rows=batch.num_rows)
+        for prefix, (predictor, features) in zip(self._prefixes, self._fed(batch), strict=True):
             try:
                 predicted = predictor(features)
             except SignatureError as error:
@@ -139,7 +140,7 @@ class Scorer:
             if self._job.finite:
                 refuse_not_finite(predicted.batch)
             columns += storable(predicted.batch, self._product).columns
-            counts += predicted.counts
+            counts += predicted.counts.tallies_of(prefix)
         columns += [pa.repeat(value, batch.num_rows) for value in self._stamp]
         written = pa.RecordBatch.from_arrays(columns, names=self._names[: len(columns)])
         return Scored(batch=written, counts=counts)

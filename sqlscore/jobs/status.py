@@ -48,7 +48,7 @@ class Run:
     total: int | None  #: rows that the source had when the run began; None: not counted
     ranges: int
     ranges_done: int
-    counts: Counts  #: NULL, NaN and ±inf by feature and prediction
+    counts: Counts  #: NULL, NaN and ±inf by feature and prediction; of several models, each its own
     owner: str  #: host, process and its start
     started_at: datetime  #: UTC
     finished_at: datetime | None

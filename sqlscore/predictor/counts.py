@@ -54,6 +54,13 @@ class Counts:
     def __str__(self) -> str:
         return self.to_json()
 
+    def tallies_of(self, prefix: str) -> Counts:
+        """The tallies alone, their names behind a prefix: what is one model's among several."""
+        return Counts(
+            features={prefix + name: tally for name, tally in self.features.items()},
+            predictions={prefix + name: tally for name, tally in self.predictions.items()},
+        )
+
     def to_json(self) -> str:
         """JSON text, zeros left out."""
         return json.dumps(

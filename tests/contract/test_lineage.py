@@ -54,7 +54,8 @@ def test_all_of_it_and_the_same_after_a_resume(shop: Shop):
     assert datetime.fromisoformat(time) == run.started_at
 
 
-def test_several_models_have_their_own(shop: Shop):
+def test_several_models_have_their_own_and_count_their_own(shop: Shop):
+    shop.run("UPDATE customers SET age = NULL WHERE id < 6")
     shop.scoring.models.add("other", OTHER, features=FEATURES, alias="tried")
     run = shop.score(["churn", "other@tried"], lineage=["run", "version"], columns=["city"])
     assert shop.names() == [
@@ -62,7 +63,12 @@ def test_several_models_have_their_own(shop: Shop):
         "churn_model_version", "other_tried_model_version", "run_id",
     ]  # fmt: skip
     assert told(shop, *shop.names()[4:]) == [(1, 1, run.id)]
-    assert shop.found("predictions", "churn_score") == expected(IDS)
+    assert shop.found("predictions", "churn_score") == {**expected(IDS), 0: None, 3: None}
+    assert (run.rows, run.counts.rows) == (40, 40)
+    assert {name: tally.nulls for name, tally in run.counts.features.items()} == {
+        "churn_age": 2, "other_tried_age": 2,
+    }  # fmt: skip
+    assert list(run.counts.predictions) == ["churn_score", "other_tried_other"]
 
 
 def test_a_target_without_the_columns_is_left_alone(shop: Shop):

@@ -189,7 +189,11 @@ def test_a_join_is_read_by_ranges_and_its_keys_are_looked_at(shop: Shop):
 def test_several_models_stand_over_each_other(shop: Shop):
     shop.scoring.models.add("spend", OTHER, features=FEATURES)
     shop.scoring.models.add("churn", NEWER, features=FEATURES)
-    pushed(shop, ["churn:1", "spend", "churn"])
+    shop.run("INSERT INTO customers (id, age) VALUES (-1, NULL)")
+    run = pushed(shop, ["churn:1", "spend", "churn"])
+    assert (run.rows, run.counts.rows) == (101, 101)
+    assert list(run.counts.features)[:3] == ["churn_1_age", "churn_1_spend", "spend_age"]
+    shop.run("DELETE FROM predictions WHERE id = -1")
     names = ["churn_1_score", "spend_other", "churn_score"]
     assert shop.names() == ["id", *names]
     for name, model in zip(names, (WEIGHED, OTHER, NEWER), strict=True):
