@@ -16,26 +16,46 @@ if TYPE_CHECKING:
 
 _START = 4  #: bytes of an array's length word, which is not sent; offsets count from before it
 _LOWEST = 12  #: number of dimensions, offset of the values, element type
+_OFFSET = range(4, 8)  #: bytes of the offset, which is given where NULLs are
+
+
+def packed(arrays: Sequence[bytes]) -> bytes | Sequence[bytes]:
+    """The memory of one array a row in one piece, where no value is NULL; else as it is given."""
+    size, joined = len(arrays[0]), b"".join(arrays)
+    if len(joined) != size * len(arrays):
+        return arrays
+    # Where the first array with NULLs begins is known: those before it have the size of the first.
+    if any(joined[at::size].strip(b"\0") for at in _OFFSET):
+        return arrays
+    return joined
 
 
 def matrix(
-    arrays: Sequence[bytes], width: int, dtype: type[np.generic] = np.float64
+    pieces: Sequence[bytes | Sequence[bytes]], width: int, dtype: type[np.generic] = np.float64
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The values of one array a row, of 8 bytes each, and where they are NULL (None: nowhere)."""
+    """The values of one array a row, of 8 bytes each, and where they are NULL (None: nowhere).
+
+    The arrays come in pieces that `packed` gave.
+    """
     head = _aligned(_START + _LOWEST + 8) - _START
-    plain = head + 8 * width
-    whole = b"".join(arrays)
-    if len(whole) == plain * len(arrays):
-        rows = np.frombuffer(whole, np.uint8).reshape(len(arrays), plain)
-        if not rows[:, 4:8].any():  # the offset of the values, which is given where NULLs are
-            return rows[:, head:].copy().view(dtype), None
-    return _with_nulls(arrays, width, head, dtype)
+    if not all(isinstance(piece, bytes) for piece in pieces):
+        arrays = [array for piece in pieces for array in _apart(piece, head + 8 * width)]
+        return _with_nulls(arrays, width, head, dtype)
+    whole = b"".join(pieces)  # type: ignore[arg-type]  # each is bytes
+    rows = np.frombuffer(whole, np.uint8).reshape(-1, head + 8 * width)
+    return rows[:, head:].copy().view(dtype), None
+
+
+def _apart(piece: bytes | Sequence[bytes], size: int) -> Sequence[bytes]:
+    if not isinstance(piece, bytes):
+        return piece
+    return [piece[start : start + size] for start in range(0, len(piece), size)]
 
 
 def row(array: bytes, width: int, dtype: type[np.generic] = np.float64) -> list[Any]:
     """The values of one array, of 8 bytes each, as Python's; None for NULL."""
     head = _aligned(_START + _LOWEST + 8) - _START
-    if len(array) == head + 8 * width and not any(array[4:8]):
+    if len(array) == head + 8 * width and not any(array[_OFFSET.start : _OFFSET.stop]):
         plain: list[Any] = np.frombuffer(array, dtype, width, head).tolist()
         return plain
     values, nulls = _with_nulls([array], width, head, dtype)

@@ -19,12 +19,11 @@ from sqlscore.runtime.wire import array_text, columns_of, fields
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping
 
     from sqlscore.predictor import Predictor
     from sqlscore.runtime.chosen import Chosen
-
-    _Rows = Sequence[Mapping[str, Any]]
+    from sqlscore.runtime.taken import Taken
 
 #: the type beneath a domain, and what the type itself is called
 _BASE = """
@@ -84,18 +83,18 @@ class General:
             for one in self._binding.predictions
         }
 
-    def score(self, rows: _Rows) -> Columns:
+    def score(self, rows: Taken) -> Columns:
         """The rows with their predictions."""
         return Columns(
             rows,
             self._selecting.carried,
             {one.column: one.prediction.name for one in self._binding.predictions},
             {one.column.name for one in self._binding.features},
-            self._of_row(rows[0]) if len(rows) == 1 else self._of_rows(rows),
+            self._of_row(rows.first) if len(rows) == 1 else self._of_rows(rows),
             [name for name, type_ in self.types.items() if type_.endswith("[]")],
         )
 
-    def _of_rows(self, rows: _Rows) -> Callable[[str], list[str]]:
+    def _of_rows(self, rows: Taken) -> Callable[[str], list[str]]:
         batch = self._predictor(self._selecting.batch(rows, self._predictor.feature_names)).batch
         return lambda name: fields(batch.column(name))
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,8 +18,9 @@ from sqlscore.runtime.records import Columns, carrying
 from sqlscore.runtime.signals import without_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping
 
+    from sqlscore.runtime.taken import Taken
     from sqlscore.session.numeric import NumericModel
 
 #: PostgreSQL's numbers of the types that become a double: int8, int2, int4, real, double, numeric
@@ -28,7 +28,6 @@ _NUMBERS = frozenset({20, 21, 23, 700, 701, 1700})
 #: texts that a process makes by Python before the import of what makes them six times as fast pays
 _MANY = 100_000
 _made = [0]
-_doubles: Callable[[Mapping[str, Any]], bytes] = itemgetter("d")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +75,7 @@ class Numbers:
         """The columns that the predictions take, with their types."""
         return {one.name: COLUMN_TYPES[one.element] for one in self.model.facts.predictions}
 
-    def score(self, rows: Sequence[Mapping[str, Any]]) -> Columns:
+    def score(self, rows: Taken) -> Columns:
         """The rows with their predictions."""
         facts = self.model.facts
         return Columns(
@@ -84,11 +83,11 @@ class Numbers:
             self.carried,
             {one.name: one.name for one in facts.predictions},
             set(facts.features),
-            self._of_row(rows[0]["d"]) if len(rows) == 1 else self._of_rows(rows),
+            self._of_row(rows.first["d"]) if len(rows) == 1 else self._of_rows(rows),
         )
 
-    def _of_rows(self, rows: Sequence[Mapping[str, Any]]) -> Callable[[str], list[str]]:
-        given = matrix(list(map(_doubles, rows)), len(self.model.facts.features))
+    def _of_rows(self, rows: Taken) -> Callable[[str], list[str]]:
+        given = matrix(rows.arrays("d"), len(self.model.facts.features))
         found, lost = self.model(*given)
         return lambda name: fields(found[name], lost)
 

@@ -3,11 +3,17 @@
 A thread in a server process must get no signal, for the server's handlers are not made for it, and
 must never call the server. The process must not end while one is inside ONNX Runtime either: its
 libraries would be taken down under it, and a crash of one process restarts the whole server.
+
+They need Python's lock around each batch, and the server's own thread holds it while it fetches and
+while it takes a row. So it fetches few rows at a time (`queries`) and is given them in a loop of
+Python's (`records`), where another thread can have the lock between any two.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlscore.runtime.signals import without_signals
@@ -15,10 +21,12 @@ from sqlscore.runtime.signals import without_signals
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future, ThreadPoolExecutor
+    from threading import Barrier
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 
+_GIVE_WAY = 5  #: how much nicer they are than the server's own thread
 _pools: dict[int, ThreadPoolExecutor] = {}  #: by the number of threads
 _running: set[Future[Any]] = set()
 
@@ -65,11 +73,19 @@ def _started(threads: int) -> ThreadPoolExecutor:
     all_there = Barrier(threads)
     with without_signals():
         # each waits for the others, so as many are started
-        wait([pool.submit(all_there.wait) for _ in range(threads)])
+        wait([pool.submit(_begun, all_there) for _ in range(threads)])
     # Handlers run in the reverse order: this one before those of every library that is loaded now.
     # The server calls exit() and never ends Python, so Python's own atexit would not be called.
     ctypes.CDLL(None).__cxa_atexit(_at_exit, None, None)
     return pool
+
+
+def _begun(all_there: Barrier) -> None:
+    # The server's own thread has Python's lock most of the time: they all wait while it waits for
+    # a core. Elsewhere than on Linux this would be for the whole process.
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + _GIVE_WAY)
+    all_there.wait()
 
 
 def _wait(_: int | None) -> None:

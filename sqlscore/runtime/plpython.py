@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlscore.errors import SignatureError
 from sqlscore.runtime.arrays import rows_of_array
@@ -22,7 +22,7 @@ from sqlscore.runtime.numbers import Numbers, fields
 from sqlscore.runtime.overlap import overlapped
 from sqlscore.runtime.prepared import ask, keep
 from sqlscore.runtime.queries import described, fetched, query_of
-from sqlscore.runtime.records import batches, records
+from sqlscore.runtime.records import Columns, Wanted, batches, records
 from sqlscore.runtime.signals import without_signals
 from sqlscore.session.company import MOST_ROWS
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from sqlscore.runtime.chosen import Chosen
     from sqlscore.runtime.general import General
-    from sqlscore.runtime.records import Columns
+    from sqlscore.runtime.taken import Taken
 
-    _Rows = Sequence[Mapping[str, Any]]
+Result = TypeVar("Result")
 
 #: how many processes more a query may have is a setting that every administrator knows
 _MOST_WORKERS = (
@@ -50,18 +50,22 @@ def predict(plpy: Any, model: str, query: str, *params: str) -> Iterator[Any]:
     model that the caller may not use.
     """
     # not a generator itself: what is wrong at the start is then the error's own words
-    return records(_scored(plpy, model, query, params))
+    wanted = Wanted(Columns.records)
+    return records(_scored(plpy, model, query, params, wanted), wanted)
 
 
 def predict_batches(plpy: Any, model: str, query: str, *params: str) -> Iterator[Any]:
     """The same, some thousands of rows in each record, whose columns are arrays."""
-    return batches(_scored(plpy, model, query, params))
+    wanted = Wanted(Columns.arrays)
+    return batches(_scored(plpy, model, query, params, wanted), wanted)
 
 
-def _scored(plpy: Any, model: str, query: str, params: Sequence[str]) -> Iterator[Columns]:
+def _scored(
+    plpy: Any, model: str, query: str, params: Sequence[str], then: Callable[[Columns], Result]
+) -> Iterator[Result]:
     chosen, query = choose(plpy, model), query_of(plpy, query)
     bound = bound_to(plpy, chosen, query, described(plpy, query, params))
-    return scored(plpy, bound, params)
+    return scored(plpy, bound, then, params)
 
 
 def bound_to(
@@ -83,10 +87,17 @@ def bound_to(
     return _bound[key]
 
 
-def scored(plpy: Any, bound: Numbers | General, params: Sequence[str] = ()) -> Iterator[Columns]:
-    """The rows of a query with their predictions, in batches."""
+def scored(
+    plpy: Any,
+    bound: Numbers | General,
+    then: Callable[[Columns], Result],
+    params: Sequence[str] = (),
+) -> Iterator[Result]:
+    """What `then` makes of the rows of a query with their predictions, in batches."""
     rows = fetched(plpy, bound.text, params)
-    return overlapped(rows, bound.score, threads=_threads(plpy), small=_small)
+    return overlapped(
+        rows, lambda taken: then(bound.score(taken)), threads=_threads(plpy), small=_small
+    )
 
 
 def score(plpy: Any, *arguments: str) -> None:
@@ -121,7 +132,7 @@ def _threads(plpy: Any) -> Callable[[], int]:
     return allowed
 
 
-def _small(rows: _Rows) -> bool:
+def _small(rows: Taken) -> bool:
     return len(rows) < MOST_ROWS
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import SignatureError, nearest
@@ -10,6 +9,8 @@ from sqlscore.runtime.literals import Array, list_text, quoted, unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from sqlscore.runtime.taken import Taken
 
 #: PostgreSQL's numbers of the types whose text needs no quotes in a record
 _BARE = frozenset({16, 20, 21, 23, 26, 700, 701, 1082, 1700, 2950})
@@ -28,40 +29,55 @@ def carrying(
     return keys, items
 
 
-def carried(rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:
+def carried(rows: Taken, key: str) -> list[str]:
     """The fields of a column that is carried along, fetched under this key."""
     if key.startswith("b"):
-        return [row[key] or "" for row in rows]
-    return [row[key][1:-1] for row in rows]  # a record's text without its parentheses
+        return [value or "" for value in rows.values(key)]
+    return [value[1:-1] for value in rows.values(key)]  # a record's text without its parentheses
 
 
-def records(scored: Iterable[Columns]) -> Iterator[Any]:
+class Wanted:
+    """The names that the server asks for, which it says by the first row of a call.
+
+    So whatever thread scores the rows after that one can write them, too.
+    """
+
+    def __init__(self, write: Callable[[Columns, Sequence[str]], Any]) -> None:
+        """`write` makes of a batch's columns of these names what the server takes."""
+        self.names: list[str] = []
+        self.write = write
+
+    def __call__(self, columns: Columns) -> tuple[Columns, Any]:
+        """A batch, and what `write` makes of it; None before the names are known."""
+        return columns, self.write(columns, self.names) if self.names else None
+
+
+def records(scored: Iterable[tuple[Columns, Any]], wanted: Wanted) -> Iterator[Any]:
     """All rows, as a set-returning function gives them to the server."""
-    return chain.from_iterable(_records(scored))
-
-
-def _records(scored: Iterable[Columns]) -> Iterator[Sequence[Any]]:
-    asked: Asked | None = None
-    for columns in scored:
-        if asked is None:
-            asked = Asked(columns, columns.first)
-            yield (asked,)  # the server takes the columns that it wants from it, by name
-            asked.refuse_unknown()
-            yield columns.records(asked.names)[1:]
+    for columns, written in scored:
+        if wanted.names:
+            texts = wanted.write(columns, wanted.names) if written is None else written
         else:
-            yield columns.records(asked.names)
+            yield from _asked(wanted, Asked(columns, columns.first))
+            texts = wanted.write(columns, wanted.names)[1:]
+        for text in texts:  # noqa: UP028  # here other threads may have Python's lock at each row
+            yield text
 
 
-def batches(scored: Iterable[Columns]) -> Iterator[Any]:
+def batches(scored: Iterable[tuple[Columns, Any]], wanted: Wanted) -> Iterator[Any]:
     """All rows, some thousands in each record of arrays."""
-    asked: Asked | None = None
-    for columns in scored:
-        if asked is None:
-            asked = Asked(columns, columns.array)
-            yield asked
-            asked.refuse_unknown()
+    for columns, written in scored:
+        if not wanted.names:
+            yield from _asked(wanted, Asked(columns, columns.array))
         else:
-            yield f"({','.join(quoted(columns.array_text(name)) for name in asked.names)})"
+            yield written or wanted.write(columns, wanted.names)
+
+
+def _asked(wanted: Wanted, asked: Asked) -> Iterator[Asked]:
+    """The first row, from which the server takes the columns that it wants, by name."""
+    yield asked
+    asked.refuse_unknown()
+    wanted.names = asked.names
 
 
 class Columns:
@@ -69,7 +85,7 @@ class Columns:
 
     def __init__(
         self,
-        rows: Sequence[Mapping[str, Any]],
+        rows: Taken,
         carried: Mapping[str, str],
         predictions: Mapping[str, str],
         fed: Collection[str],
@@ -106,6 +122,10 @@ class Columns:
     def array(self, name: str) -> Array:
         """A column's values, as texts."""
         return Array(map(unquoted, self._fields(name)))
+
+    def arrays(self, names: Sequence[str]) -> str:
+        """The rows as the text of one record, with an array for each of these columns."""
+        return f"({','.join(quoted(self.array_text(name)) for name in names)})"
 
     def array_text(self, name: str) -> str:
         """A column as the text of an array."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sqlscore.binding import Binding
+    from sqlscore.runtime.taken import Taken
 
 #: PostgreSQL's number of a type -> what it means; all others are text
 TYPES: dict[int, pa.DataType] = {
@@ -84,7 +85,7 @@ class Selecting:
             found |= zip(self.integers, integers, strict=True)
         return [found[i] for i in range(len(found))]
 
-    def batch(self, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pa.RecordBatch:
+    def batch(self, rows: Taken, names: Sequence[str]) -> pa.RecordBatch:
         """The features of fetched rows, under these names."""
         arrays: dict[int, pa.Array] = {}
         for places, name, dtype in (
@@ -92,10 +93,10 @@ class Selecting:
             (self.integers, "i", np.int64),
         ):
             if places:
-                found = matrix([row[name] for row in rows], len(places), dtype)
+                found = matrix(rows.arrays(name), len(places), dtype)
                 arrays |= zip(places, columns_of(*found), strict=True)
         for place in self.words:
-            arrays[place] = pa.array([row[f"t{place}"] for row in rows], pa.string())
+            arrays[place] = pa.array(rows.values(f"t{place}"), pa.string())
         return pa.RecordBatch.from_arrays([arrays[i] for i in range(len(names))], names=list(names))
 
 

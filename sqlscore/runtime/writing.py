@@ -15,6 +15,7 @@ from sqlscore.runtime.queries import described, query_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from sqlscore.runtime.records import Columns
 
 _filling: set[int] = set()
 
@@ -115,10 +116,11 @@ def fill(plpy: Any, trigger: Mapping[str, Any]) -> None:
         raise SignatureError(f"the table has no column {key!r}.{nearest(key, types)}")
     bound = bound_to(plpy, choose(plpy, model), query, types, (key,))
     _refuse_unknown(columns.values(), bound.types)
-    batches = [
-        [rows.carried_text(key), *map(rows.array_text, columns.values())]
-        for rows in scored(plpy, bound)
-    ]
+
+    def texts_of(rows: Columns) -> list[str]:
+        return [rows.carried_text(key), *map(rows.array_text, columns.values())]
+
+    batches = list(scored(plpy, bound, texts_of))
     if not batches:
         return
     texts = [

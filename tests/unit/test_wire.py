@@ -29,8 +29,10 @@ def memory(values: list[float | None], shape: tuple[int, ...]) -> bytes:
 def test_rows_with_and_without_null(width: int):
     rng = np.random.default_rng(width)
     plain: list[list[float | None]] = rng.normal(size=(5, width)).tolist()
-    values, nulls = arrays.matrix([memory(row, (width,)) for row in plain], width)
-    assert values.tolist() == plain
+    pieces = [arrays.packed([memory(row, (width,)) for row in some]) for some in (plain, plain[:2])]
+    assert all(isinstance(piece, bytes) for piece in pieces)
+    values, nulls = arrays.matrix(pieces, width)
+    assert values.tolist() == plain + plain[:2]
     assert nulls is None
     holed = [[None if rng.random() < 0.4 else v for v in row] for row in plain]
     rows: list[list[float | None]] = [
@@ -39,18 +41,19 @@ def test_rows_with_and_without_null(width: int):
         [None] * width,
         [1.0, *[None] * (width - 1)],
     ]
-    values, nulls = arrays.matrix([memory(row, (width,)) for row in rows], width)
     assert [arrays.row(memory(row, (width,)), width) for row in rows] == rows
-    columns = wire.columns_of(values, nulls)
-    assert [list(row) for row in zip(*(c.to_pylist() for c in columns), strict=True)] == rows
+    taken = [arrays.packed([memory(row, (width,)) for row in some]) for some in (plain, rows)]
+    columns = wire.columns_of(*arrays.matrix(taken, width))
+    whole = plain + rows
+    assert [list(row) for row in zip(*(c.to_pylist() for c in columns), strict=True)] == whole
 
 
 def test_one_null_makes_an_array_no_shorter_than_none():
     row: list[float | None] = [1.0, None]
     assert len(memory(row, (2,))) == len(memory([1.0, 2.0], (2,)))
-    _, nulls = arrays.matrix([memory(row, (2,))], 2)
+    _, nulls = arrays.matrix([arrays.packed([memory([1.0, 2.0], (2,)), memory(row, (2,))])], 2)
     assert nulls is not None
-    assert nulls.tolist() == [[False, True]]
+    assert nulls.tolist() == [[False, False], [False, True]]
 
 
 def test_an_array_of_rows():
