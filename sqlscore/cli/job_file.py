@@ -5,24 +5,31 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sqlscore.cli import job_lines, job_options
+from sqlscore.cli import job_lines, job_options, scoring
 from sqlscore.cli.job_databases import NamedDatabase
 from sqlscore.errors import SqlscoreError, nearest
+from sqlscore.jobs import slices
+from sqlscore.products import product_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     import sqlalchemy as sa
+
+    from sqlscore.products.product import Product
 
 _TABLES = ("databases", "jobs")
 _OF_A_DATABASE = ("url", "password_file")
 #: words of a job that name a database of the file, or are a URL
 _PLACES = ("database", "source_db", "target_db")
+#: an argument's name in a message -> the word of a job
+_OF_PYTHON = {"params": "param"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,24 +50,30 @@ class JobFile:
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)  #: options as typed, and places
     problems: list[Problem] = field(default_factory=list)
 
-    def chosen(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The jobs of these names. Raises `SqlscoreError` for what is wrong with them.
+    def named(self, names: Sequence[str]) -> list[str]:
+        """These names, of which each has its table. Raises `SqlscoreError` for any other.
 
-        What is wrong with others keeps nobody from running these.
+        So does what is wrong with the file as a whole.
         """
         for name in names:
-            if name not in self.jobs and not self._of(("jobs", name)):
+            if name not in self.jobs and not self.problems_of(("jobs", name)):
                 raise SqlscoreError(
                     f"{self.path} has no job {name!r}.{nearest(name, self.jobs)} There are: "
                     f"{', '.join(self.jobs) or 'none'}"
                 )
-        places = {place for n in names for place in self._databases_of(n)}
-        mine = [("jobs", n) for n in names] + [("databases", place) for place in sorted(places)]
-        found = [p for p in self.problems if len(p.path) < 2]
-        found += [p for path in mine for p in self._of(path)]
-        if found:
-            raise SqlscoreError("\n".join(self.said(found)))
-        return {name: self.jobs[name] for name in names}
+        self._refuse(p for p in self.problems if len(p.path) < 2)
+        return list(names)
+
+    def job(self, name: str) -> dict[str, Any]:
+        """The job of this name. Raises `SqlscoreError` for what is wrong with it."""
+        places = sorted(self._databases_of(name))
+        mine = [("jobs", name), *(("databases", place) for place in places)]
+        self._refuse(p for path in mine for p in self.problems_of(path))
+        return self.jobs[name]
+
+    def _refuse(self, problems: Iterable[Problem]) -> None:
+        if said := self.said(problems):
+            raise SqlscoreError("\n".join(said))
 
     def url(self, place: str) -> str | sa.URL:
         """Where a database of this name is; a URL is one itself."""
@@ -71,7 +84,8 @@ class JobFile:
         ordered = sorted(problems, key=lambda p: p.line)
         return [f"{self.path}:{p.line or 1}: {p.message}" for p in ordered]
 
-    def _of(self, path: tuple[str, ...]) -> list[Problem]:
+    def problems_of(self, path: tuple[str, ...]) -> list[Problem]:
+        """What is wrong with a table and what is in it."""
         return [p for p in self.problems if p.path[:2] == path]
 
     def _databases_of(self, name: str) -> set[str]:
@@ -150,7 +164,32 @@ class _Reading:
         if "database" not in given:
             job["database"] = self._only_database(path)
         self._file.jobs[name] = {**job, "name": job["name"] or name}
+        self._together(path, given)
         return None
+
+    def _together(self, path: tuple[str, ...], given: Mapping[str, object]) -> None:
+        """Note what is wrong with words that are right one by one, at the word that it is about."""
+        values = self._file.jobs[path[-1]]
+        job, product = scoring.job(values), self._product(values["source_db"] or values["database"])
+        checks: list[Callable[[], None]] = []
+        if not self._file.problems_of(path):  # a word that is not known may be the one that lacks
+            checks.append(partial(slices.check, job))
+        if product is not None:
+            checks.append(partial(slices.check_texts, job, product))
+        for check in checks:
+            try:
+                check()
+            except SqlscoreError as error:
+                named = (_OF_PYTHON.get(w, w) for w in re.findall(r"(\w+)=", str(error)))
+                word = next((word for word in named if word in given), None)
+                self._wrong((*path, word) if word else path, str(error))
+
+    def _product(self, place: str | None) -> Product | None:
+        """The product of a database of the file, or of a URL; None where it is not known here."""
+        found = self._file.databases.get(place or "")
+        if place is None or (found and self._file.problems_of(("databases", place))):
+            return None
+        return product_named(found.resolved() if found else place)
 
     def _value(self, path: tuple[str, ...], value: object) -> Any:
         """What one word of a job says; None, with the problem noted, where it says nothing."""
@@ -167,7 +206,8 @@ class _Reading:
         try:
             return job_options.as_typed(option, value)
         except (SqlscoreError, typer.BadParameter) as error:
-            self._wrong(path, str(error))
+            on_the_command_line = f"--{option.name.replace('_', '-')}"
+            self._wrong(path, str(error).replace(on_the_command_line, option.name))
             return option.default
 
     def _place(self, path: tuple[str, ...], value: object) -> str | None:

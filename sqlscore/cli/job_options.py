@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 import typer
 
 from sqlscore.cli import scoring
-from sqlscore.jobs.job import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +30,9 @@ class Kind(StrEnum):
 
     FLAG = "true or false"
     NUMBER = "a number"
+    WHOLE = "a whole number"
     TEXT = "a text"
+    LIMIT = "a number, or a text such as 1%"
     NAMES = "a name or a list of names"
     PAIRS = "a table such as {name = value}"
 
@@ -44,6 +45,7 @@ class Option:
     kind: Kind
     default: Any
     needed: bool
+    least: float | None  #: of a number
 
 
 @cache
@@ -57,6 +59,7 @@ def table() -> dict[str, Option]:
             kind=_kind(*get_args(hints[name])),
             default=None if parameter.default is parameter.empty else parameter.default,
             needed=parameter.default is parameter.empty or name == "target",
+            least=get_args(hints[name])[1].min,
         )
         for name, parameter in parameters.items()
         if name not in OF_A_CALL
@@ -68,9 +71,9 @@ def _kind(type_: Any, info: Any) -> Kind:
     if bool in types:
         return Kind.FLAG
     if types & {int, float}:
-        return Kind.NUMBER
+        return Kind.NUMBER if float in types else Kind.WHOLE
     if list[str] not in types and type_ != list[str]:
-        return Kind.TEXT
+        return Kind.LIMIT if info.metavar == "LIMIT" else Kind.TEXT
     return Kind.PAIRS if "=" in (info.metavar or "") else Kind.NAMES
 
 
@@ -82,21 +85,17 @@ def as_typed(option: Option, value: object) -> Any:
     typed = _AS_TYPED[option.kind](value)
     if typed is None:
         raise typer.BadParameter(f"{option.name} takes {option.kind}, not {value!r}")
-    _refuse_nonsense(option, typed)
+    least = option.least
+    if least is not None and isinstance(typed, int | float) and typed < least:
+        raise typer.BadParameter(f"{option.name} takes {least} or more, not {value!r}")
+    scoring.arguments({**defaults(), option.name: typed})  # the command says what is wrong with it
     return typed
-
-
-def _refuse_nonsense(option: Option, typed: object) -> None:
-    """Let the command's own reading of the value say what is wrong with it."""
-    if option.name == "mode":
-        Mode.of(str(typed))
-    scoring.arguments({**defaults(), option.name: typed})
 
 
 def defaults() -> Mapping[str, Any]:
     """What the command takes for each option that is not given."""
     given = {name: option.default for name, option in table().items()}
-    return {**given, "restart": False, "abandon": False}
+    return {**given, "models": [], "source": "", "restart": False, "abandon": False}
 
 
 def _flag(value: object) -> bool | None:
@@ -107,8 +106,16 @@ def _number(value: object) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
+
+
+def _limit(value: object) -> str | float | None:
+    return _text(value) if isinstance(value, str) else _number(value)
 
 
 def _names(value: object) -> list[str] | None:
@@ -141,7 +148,9 @@ def _quoted(name: str, separator: str) -> str:
 _AS_TYPED = {
     Kind.FLAG: _flag,
     Kind.NUMBER: _number,
+    Kind.WHOLE: _whole,
     Kind.TEXT: _text,
+    Kind.LIMIT: _limit,
     Kind.NAMES: _names,
     Kind.PAIRS: _pairs,
 }

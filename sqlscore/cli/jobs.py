@@ -11,7 +11,7 @@ from sqlscore.cli import describe, failures, job_file, options, outcome, present
 from sqlscore.errors import SqlscoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 app = typer.Typer(help="Run the jobs of a job file.", no_args_is_help=True)
 
@@ -47,7 +47,7 @@ def list_jobs(
     if as_json:
         return present.document([{"job": name, **_given(job)} for name, job in found.jobs.items()])
     rows = [
-        (name, job["models"], job["source"], job["target"], str(job["mode"]), job["database"] or "")
+        (name, *(job[word] or "" for word in ("models", "source", "target", "mode", "database")))
         for name, job in found.jobs.items()
     ]
     present.table(["job", "models", "source", "target", "mode", "database"], rows)
@@ -86,26 +86,22 @@ def run(
     if bool(names) is everything:
         raise typer.BadParameter("name the jobs to run, or give --all")
     found = job_file.read(file)
-    jobs = found.chosen(list(found.jobs) if everything else names or [])
-    for name, value in options.pairs(param, "--param").items():
-        _give(jobs, name, value)
+    chosen = found.named(list(found.jobs) if everything else names or [])
+    for word, value in options.pairs(param, "--param").items():
+        _give([found.jobs[name] for name in chosen if name in found.jobs], word, value)
     if log is None and not as_json and not present.console().is_terminal:
         log = outcome.Log.TEXT
-    ended = [
-        _run_one(
-            found, {**job, "restart": restart, "abandon": abandon}, db=db, log=log, quiet=as_json
-        )
-        for job in jobs.values()
-    ]
+    more = {"restart": restart, "abandon": abandon}
+    ended = [_run_one(found, name, more, db=db, log=log, quiet=as_json) for name in chosen]
     if as_json:
         present.document([document for document, _ in ended])
     return next((code for _, code in ended if code), 0)
 
 
-def _give(jobs: Mapping[str, dict[str, Any]], name: str, value: str) -> None:
+def _give(jobs: Sequence[dict[str, Any]], name: str, value: str) -> None:
     """Give a parameter to the jobs that ask for it, in place of the file's value."""
     asks = re.compile(rf"(?<!:):{re.escape(name)}\b")
-    asking = [job for job in jobs.values() if asks.search(f"{job['source']} {job['where']}")]
+    asking = [job for job in jobs if asks.search(f"{job['source']} {job['where']}")]
     if not asking:
         raise typer.BadParameter(f"none of these jobs has a where or SELECT that asks for :{name}")
     for job in asking:
@@ -114,7 +110,8 @@ def _give(jobs: Mapping[str, dict[str, Any]], name: str, value: str) -> None:
 
 def _run_one(
     file: job_file.JobFile,
-    given: dict[str, Any],
+    name: str,
+    more: Mapping[str, Any],
     *,
     db: str | None,
     log: outcome.Log | None,
@@ -122,7 +119,9 @@ def _run_one(
 ) -> tuple[dict[str, Any], int]:
     """Run one job: its JSON object, and what the process would have ended with for it alone."""
     try:
-        with outcome.told(given, log=log):
+        # a job that cannot be run as it is written has failed, too, and no other for it
+        with outcome.told(file.jobs.get(name, {"name": name, "on_failure": None}), log=log):
+            given = {**file.job(name), **more}
             for word in ("source_db", "target_db"):
                 given[word] = file.url(given[word]) if given[word] else None
             url = file.url(given["database"]) if given["database"] else db

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sqlscore.cli import describe, limiting, options, outcome, present, progress
-from sqlscore.jobs.job import Lineage, Mode
+from sqlscore.jobs.job import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlscore.database import Database
+    from sqlscore.jobs.job import Job
     from sqlscore.jobs.status import Run
 
 Name = Annotated[
@@ -167,38 +168,37 @@ def score(
     return 0
 
 
+def job(given: Mapping[str, Any]) -> Job:
+    """The job of the options of this command or of a job file, by name, each option checked."""
+    from sqlscore.database import arguments as of_python
+
+    return of_python.job(**_of_job(given))
+
+
 def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     """What `Database.score` takes, from the options of this command or of a job file."""
+    job(given)  # what is wrong with a word is said before anything is connected to
+    return {
+        **_of_job(given),
+        **{name: given[name] for name in ("restart", "abandon", "source_db", "target_db")},
+        "limits": limiting.limits(given),
+    }
+
+
+def _of_job(given: Mapping[str, Any]) -> dict[str, Any]:
     as_they_are = (
-        "incremental", "only_new", "rescore", "sync", "finite", "quarantine", "name", "restart",
-        "abandon", "provider",
+        "target", "mode", "incremental", "only_new", "rescore", "sync", "finite", "quarantine",
+        "max_bad", "name", "provider", "route",
     )  # fmt: skip
     return {
         "models": given["models"],
         **_bound(given),
-        **_places(given),
         **{name: given[name] for name in as_they_are},
+        "lineage": options.names(given["lineage"]),
         "lag": options.span(given["lag"], "--lag"),
-        "max_bad": allowed_bad(given["max_bad"]),
-        "route": known_route(given["route"]),
-        "limits": limiting.limits(given),
         "provider_options": options.pairs(given["provider_option"], "--provider-option"),
         "without": options.names(given["without"]),
     }
-
-
-def allowed_bad(given: str | None) -> str | None:
-    """The limit of bad rows as `Database.score` takes it, checked."""
-    from sqlscore.jobs.gate import allowed
-
-    return allowed(given)
-
-
-def known_route(given: str) -> str:
-    """The route as `Database.score` takes it, checked."""
-    from sqlscore.database.arguments import route
-
-    return route(given)
 
 
 def _bound(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,7 +219,7 @@ def _bound(given: Mapping[str, Any]) -> dict[str, Any]:
 def _places(given: Mapping[str, Any]) -> dict[str, Any]:
     """Where it is read and written, and how."""
     places = {name: given[name] for name in ("target", "mode", "source_db", "target_db")}
-    return {**places, "lineage": Lineage.of(options.names(given["lineage"]))}
+    return {**places, "lineage": options.names(given["lineage"])}
 
 
 def _bind(database: Database, models: list[str], wanted: dict[str, Any], *, as_json: bool) -> None:

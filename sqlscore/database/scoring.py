@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlscore.database import arguments as given
+from sqlscore.database import arguments
 from sqlscore.database.bound import Bound
 from sqlscore.database.connected import Connected
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.engines import Engines
-from sqlscore.jobs.gate import allowed
-from sqlscore.jobs.job import Job, Lineage, Mode
 from sqlscore.jobs.prepare import prepare, ranged
 from sqlscore.jobs.scorer import preview
-from sqlscore.predictor.constants import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -115,16 +112,13 @@ class Scoring(Connected):
         and `RunStopped` where it was cancelled or its deadline passed; the run, where there was
         one, is the error's attribute ``run``.
         """
-        job = Job(
-            models=given.names(models), source=source, target=target, key=given.names(key),
-            mode=Mode.of(mode), where=where, params=given.params(params), columns=tuple(columns),
-            lineage=Lineage.of(lineage), map=dict(map or {}), nulls=given.nulls(nulls),
-            types=given.types(types), constants=plain(constants or {}),
-            incremental=incremental, lag_seconds=given.seconds(lag), only_new=only_new,
-            rescore=rescore, sync=sync, finite=finite, quarantine=quarantine,
-            max_bad=allowed(max_bad), provider=provider,
-            provider_options=dict(provider_options or {}), name=name,
-            without=given.without(without), route=given.route(route),
+        job = arguments.job(
+            models, source=source, target=target, key=key, mode=mode, where=where, params=params,
+            columns=columns, lineage=lineage, map=map, nulls=nulls, types=types,
+            constants=constants, incremental=incremental, lag=lag, only_new=only_new,
+            rescore=rescore, sync=sync, finite=finite, quarantine=quarantine, max_bad=max_bad,
+            provider=provider, provider_options=provider_options, without=without, route=route,
+            name=name,
         )  # fmt: skip
         with Engines.opened(self.engine, source_db, target_db) as engines:
             return runs.start(
@@ -167,12 +161,10 @@ class Scoring(Connected):
         source_db: str | sa.URL | sa.Engine | None = None,
     ) -> pa.Table:
         """Score the first rows of a source and write them nowhere: key, columns, predictions."""
-        job = Job(
-            models=given.names(models), source=source, target=_NOWHERE, key=given.names(key),
-            where=where, params=given.params(params), map=dict(map or {}), columns=tuple(columns),
-            nulls=given.nulls(nulls), types=given.types(types),
-            constants=plain(constants or {}), provider=provider,
-            provider_options=dict(provider_options or {}),
+        job = arguments.job(
+            models, source=source, target=_NOWHERE, key=key, where=where, params=params,
+            columns=columns, map=map, nulls=nulls, types=types, constants=constants,
+            provider=provider, provider_options=provider_options,
         )  # fmt: skip
         with Engines.opened(self.engine, source_db, None) as engines:
             return preview(prepare(job, engines), limit)
@@ -200,11 +192,10 @@ class Scoring(Connected):
 
         Raises `SignatureError` with the nearest names for features that no column feeds.
         """
-        job = Job(
-            models=given.names(models), source=source, target=target or _NOWHERE,
-            key=given.names(key), mode=Mode.of(mode), where=where, params=given.params(params),
-            columns=tuple(columns), lineage=Lineage.of(lineage), map=dict(map or {}),
-            nulls=given.nulls(nulls), types=given.types(types), constants=plain(constants or {}),
+        job = arguments.job(
+            models, source=source, target=target or _NOWHERE, key=key, mode=mode, where=where,
+            params=params, columns=columns, lineage=lineage, map=map, nulls=nulls, types=types,
+            constants=constants,
         )  # fmt: skip
         with Engines.opened(self.engine, source_db, target_db) as engines:
             return Bound.of(ranged(prepare(job, engines)))

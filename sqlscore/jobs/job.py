@@ -48,15 +48,15 @@ class Lineage(StrEnum):
         if not given:
             return ()
         names = (given,) if isinstance(given, str) else given
-        if names is True or tuple(names) == ("all",):
+        if names is True:
             return tuple(cls)
         for name in names:
-            if name not in list(cls):
+            if name not in (*cls, "all"):
                 raise SqlscoreError(
                     f"lineage= has no {name!r}.{nearest(name, cls)} There are: "
                     f"{', '.join(cls)}; or all"
                 )
-        return tuple(one for one in cls if one in names)
+        return tuple(one for one in cls if one in names or "all" in names)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

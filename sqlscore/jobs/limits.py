@@ -28,11 +28,13 @@ class Limits:
     retries: int = RETRIES
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        if self.retries < 0:
+            raise SqlscoreError(f"retries= takes 0 or a greater number, not {self.retries!r}")
+        for name in (field.name for field in fields(self) if field.name != "retries"):
+            value = getattr(self, name)
             least = timedelta() if isinstance(value, timedelta) else 0
-            if value is not None and not (value > least or (field.name == "retries" and not value)):
-                raise SqlscoreError(f"{field.name}= takes what is greater than 0, not {value!r}")
+            if value is not None and not value > least:
+                raise SqlscoreError(f"{name}= takes what is greater than 0, not {value!r}")
 
     def seconds(self, name: str) -> float | None:
         """One of the times, in seconds."""

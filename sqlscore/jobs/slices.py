@@ -15,14 +15,17 @@ import sqlalchemy as sa
 from sqlscore.errors import DatabaseError, SqlscoreError, nearest
 from sqlscore.jobs import target_rows
 from sqlscore.jobs.job import Job, Mode
+from sqlscore.relations import conditions
 from sqlscore.relations.conditions import condition, parameters
 from sqlscore.relations.ranges import compare, decode, encode
+from sqlscore.relations.selects import is_select
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from sqlscore.jobs.prepared import Prepared
+    from sqlscore.products.product import Product
     from sqlscore.relations.source import Condition, Source
 
 
@@ -37,7 +40,7 @@ class Watermark:
 
 
 def check(job: Job) -> None:
-    """Refuse what an incremental or only-new job cannot be."""
+    """Refuse options that do not go together."""
     if job.incremental and job.mode is not Mode.UPSERT:
         raise SqlscoreError(
             f"incremental= needs mode upsert, not {job.mode}: a row that changed is scored again"
@@ -52,6 +55,15 @@ def check(job: Job) -> None:
         raise SqlscoreError("max_bad= belongs to quarantine=, and there is none")
     if job.rescore is not None:
         target_rows.check_rescore(job)
+
+
+def check_texts(job: Job, product: Product) -> None:
+    """Refuse a condition, and parameters, that are wrong whatever the source's columns are."""
+    asked = parameters(job.source, product) if is_select(job.source) else set()
+    if job.where is not None:
+        conditions.check(job.where, product)
+        asked |= parameters(job.where, product)
+    _refuse_unasked(job, asked)
 
 
 def condition_of(job: Job, source: Source) -> Condition:
@@ -70,13 +82,12 @@ def condition_of(job: Job, source: Source) -> Condition:
     return found
 
 
-def _refuse_unasked(job: Job, asked: frozenset[str]) -> None:
+def _refuse_unasked(job: Job, asked: Collection[str]) -> None:
     for name in job.params:
         if name not in asked:
             raise SqlscoreError(
-                f"there is a value for the parameter :{name}, and neither where= nor a SELECT as "
-                f"the source asks for it."
-                f"{nearest(name, asked)}"
+                f"params= has a value for :{name}, and neither where= nor a SELECT as the source "
+                f"asks for it.{nearest(name, asked)}"
             )
 
 

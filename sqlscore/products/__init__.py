@@ -55,6 +55,11 @@ def product_for(engine: Engine) -> Product:
     return PRODUCTS.get(engine.dialect.name) or generic.product(engine.dialect)
 
 
+def product_named(url: str | sa.URL) -> Product | None:
+    """The product that a URL names, which needs no driver for that; None where it is not known."""
+    return PRODUCTS.get(parsed(url).get_backend_name())
+
+
 def engine_for(url: str | sa.URL, *, connections: int | None = None) -> Engine:
     """An engine with sqlscore's own settings for a URL; nothing is connected yet.
 

@@ -74,8 +74,7 @@ def condition(
     `SqlscoreError` for what is no condition, could have another answer when it is asked again,
     or has a parameter without a value; `DatabaseError` for a column that is not there.
     """
-    tree = _parsed(text, product)
-    _check(tree, text)
+    tree = check(text, product)
     found = {
         node.this.meta["start"]: (node.this.meta["end"], find_column(node.name, columns, where=of))
         for node in tree.find_all(exp.Column)
@@ -95,8 +94,17 @@ def condition(
     return Condition(list(_parts(text, pieces)))
 
 
+def check(text: str, product: Product) -> exp.Expression:
+    """The tree of a condition, whatever the columns are. `SqlscoreError` for what is none."""
+    tree = _parsed(text, product)
+    _refuse_changing(tree)
+    if not isinstance(tree.unnest(), _WHOLE):
+        raise SqlscoreError(_no_condition(text))
+    return tree
+
+
 def parameters(text: str, product: Product) -> set[str]:
-    """The names of the parameters that a condition asks for."""
+    """The names of the parameters that a condition or a SELECT asks for."""
     return {name for _, _, name in placeholders(text, product)}
 
 
@@ -118,7 +126,7 @@ def _no_condition(text: str) -> str:
     )
 
 
-def _check(tree: exp.Expression, text: str) -> None:
+def _refuse_changing(tree: exp.Expression) -> None:
     """Refuse subqueries, and what may give another answer the next time."""
     for node in tree.walk():
         if isinstance(node, _QUERIES):
@@ -127,11 +135,10 @@ def _check(tree: exp.Expression, text: str) -> None:
                 "into a SELECT as the source, which is evaluated once"
             )
         if not isinstance(node, (*REPEATABLE, *_MORE)):
-            what = node.name if isinstance(node, exp.Anonymous) else node.key
             raise SqlscoreError(
-                f"where= uses {what}, which is not known to give the same answer for each key "
-                "range. It takes columns, values, arithmetic, comparisons, CASE and casts; today's "
-                "date is a parameter (day = :day); for all else a SELECT as the source"
+                f"where= uses {_called(node)}, which is not known to give the same answer for each "
+                "key range. It takes columns, values, arithmetic, comparisons, CASE and casts; "
+                "today's date is a parameter (day = :day); for all else a SELECT as the source"
             )
         if isinstance(node, exp.Column) and node.table:
             raise SqlscoreError(
@@ -139,8 +146,13 @@ def _check(tree: exp.Expression, text: str) -> None:
             )
         if isinstance(node, exp.Placeholder) and not node.this:
             raise SqlscoreError("where= has a parameter without a name: write :day, not ?")
-    if not isinstance(tree.unnest(), _WHOLE):
-        raise SqlscoreError(_no_condition(text))
+
+
+def _called(node: exp.Expr) -> str:
+    """What a message calls a part of a condition."""
+    if isinstance(node, exp.Anonymous):
+        return node.name
+    return node.sql_name() if isinstance(node, exp.Func) else node.key
 
 
 def _check_whole(tree: exp.Expression, text: str, columns: Sequence[Column]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlscore.session.fed import Fed
-from sqlscore.session.providers import AUTO, PROVIDERS, asked, install, refuse_options
+from sqlscore.session.providers import AUTO, PROVIDERS, asked, install, known, refuse_options
 from sqlscore.session.session import DeviceFull, Session, available, runtime_version
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "asked",
     "available",
     "install",
+    "known",
     "refuse_options",
     "runtime_version",
 ]

@@ -75,17 +75,22 @@ PROVIDERS = {
 }
 
 
-def asked(provider: str, here: Sequence[str], options: Mapping[str, str] | None = None) -> Provider:
-    """The provider of that word, which takes `options`.
-
-    Raises ProviderError where it is unknown, not among those `here`, or takes no options.
-    """
-    found = PROVIDERS.get(provider)
-    if found is None:
+def known(provider: str) -> str:
+    """The word itself, which may be ``auto``; ProviderError where it names no provider."""
+    if provider not in (*PROVIDERS, AUTO):
         raise ProviderError(
             f"unknown provider {provider!r}; there are: {', '.join((*PROVIDERS, AUTO))}."
             f"{nearest(provider, (*PROVIDERS, AUTO))}"
         )
+    return provider
+
+
+def asked(provider: str, here: Sequence[str], options: Mapping[str, str] | None = None) -> Provider:
+    """The provider of that word (but ``auto``), which takes `options`.
+
+    Raises ProviderError where it is unknown, not among those `here`, or takes no options.
+    """
+    found = PROVIDERS[known(provider)]
     if provider not in here:
         raise ProviderError(
             f"the provider {provider!r} is not here: the onnxruntime that is installed has "

@@ -145,6 +145,20 @@ def test_what_is_asked_for_wrongly(job: Callable[..., Ended]):
     ]  # fmt: skip
 
 
+def test_a_job_that_cannot_be_read_fails_alone_and_is_told(
+    job: Callable[..., Ended], tmp_path: Path
+):
+    with (tmp_path / "sqlscore.toml").open("a") as file:
+        file.write('lag = "5x"\n')
+    code, out, _ = job("run", "broken", "few", "--log", "json")
+    assert code == 2
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert (first["job"], first["status"], first["code"]) == ("broken", "failed", 2)
+    assert first["error"].startswith("sqlscore.toml:22: lag takes a time")
+    assert (second["job"], second["rows"], second["code"]) == ("few", 3, 0)
+    assert (tmp_path / "told").read_text() == f"|broken|{first['error']}"
+
+
 def test_the_servers_own_password_file_counts(
     job: Callable[..., Ended], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -140,13 +140,13 @@ NONE = (
     ("id + 1", "takes one condition"),
     ("id IN (SELECT id FROM orders)", "holds a subquery"),
     ("mine(id) = 1", "uses mine, which is not known to give the same answer"),
-    ("id = CURRENT_DATE", "uses currentdate.*today's date is a parameter"),
-    ("MAX(id) = 1", "uses max"),
+    ("id = CURRENT_DATE", "uses CURRENT_DATE.*today's date is a parameter"),
+    ("MAX(id) = 1", "uses MAX"),
     ("orders.id = 1", "with its table"),
     ("id = ?", "parameter without a name"),
     ("idd = 1", r"the source 'orders' has no column 'idd'. Did you mean 'id'\?"),
     ("id = :dya", r"asks for the parameter :dya, which has no value. Did you mean 'day'\?"),
-    ("id = 1", "a value for the parameter :day, and neither where= nor a SELECT"),
+    ("id = 1", "params= has a value for :day, and neither where= nor a SELECT"),
     ("id = :day", "compared with the column 'id'.*its value is no such number"),
 )
 

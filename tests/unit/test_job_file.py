@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,7 +49,7 @@ def read(tmp_path: Path) -> Callable[[str], job_file.JobFile]:
 def test_a_job_is_what_the_command_would_have_been_given(read):
     found = read(GOOD)
     assert found.problems == []
-    job = found.chosen(["nightly"])["nightly"]
+    job = found.job("nightly")
     arguments = scoring.arguments({**job, "restart": False, "abandon": False})
     assert arguments["models"] == ["churn@production", "upsell"]
     assert arguments["columns"] == ("city", "with, comma")
@@ -124,13 +125,53 @@ def test_all_that_is_wrong_is_said_at_once_with_its_line(read):
 def test_what_is_wrong_with_one_job_does_not_stop_another(read):
     good = GOOD.replace("target =", 'database = "prod"\ntarget =')
     found = read(good + '[jobs.broken]\nmodels = "churn"\n[databases.gone]\nurl = "${NO_SUCH}"\n')
-    assert list(found.chosen(["nightly"])) == ["nightly"]
+    assert found.job("nightly")["target"] == "scores"
     assert len(found.problems) == 4
     assert "nightly" not in " ".join(found.said(found.problems))
+    assert found.named(["nightly", "broken"]) == ["nightly", "broken"]
     with pytest.raises(SqlscoreError, match="which database"):
-        found.chosen(["nightly", "broken"])
+        found.job("broken")
     with pytest.raises(SqlscoreError, match=r"no job 'nightli'\. Did you mean 'nightly'"):
-        found.chosen(["nightli"])
+        found.named(["nightli"])
+
+
+TOGETHER = {
+    'lag = "5m"': "lag= belongs to incremental=",
+    'sync = true\nmode = "append"': "sync= needs mode upsert, not append",
+    'quarantine = true\nmax_bad = "1%%"': "takes a number of rows, or a share such as 1%",
+    'rescore = "stale"': "the target needs its lineage",
+    'where = "id > now()"': "where= uses CURRENT_TIMESTAMP, which is not known",
+    'where = "id >"': "where= takes one condition",
+    'param = { dya = 3 }\nwhere = "day = :day"': "value for :dya, .* Did you mean 'day'",
+    'lineage = "all, foo"': "lineage= has no 'foo'",
+    'types = { age = "exactly" }': "no policy of types. Did you mean 'exact'",
+    'provider = "cudda"': "unknown provider 'cudda'",
+    "connections = 0": "connections takes 1 or more, not 0",
+    "connections = 2.5": "connections takes a whole number",
+    "retries = -1": "retries takes 0 or more, not -1",
+    'deadline = "soon"': "deadline takes a time such as",
+}
+PLAIN = (
+    '[databases.prod]\nurl = "postgresql://host/name"\n[jobs.a]\n'
+    'models = "churn"\nsource = "customers"\ntarget = "scores"\n'
+)
+
+
+@pytest.mark.parametrize("words", TOGETHER)
+def test_what_is_wrong_without_a_database_is_found_without_one(read, words):
+    (problem,) = read(PLAIN + words).problems
+    assert re.search(TOGETHER[words], problem.message)
+    first = words.splitlines()[0].partition(" ")[0]
+    places = {"sync": "sync", "quarantine": "max_bad", "param": "param"}
+    assert problem.path[2] == places.get(first, first)
+    assert problem.line > 6
+
+
+def test_limits_and_lineage_may_be_written_as_toml_has_them(read):
+    found = read(PLAIN + 'quarantine = true\nmax_bad = 0.01\nlineage = ["all", "run"]\nretries = 0')
+    assert found.problems == []
+    job = scoring.job(found.job("a"))
+    assert (job.max_bad, len(job.lineage)) == ("1%", 5)
 
 
 @pytest.mark.parametrize(
