@@ -31,6 +31,7 @@ class SqlscoreError(Exception):
     """The base of every error that sqlscore raises on purpose."""
 
     run: object = None  #: the `Run` that ended with this error, where there was one
+    rows: tuple[int, ...] = ()  #: places in the batch, where some rows are wrong and others right
 
 
 class ModelError(SqlscoreError):
@@ -43,8 +44,6 @@ class ProviderError(ModelError):
 
 class SignatureError(SqlscoreError):
     """Columns, names or types do not fit what the model wants."""
-
-    rows: tuple[int, ...] = ()  #: places in the batch, where some rows are wrong and others right
 
 
 class RegistryError(SqlscoreError):

@@ -209,10 +209,12 @@ def show_quarantine(rows: Sequence[Quarantined], *, of: int, run: str) -> None:
 def show_run(run: Run) -> None:
     """How a run ended: one line, and what was counted."""
     took = run.seconds or 0.0
-    speed = f", {run.rows / took:,.0f} rows/s" if took else ""
-    verb = "Resumed and scored" if run.resumed else "Scored"
+    time = f"in {present.duration(took)}" + (f", {run.rows / took:,.0f} rows/s" if took else "")
+    verb = "Scored"
+    if run.resumed:  # all tries together, and what lay between them
+        verb, time = "Resumed and scored", f"in all, {present.duration(took)} after it began"
     lines = {
-        "done": f"{verb} {run.rows:,} rows into {run.target} in {present.duration(took)}{speed}",
+        "done": f"{verb} {run.rows:,} rows into {run.target} {time}",
         "abandoned": f"Gave run {run.id} up: {run.rows:,} rows of it are in {run.target}",
     }
     present.say(lines.get(run.status, f"Run {run.id} is {run.status}") + f" (run {run.id}).")

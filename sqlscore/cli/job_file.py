@@ -13,8 +13,6 @@ import typer
 from sqlscore.cli import job_lines, job_options, scoring
 from sqlscore.cli.job_databases import NamedDatabase
 from sqlscore.errors import SqlscoreError, nearest
-from sqlscore.jobs import slices
-from sqlscore.products import product_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -169,6 +167,8 @@ class _Reading:
 
     def _together(self, path: tuple[str, ...], given: Mapping[str, object]) -> None:
         """Note what is wrong with words that are right one by one, at the word that it is about."""
+        from sqlscore.jobs import slices
+
         values = self._file.jobs[path[-1]]
         job, product = scoring.job(values), self._product(values["source_db"] or values["database"])
         checks: list[Callable[[], None]] = []
@@ -186,6 +186,8 @@ class _Reading:
 
     def _product(self, place: str | None) -> Product | None:
         """The product of a database of the file, or of a URL; None where it is not known here."""
+        from sqlscore.products import product_named
+
         found = self._file.databases.get(place or "")
         if place is None or (found and self._file.problems_of(("databases", place))):
             return None

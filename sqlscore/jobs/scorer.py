@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from sqlscore.errors import ModelError, SignatureError
+from sqlscore.errors import ModelError, SignatureError, SqlscoreError
 from sqlscore.jobs import quarantine
 from sqlscore.jobs.loaded import Loaded
 from sqlscore.predictor import Counts
@@ -135,10 +135,10 @@ class Scorer:
         for prefix, (predictor, features) in zip(self._prefixes, self._fed(batch), strict=True):
             try:
                 predicted = predictor(features)
-            except SignatureError as error:
+                if self._job.finite:
+                    refuse_not_finite(predicted.batch)
+            except (SignatureError, ModelError) as error:
                 raise self._with_keys(error, batch) from error
-            if self._job.finite:
-                refuse_not_finite(predicted.batch)
             columns += storable(predicted.batch, self._product).columns
             counts += predicted.counts.tallies_of(prefix)
         columns += [pa.repeat(value, batch.num_rows) for value in self._stamp]
@@ -160,7 +160,7 @@ class Scorer:
                 found.setdefault(bad.row, (version, bad))
         return found
 
-    def _with_keys(self, error: SignatureError, batch: pa.RecordBatch) -> SignatureError:
+    def _with_keys(self, error: SqlscoreError, batch: pa.RecordBatch) -> SqlscoreError:
         """The error with the keys of the first rows that are wrong, where some are right."""
         keys = [
             ", ".join(f"{name} {batch.column(i)[row]}" for name, i in self._key)
@@ -169,7 +169,7 @@ class Scorer:
         if not keys:
             return error
         more = len(error.rows) - len(keys)
-        told = SignatureError(f"{error} (at {'; '.join(keys)}{f'; {more} more' if more else ''})")
+        told = type(error)(f"{error} (at {'; '.join(keys)}{f'; {more} more' if more else ''})")
         told.rows = error.rows
         return told
 

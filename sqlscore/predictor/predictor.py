@@ -170,12 +170,14 @@ class Predictor:
         for feature, column in zip(self.signature.features, columns, strict=True):
             rule = self.policies[feature.name].rule
             if column.null_count and rule is NullRule.ERROR:
-                raise SignatureError(
+                error = SignatureError(
                     f"the feature {feature.name!r} has {column.null_count} NULLs, and its NULL "
-                    "policy is 'error'. Exclude these rows, or choose another policy."
+                    "policy is 'error'. Exclude these rows, or choose another policy"
                 )
+                error.rows = tuple(np.flatnonzero(_nulls(column)).tolist())
+                raise error
             if column.null_count and rule is NullRule.NULL:
-                null = column.is_null().to_numpy(zero_copy_only=False)
+                null = _nulls(column)
                 lost = null if lost is None else lost | null
         return lost
 
@@ -228,3 +230,8 @@ def _empty(signature: Signature) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(
         [pa.nulls(0, p.type) for p in signature.predictions], schema=schema
     )
+
+
+def _nulls(column: pa.Array) -> np.ndarray:
+    mask: np.ndarray = column.is_null().to_numpy(zero_copy_only=False)
+    return mask
