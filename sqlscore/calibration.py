@@ -17,18 +17,24 @@ if TYPE_CHECKING:
 #: what is told, and the constants of it
 _TOLD: dict[str, dict[str, str]] = {
     "a scan": {"a row": "scan_row", "a value": "scan_value"},
-    "reading": {"a row": "read_row", "a value": "read_value", "begins in": "start"},
+    "reading": {
+        "a row": "read_row", "a value": "read_value", "a text more": "read_text",
+        "begins in": "start",
+    },
     "reading in a statement": {"a row": "fetch_row", "a value": "fetch_value"},
     "writing": {"a row": "write_row", "a value": "write_value"},
     "temporary tables": {"a row": "stage_row", "a value": "stage_value"},
+    "predictions into them": {"a row": "put_row", "a value": "put_value"},
     "INSERT … SELECT": {"a row": "fill_row", "a value": "fill_value"},
     "models as SQL": {
         "a node of a tree": "sql_visit", "a weight": "sql_weight",
         "a multiply-add of a layer": "sql_term", "a category": "sql_lookup", "exp": "sql_call",
-        "planning": "plan_start", "a leaf of it": "plan_leaf", "a leaf by JIT": "jit_leaf",
+        "planning": "plan_start", "a leaf of it": "plan_leaf",
+        "a leaf compiled": "compile_leaf", "a leaf by JIT": "jit_leaf",
     },
     "ONNX Runtime": {
-        "a row": "ort_row", "a value": "ort_value", "a node of a tree": "ort_visit",
+        "a row": "ort_row", "a value": "ort_value", "a text more": "ort_text",
+        "a prediction": "ort_output", "a node of a tree": "ort_visit",
         "a multiply-add": "ort_term", "a category": "ort_lookup", "exp": "ort_call",
     },
 }  # fmt: skip

@@ -30,25 +30,32 @@ class Costs:
     scan_value: float  #: and each value of it
     read_row: float  #: a row on its way here by the fastest reader
     read_value: float
+    read_text: float  #: and what a value takes more that is a text
     fetch_row: float  #: a row on its way here over a statement's connection
     fetch_value: float
     stage_row: float  #: a row into a temporary table, inside the database
     stage_value: float
+    stage_start: float  #: temporary tables until there is a row in them
     fill_row: float  #: a row of a query into a table with a key, inside the database
     fill_value: float
     write_row: float  #: a row on its way back
     write_value: float
+    put_row: float  #: a row on its way back into a temporary table
+    put_value: float
     sql_visit: float  #: a node of a tree, as CASE
     sql_weight: float  #: a multiply-add of a sum of columns, with its share of the guard
     sql_term: float  #: one of a layer
     sql_lookup: float  #: a category that is compared
     sql_call: float  #: exp or tanh, and what keeps it from raising
     plan_start: float  #: a small model until it runs: the database's planning
-    plan_leaf: float  #: a leaf of a tree: compiled here, planned there
+    plan_leaf: float  #: a leaf of a tree, and of other models a weight
+    compile_leaf: float  #: the same compiled here, once in a process
     jit_leaf: float  #: what compiling it to machine code would add
     parallel: float  #: how many times as fast an aggregate is as a stream of rows
     ort_row: float  #: a row through tensors and ONNX Runtime, on one thread
     ort_value: float  #: and each of its features
+    ort_text: float  #: what one takes more that is a text, to be looked up
+    ort_output: float  #: a prediction
     ort_visit: float
     ort_term: float
     ort_lookup: float
@@ -75,12 +82,14 @@ class Task:
 
     rows: int
     features: int  #: columns that are read for the model
+    texts: int = 0  #: those of them that are texts
     kept: int  #: columns that go with the predictions
     predictions: int
     into: Into
     size: Size
     cores: int  #: that the bridge's threads have
     server: bool  #: the database is a process of its own, which works on while rows are taken here
+    compiled: bool = False  #: the model is SQL already
     beside: bool = False  #: several ranges are filled beside each other
 
 
@@ -109,7 +118,7 @@ def _push_down(task: Task, costs: Costs) -> float:
     row += costs.sql_term * size.terms
     row += costs.sql_lookup * size.lookups + costs.sql_call * size.calls
     fetch = costs.fetch_row + costs.fetch_value * out
-    if task.into is Into.READER and task.server:
+    if task.into is Into.READER and (task.server or costs.parallel > 1):
         row = _overlapped([row / costs.parallel, fetch], task.cores)
     elif task.into is Into.READER:
         row += fetch
@@ -118,28 +127,31 @@ def _push_down(task: Task, costs: Costs) -> float:
         row /= costs.parallel if task.beside else 1.0
     else:
         row /= costs.parallel
-    planned = costs.plan_start + costs.plan_leaf * (size.leaves + size.weights + size.terms)
+    leaf = costs.plan_leaf + (0.0 if task.compiled else costs.compile_leaf)
+    planned = costs.plan_start + leaf * (size.leaves + size.weights + size.terms)
     return planned + row * task.rows
 
 
 def _bridge(task: Task, costs: Costs) -> float:
     size, out = task.size, task.kept + task.predictions
-    score = costs.ort_row + costs.ort_value * task.features + costs.ort_visit * size.visits
-    score += costs.ort_term * (size.weights + size.terms)
+    score = costs.ort_row + costs.ort_value * task.features + costs.ort_text * task.texts
+    score += costs.ort_output * task.predictions
+    score += costs.ort_visit * size.visits + costs.ort_term * (size.weights + size.terms)
     score += costs.ort_lookup * size.lookups + costs.ort_call * size.calls
     score /= task.cores
     read = costs.read_row + costs.read_value * (task.features + task.kept)
+    read += costs.read_text * task.texts
     if task.into is Into.READER:
         return costs.start + task.rows * _overlapped([read, score], task.cores)
     if task.into is Into.TARGET:
         write = costs.write_row + costs.write_value * out
         return costs.start + task.rows * _overlapped([read, score, write], task.cores)
     row = costs.stage_row + costs.stage_value * (task.features + task.kept)
-    fetch = costs.fetch_row + costs.fetch_value * task.features
+    fetch = costs.fetch_row + costs.fetch_value * task.features + costs.read_text * task.texts
     row += _overlapped([fetch, score], task.cores)
-    row += costs.write_row + costs.write_value * task.predictions
+    row += costs.put_row + costs.put_value * task.predictions
     row += 2 * costs.scan_row + costs.scan_value * (task.kept + task.predictions)
-    return costs.start + task.rows * row
+    return costs.stage_start + task.rows * row
 
 
 def _overlapped(stages: list[float], cores: int) -> float:

@@ -6,7 +6,7 @@ import secrets
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from sqlscore.costs import samples
 from sqlscore.model import load
 from sqlscore.products.expressions import expressions_for
 from sqlscore.products.product import Write
+from sqlscore.pushdown.arithmetic import added
 from sqlscore.relations import sink
 from sqlscore.relations.selects import textual
 from sqlscore.transports.failures import translated
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from sqlscore.products.product import Product, Target
 
 ROWS = 50_000
+Clock: TypeAlias = "Callable[[], float]"  #: seconds
 _TRIES = 3
 
 
@@ -66,7 +68,15 @@ def _written(engine: sa.Engine, product: Product, target: Target, rows: pa.Recor
             unit.write(target, [rows], Write.INSERT)
             unit.commit()
 
-    return seconds(write)
+    return seconds(write, clock_of(product))
+
+
+def clock_of(product: Product) -> Clock:
+    """What is measured by: processor time, where the database is no process of its own.
+
+    It is the same while other programs run; of a server nobody knows it.
+    """
+    return time.perf_counter if product.server else time.process_time
 
 
 class Bench:
@@ -74,19 +84,23 @@ class Bench:
 
     def __init__(self, engine: sa.Engine, product: Product, target: Target, rows: int) -> None:
         self.engine, self.product, self.target, self.rows = engine, product, target, rows
+        self.clock = clock_of(product)
+        #: of a query on all cores: this thread does its share of it
+        self.clock_of_share = time.perf_counter if product.server else time.thread_time
 
-    def query(self, tree: exp.Expression, *settings: str) -> float:
+    def query(self, tree: exp.Expression, *settings: str, clock: Clock | None = None) -> float:
         """Seconds of a query with one row, with settings for its transaction alone."""
         text = tree.sql(dialect=self.product.dialect, unsupported_level=ErrorLevel.RAISE)
         with translated("measuring", url=self.engine.url), self.engine.connect() as connection:
             for setting in settings:
                 connection.execute(sa.text(setting))
-            return fastest(lambda: connection.execute(textual(text)).all())
+            return fastest(lambda: connection.execute(textual(text)).all(), clock or self.clock)
 
     def columns(self, count: int) -> float:
-        """Seconds to look at some columns of every row."""
-        least = [exp.Min(this=_column(name)) for name in samples.NUMBERS[:count]]
-        return self.query(exp.select(*least).from_(self.relation()), *self.alone)
+        """Seconds to look at some columns of every row, as their sum."""
+        total = added([_column(name) for name in samples.NUMBERS[:count]])
+        least = exp.Min(this=total)
+        return self.query(exp.select(least).from_(self.relation()), *self.alone)
 
     @property
     def alone(self) -> Sequence[str]:
@@ -133,60 +147,19 @@ def _column(name: str) -> exp.Column:
     return exp.column(exp.to_identifier(name, quoted=True))
 
 
-def staged(bench: Bench, count: int) -> float:
-    """Seconds to copy the key and some numbers into a temporary table."""
-    names = (samples.KEY, *samples.NUMBERS[:count])
-    columns = [c for c in bench.target.columns if c.name in names]
-    mark = "#" if bench.product.t_sql else ""
-    name = f"{mark}{bench.target.table.name}_{count}"
-    temporary = sink.described((name, None), columns, ())
-    if not bench.product.t_sql:
-        temporary.table._prefixes = ["TEMPORARY"]
-    with translated("measuring", url=bench.engine.url), bench.engine.connect() as connection:
-        connection.execute(sa.schema.CreateTable(temporary.table))
-        given = sa.select(*(bench.target.table.c[c.name] for c in columns))
-        insert = temporary.table.insert().from_select([c.name for c in columns], given)
-        took = seconds(lambda: connection.execute(insert))
-        temporary.table.drop(connection)
-        connection.rollback()
-    return took
-
-
-def filled(bench: Bench, count: int) -> float:
-    """Seconds to copy the key and some numbers into a table that has the key."""
-    names = [samples.KEY, *samples.NUMBERS[:count]]
-    columns = [c for c in bench.target.columns if c.name in names]
-    name = f"{bench.target.table.name}_keyed_{count}"
-    target = sink.described((name, None), columns, columns[:1])
-    source = sink.relation(bench.target)
-    given = sa.select(*(source.c[c.name] for c in columns))
-    insert = sink.relation(target).insert().from_select([c.name for c in columns], given)
-    with bench.product.unit(bench.engine, None) as unit:
-        sink.make(unit, target)
-        unit.commit()
-    try:
-        return seconds(lambda: _done(bench, insert))
-    finally:
-        with translated("dropping it again", url=bench.engine.url), bench.engine.begin() as opened:
-            target.table.drop(opened, checkfirst=True)
-
-
-def _done(bench: Bench, statement: sa.Executable) -> None:
-    with bench.product.unit(bench.engine, None) as unit:
-        unit.execute(statement)
-        unit.commit()
-
-
 def rows_of(
-    bench: Bench, count: int, connection: sa.Connection | None, most: int | None = None
+    bench: Bench,
+    names: Sequence[str],
+    connection: sa.Connection | None = None,
+    most: int | None = None,
 ) -> int:
-    """Read some numbers of every row, or of those with the least keys; how many there were."""
+    """Read some columns of every row, or of those with the least keys; how many there were."""
     columns = {c.name: c for c in bench.target.columns}
-    chosen = [columns[name] for name in samples.NUMBERS[:count]]
+    chosen = [columns[name] for name in names]
     relation = sink.relation(bench.target)
-    schema = pa.schema([(c.name, pa.float64()) for c in chosen])
+    schema = pa.schema([(c.name, c.type) for c in chosen])
     selected: list[Any] = [
-        bench.product.project(relation.c[c.name], c, pa.float64()).label(c.name) for c in chosen
+        bench.product.project(relation.c[c.name], c, c.type).label(c.name) for c in chosen
     ]
     query = sa.select(*selected).select_from(relation)
     if most is not None:
@@ -197,16 +170,16 @@ def rows_of(
     return sum(batch.num_rows for batch in batches)
 
 
-def fastest(work: Callable[[], object]) -> float:
+def fastest(work: Callable[[], object], clock: Clock = time.perf_counter) -> float:
     """Seconds of the fastest try."""
-    return min(seconds(work) for _ in range(_TRIES))
+    return min(seconds(work, clock) for _ in range(_TRIES))
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object], clock: Clock = time.perf_counter) -> float:
     """How long it takes."""
-    start = time.perf_counter()
+    start = clock()
     work()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def per(took: float, count: float) -> float:

@@ -1,7 +1,7 @@
 """Constants of the cost model where a database was not measured, in seconds.
 
-Measured on two cores of an AMD EPYC, the server on the same machine: `doctor --calibrate` measures
-others.
+Measured on two cores of an AMD EPYC, the server on the same machine, those of SQLite and DuckDB in
+processor time: `doctor --calibrate` measures others.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ NS = 1e-9
 USUAL: dict[str, float] = {
     "start": 0.02,
     "scan_row": 60 * NS, "scan_value": 25 * NS,
-    "read_row": 400 * NS, "read_value": 60 * NS,
+    "read_row": 400 * NS, "read_value": 60 * NS, "read_text": 50 * NS,
     "fetch_row": 900 * NS, "fetch_value": 150 * NS,
-    "stage_row": 400 * NS, "stage_value": 30 * NS,
+    "stage_row": 400 * NS, "stage_value": 30 * NS, "stage_start": 0.02,
     "fill_row": 1200 * NS, "fill_value": 60 * NS,
     "write_row": 1500 * NS, "write_value": 200 * NS,
+    "put_row": 1200 * NS, "put_value": 200 * NS,
     "sql_visit": 35 * NS, "sql_weight": 20 * NS, "sql_term": 20 * NS, "sql_lookup": 15 * NS,
     "sql_call": 70 * NS,
-    "plan_start": 0.05, "plan_leaf": 100_000 * NS, "jit_leaf": 0.0, "parallel": 1.0,
-    "ort_row": 50 * NS, "ort_value": 5 * NS, "ort_visit": 7 * NS, "ort_term": 0.2 * NS,
-    "ort_lookup": 5 * NS,
-    "ort_call": 2 * NS,
+    "plan_start": 0.05, "plan_leaf": 10_000 * NS, "compile_leaf": 120_000 * NS,
+    "jit_leaf": 0.0, "parallel": 1.0,
+    "ort_row": 10 * NS, "ort_value": 2.5 * NS, "ort_text": 80 * NS, "ort_output": 15 * NS,
+    "ort_visit": 5.7 * NS, "ort_term": 0.1 * NS, "ort_lookup": 1 * NS, "ort_call": 0.5 * NS,
 }  # fmt: skip
 
 #: dialect -> what is known better
@@ -39,16 +40,20 @@ DEFAULTS: dict[str, dict[str, float]] = {
         "write_value": 500 * NS, "sql_term": 25 * NS, "sql_call": 150 * NS,
     },
     "sqlite": {
-        "start": 0.003, "scan_value": 40 * NS, "read_row": 120 * NS, "read_value": 85 * NS,
-        "fetch_row": 1800 * NS, "fetch_value": 300 * NS, "stage_row": 160 * NS,
-        "fill_row": 200 * NS,
-        "write_row": 400 * NS, "sql_term": 30 * NS,
+        "start": 0.003, "scan_row": 125 * NS, "scan_value": 19 * NS, "read_row": 150 * NS,
+        "read_value": 80 * NS, "read_text": 100 * NS, "fetch_row": 2900 * NS,
+        "fetch_value": 170 * NS, "stage_row": 200 * NS, "stage_value": 35 * NS,
+        "fill_row": 320 * NS, "fill_value": 35 * NS, "write_row": 170 * NS,
+        "write_value": 250 * NS, "put_row": 150 * NS, "put_value": 200 * NS,
+        "sql_visit": 24 * NS, "sql_weight": 40 * NS, "sql_term": 26 * NS, "sql_lookup": 12 * NS,
+        "sql_call": 55 * NS, "plan_start": 0.01, "plan_leaf": 20_000 * NS,
     },
     "duckdb": {
-        "start": 0.004, "scan_row": 15 * NS, "scan_value": 5 * NS, "read_row": 10 * NS,
-        "read_value": 10 * NS, "fetch_row": 30 * NS, "fetch_value": 9 * NS, "stage_row": 35 * NS,
-        "fill_row": 400 * NS, "write_row": 500 * NS, "write_value": 70 * NS,
-        "sql_visit": 20 * NS, "sql_weight": 2 * NS, "sql_term": 8 * NS,
-        "sql_lookup": 6 * NS, "sql_call": 15 * NS, "plan_leaf": 250_000 * NS,
+        "start": 0.004, "scan_row": 4 * NS, "scan_value": 3 * NS, "read_row": 10 * NS,
+        "read_value": 8 * NS, "read_text": 15 * NS, "fetch_row": 7 * NS, "fetch_value": 7 * NS,
+        "stage_row": 14 * NS, "stage_value": 9 * NS, "fill_row": 240 * NS, "fill_value": 38 * NS,
+        "write_row": 250 * NS, "write_value": 40 * NS, "put_row": 25 * NS, "put_value": 8 * NS,
+        "sql_visit": 7 * NS, "sql_weight": 0.5 * NS, "sql_term": 4 * NS, "sql_lookup": 1.2 * NS,
+        "sql_call": 12 * NS, "plan_start": 0.02, "plan_leaf": 60_000 * NS, "parallel": 1.7,
     },
 }  # fmt: skip

@@ -11,6 +11,7 @@ TEXT = "c20"
 KEY = "id"
 CATEGORIES = 25
 UNITS = 16
+MORE_OUTPUTS = 2  #: of `classified` than of `linear`
 _WORDS = tuple(f"category {i}" for i in range(CATEGORIES))
 
 
@@ -52,6 +53,19 @@ def linear(width: int = len(NUMBERS)) -> ModelProto:
     return _model([_weighted("x", width, seed=2)], [_block(width)])
 
 
+def classified() -> ModelProto:
+    """The same weights for two classes: a label and two scores."""
+    weights = np.random.default_rng(2).normal(size=len(NUMBERS)).astype(np.float32).tolist()
+    node = helper.make_node(
+        "LinearClassifier", ["x"], ["label", "y"], domain="ai.onnx.ml", classlabels_ints=[0, 1],
+        coefficients=[*(-w for w in weights), *weights], intercepts=[-0.5, 0.5],
+        post_transform="LOGISTIC",
+    )  # fmt: skip
+    model = _model([node], [_block()], columns=2)
+    model.graph.output.append(helper.make_tensor_value_info("label", TensorProto.INT64, [None]))
+    return model
+
+
 def layered() -> ModelProto:
     """A layer of a network over all numbers, and a weight for each of its units."""
     random = np.random.default_rng(4)
@@ -69,14 +83,19 @@ def curved() -> ModelProto:
     return _model([curve, _weighted("s", len(NUMBERS), seed=2)], [_block()])
 
 
-def encoded() -> ModelProto:
-    """A weight for each category of the text."""
+def encoded(count: int = CATEGORIES) -> ModelProto:
+    """A weight for each of so many categories of the text."""
     encoder = helper.make_node(
-        "OneHotEncoder", ["t"], ["e"], domain="ai.onnx.ml", cats_strings=list(_WORDS), zeros=1
+        "OneHotEncoder",
+        ["t"],
+        ["e"],
+        domain="ai.onnx.ml",
+        cats_strings=list(_WORDS[:count]),
+        zeros=1,
     )
     flat = helper.make_node("Flatten", ["e"], ["f"], axis=1)
     text = helper.make_tensor_value_info("t", TensorProto.STRING, [None, 1])
-    return _model([encoder, flat, _weighted("f", len(_WORDS), seed=3)], [text])
+    return _model([encoder, flat, _weighted("f", count, seed=3)], [text])
 
 
 def _weighted(name: str, width: int, *, seed: int) -> NodeProto:
@@ -91,8 +110,8 @@ def _block(width: int = len(NUMBERS)) -> ValueInfoProto:
     return helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, width])
 
 
-def _model(nodes: list[NodeProto], inputs: list[ValueInfoProto]) -> ModelProto:
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 1])
+def _model(nodes: list[NodeProto], inputs: list[ValueInfoProto], columns: int = 1) -> ModelProto:
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, columns])
     return helper.make_model(
         helper.make_graph(nodes, "calibration", inputs, [y]),
         opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)],

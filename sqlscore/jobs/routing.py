@@ -18,6 +18,7 @@ from sqlscore.plan import Route
 from sqlscore.products import product_for
 from sqlscore.registry import Registry
 from sqlscore.transports.failures import translated
+from sqlscore.types import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,9 +69,11 @@ def taken(work: Work, prepared: Prepared) -> Taken:
 
 
 def _estimated(work: Work, prepared: Prepared, graphs: Sequence[Graph]) -> Estimate:
-    features = {b.column.name for model in prepared.models for b in model.binding.features}
+    bound = [b for model in prepared.models for b in model.binding.features]
+    features = {b.column.name: is_text(b.feature.type) for b in bound}
     task = Task(
-        rows=_rows(prepared), features=len(features), into=Into.TARGET, cores=workers(),
+        rows=_rows(prepared), features=len(features), texts=sum(features.values()),
+        into=Into.TARGET, cores=workers(),
         kept=len(prepared.key) + len(prepared.passed), predictions=len(prepared.wanted.predictions),
         size=sum((size_of(graph.proto) for graph in graphs), Size()),
         server=work.product.server, beside=beside(work) > 1,

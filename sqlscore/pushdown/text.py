@@ -55,10 +55,7 @@ def written(
     domains: Mapping[str, Domain] | None = None,
 ) -> Text:
     """`pushdown.select` as text; its refusals are not raised, but told."""
-    key = (
-        graph.sha256, signature, facts, tuple(columns.items()), tuple(names.items()),
-        tuple(passed), tuple((domains or {}).items()),
-    )  # fmt: skip
+    key = _key(graph, signature, facts, columns, names, passed, domains)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
@@ -81,3 +78,33 @@ def written(
         while len(_kept) > _MOST:
             _kept.popitem(last=False)
     return made
+
+
+def is_kept(
+    graph: Graph,
+    signature: Signature,
+    facts: Expressions,
+    *,
+    columns: Mapping[str, str],
+    names: Mapping[str, str],
+    passed: Sequence[str] = (),
+    domains: Mapping[str, Domain] | None = None,
+) -> bool:
+    """Whether `written` has that text already."""
+    with _lock:
+        return _key(graph, signature, facts, columns, names, passed, domains) in _kept
+
+
+def _key(
+    graph: Graph,
+    signature: Signature,
+    facts: Expressions,
+    columns: Mapping[str, str],
+    names: Mapping[str, str],
+    passed: Sequence[str],
+    domains: Mapping[str, Domain] | None,
+) -> object:
+    return (
+        graph.sha256, signature, facts, tuple(columns.items()), tuple(names.items()),
+        tuple(passed), tuple((domains or {}).items()),
+    )  # fmt: skip

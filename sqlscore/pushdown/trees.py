@@ -15,7 +15,7 @@ import numpy as np
 from sqlglot import exp
 
 from sqlscore.pushdown import literals
-from sqlscore.pushdown.arithmetic import above, both, case, either, is_missing, is_number, looked_up
+from sqlscore.pushdown.arithmetic import above, both, either, is_missing, is_number, looked_up
 from sqlscore.pushdown.branches import EQUALITIES, ORDERS, Branch, Leaf, holds
 from sqlscore.pushdown.cells import Choice, Line, comparable
 from sqlscore.pushdown.domains import UNKNOWN
@@ -129,14 +129,14 @@ class Grower:
         if np.isnan(cut):  # nothing is at most it
             if not missing_lower:
                 return upper
-            return case((is_number(column, facts), upper), otherwise=lower)
+            return _case((is_number(column, facts), upper), otherwise=lower)
         if np.isposinf(cut):
             if missing_lower:
                 return lower
-            return case((is_number(column, facts), lower), otherwise=upper)
+            return _case((is_number(column, facts), lower), otherwise=upper)
         if missing_lower:
-            return case((above(column, cut, facts), upper), otherwise=lower)
-        return case((_at_most(column, cut, facts), lower), otherwise=upper)
+            return _case((above(column, cut, facts), upper), otherwise=lower)
+        return _case((_at_most(column, cut, facts), lower), otherwise=upper)
 
     def _equal(
         self,
@@ -161,7 +161,7 @@ class Grower:
         tests = [self._between(line, low, high) for low, high in pairs]
         if missing_equal:
             tests.append(is_missing(line.column, facts))
-        return case((either(tests), equal), otherwise=other)
+        return _case((either(tests), equal), otherwise=other)
 
     def _between(self, line: Line, low: float, high: float) -> exp.Expression:
         """Whether the column is more than `low` and at most `high`."""
@@ -183,13 +183,13 @@ def _chosen(
     if choice.grown is not None:
         flags = [holds(node, float(value)) for value in choice.values]
         asked = dataclasses.replace(choice, values=tuple(flags), otherwise=default)
-        return case((looked_up(asked, facts), true), otherwise=false)
+        return _case((looked_up(asked, facts), true), otherwise=false)
     pairs = zip(choice.tests, choice.values, strict=True)
     others = [test for test, value in pairs if holds(node, float(value)) != default]
     if not others:
         return true if default else false
     usual, other = (true, false) if default else (false, true)
-    return case((either(others), other), otherwise=usual)
+    return _case((either(others), other), otherwise=usual)
 
 
 def _inside(domain: Domain, one: float, other: float) -> bool | None:
@@ -199,6 +199,20 @@ def _inside(domain: Domain, one: float, other: float) -> bool | None:
     if above_low is False and at_most_high is True:
         return True
     return False if above_low is True or at_most_high is False else None
+
+
+def _case(
+    branch: tuple[exp.Expression, exp.Expression], *, otherwise: exp.Expression
+) -> exp.Expression:
+    """A CASE. Another one in its ELSE becomes more of its WHENs.
+
+    DuckDB copies the value of a row out of each level of CASE, and depth is limited everywhere.
+    """
+    test, value = branch
+    own = exp.If(this=test, true=value)
+    if isinstance(otherwise, exp.Case) and otherwise.this is None:
+        return exp.Case(ifs=[own, *otherwise.args["ifs"]], default=otherwise.args["default"])
+    return exp.Case(ifs=[own], default=otherwise)
 
 
 def _at_most(column: exp.Expression, cut: float, facts: Expressions) -> exp.Expression:

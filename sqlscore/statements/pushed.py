@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 from sqlglot import exp
@@ -19,7 +19,7 @@ from sqlscore.predict.classes import longest_label
 from sqlscore.products.expressions import Expressions, expressions_for
 from sqlscore.pushdown import literals
 from sqlscore.pushdown.labels import label_of
-from sqlscore.pushdown.text import written
+from sqlscore.pushdown.text import is_kept, written
 from sqlscore.signature import InputKind
 from sqlscore.types import is_text
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sqlscore.statements.ready import Ready
 
 
+T = TypeVar("T")
 _MOST_TERMS = 200  #: of a sum that is computed twice
 _CURVES = 2  #: classes, each with a score
 
@@ -95,9 +96,19 @@ def outline(ready: Ready, product: Product, write: Callable[[exp.Expression], st
     return write(exp.select(*kept, *given).from_(_inside(ready.query.copy(), "rows")))
 
 
+def is_compiled(ready: Ready, product: Product) -> bool:
+    """Whether this process has compiled it before."""
+    return _compiled_by(is_kept, ready, product)
+
+
 def _written(ready: Ready, product: Product) -> Text:
     """The model over the columns that are fed."""
-    return written(
+    return _compiled_by(written, ready, product)
+
+
+def _compiled_by(function: Callable[..., T], ready: Ready, product: Product) -> T:
+    """What one of the functions of `pushdown.text` says of it."""
+    return function(
         ready.model.graph, ready.plan.binding.signature, _facts(ready, product),
         columns=_feeding(ready), names=_names(ready), domains=ready.domains,
         passed=[column.name for column in ready.plan.kept],

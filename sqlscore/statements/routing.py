@@ -14,6 +14,7 @@ from sqlscore.errors import DatabaseError
 from sqlscore.graph.size import size_of
 from sqlscore.plan import Route
 from sqlscore.statements import pushed
+from sqlscore.types import is_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -63,12 +64,20 @@ def _estimated(
     rows, plan = _rows(on, ready), ready.plan
     task = Task(
         rows=_UNKNOWN if rows is None else rows, features=len(plan.binding.features),
+        texts=sum(is_text(bound.feature.type) for bound in plan.binding.features),
         kept=len(plan.kept), predictions=len(plan.outputs), into=into,
         size=size_of(ready.model.graph.proto), cores=workers(),
-        server=on.product.server,
+        server=on.product.server, compiled=_is_compiled(on, ready),
     )  # fmt: skip
     costs, measured = _costs(on)
     return rows, estimate(task, costs), measured
+
+
+def _is_compiled(on: Conversation, ready: Ready) -> bool:
+    try:
+        return pushed.is_compiled(ready, on.product)
+    except DatabaseError:  # of no dialect that is known
+        return False
 
 
 def _costs(on: Conversation) -> tuple[Costs, datetime | None]:
