@@ -39,14 +39,15 @@ def step(
     there = sa.inspect(connection)
     if number == 1 and metadata.schema is not None and not there.has_schema(metadata.schema):
         yield sa.schema.CreateSchema(metadata.schema)
+    names = set(there.get_table_names(metadata.schema))
     for table in metadata.tables.values():
-        if not there.has_table(table.name, table.schema):
+        if table.name not in names:
             if table.info[SINCE] == number:
                 yield sa.schema.CreateTable(table)
             continue
         new = [c for c in table.columns if c.info.get(SINCE) == number > table.info[SINCE]]
-        names = _columns(connection, table) if new else ()
-        yield from (AddColumn(table, column) for column in new if column.name not in names)
+        columns = _columns(connection, table) if new else ()
+        yield from (AddColumn(table, column) for column in new if column.name not in columns)
 
 
 def _columns(connection: sa.Connection, table: sa.Table) -> tuple[str, ...]:
