@@ -1,8 +1,9 @@
-"""A run in a process of its own, which kills itself at a chosen moment: ``python child.py JSON``.
+"""A run in a process of its own, which kills itself at a chosen moment.
 
-The JSON names the database, the job, and the moment: a function, whether it is entered or left,
-how often it may pass before, and the signal. Ranges are of the size that it says; small ones make
-few rows many of them. Asked to, it says after each how many rows are done.
+By ``python child.py JSON``, or forked from a process that has imported this (`answer`). The order
+names the database, the job, and the moment: a function, whether it is entered or left, how often it
+may pass before, and the signal. Ranges are of the size that it says; small ones make few rows many
+of them. Asked to, it says after each how many rows are done.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ import json
 import os
 import signal
 import sys
+import traceback
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlscore
 from sqlscore.jobs import planning
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 def arm(place: str, *, when: str, passes: int, how: str) -> None:
@@ -51,15 +56,26 @@ def tell(progress: Any) -> None:
     sys.stdin.readline()
 
 
-def main(order: dict[str, Any]) -> None:
+def answer(order: dict[str, Any], caller: Connection) -> None:
+    """Tell the caller the run, or how it went wrong, which then ends this process."""
+    os.environ.clear()
+    try:
+        caller.send(score(order))
+    except BaseException:
+        caller.send(traceback.format_exc())
+        raise
+
+
+def score(order: dict[str, Any]) -> dict[str, Any]:
+    """The run, as far as the tests ask for it."""
     warnings.simplefilter("error")
     planning.RANGE_ROWS = order.get("range_rows", planning.RANGE_ROWS)
     if order.get("moment"):
         arm(**order["moment"])
     with sqlscore.connect(order["url"]) as database:
         run = database.score(**order["job"], on_progress=tell if order.get("telling") else None)
-    sys.stdout.write(json.dumps({"id": run.id, "rows": run.rows, "resumed": run.resumed}))
+    return {"id": run.id, "rows": run.rows, "resumed": run.resumed}
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    sys.stdout.write(json.dumps(score(json.loads(sys.argv[1]))))

@@ -258,9 +258,9 @@ def test_an_interrupt_from_the_keyboard(database: Database):
         "passes": 2,
         "how": "SIGINT",
     }
-    code, _, err = killed.ended(killed.started(shop, moment))
+    code, said = killed.ended(killed.started(shop, moment))
     assert code in (1, -signal.SIGINT)
-    assert "KeyboardInterrupt" in err
+    assert "KeyboardInterrupt" in said
     (run,) = shop.scoring.runs()
     assert (run.status, run.error) == (Status.FAILED, "KeyboardInterrupt")
     assert run.rows == len(shop.found()) == 150
@@ -282,18 +282,18 @@ def test_a_second_process_is_told_who_holds_the_target(database: Database):
         deadline = time.monotonic() + 60
         while stat(child.pid) != "T":
             assert time.monotonic() < deadline
-            assert child.poll() is None, child.communicate()
+            assert child.process.exitcode is None, killed.ended(child)
             time.sleep(0.05)
         kind = JobConflict if database.product.shared else (JobConflict, DatabaseError)
         with pytest.raises(kind) as error:
             shop.score()
         assert str(child.pid) in str(error.value)
         os.kill(child.pid, signal.SIGCONT)
-        code, _, err = killed.ended(child)
-        assert code == 0, err
+        code, said = killed.ended(child)
+        assert code == 0, said
     finally:
-        child.kill()
-        child.wait()
+        child.process.kill()
+        child.process.join()
     assert shop.found() == expected(range(0, 1500, 3))
 
 

@@ -102,8 +102,8 @@ def whole(shop: Shop, model: bytes = WEIGHED, *, bound: float = 0.0) -> None:
 
 
 def killed_at(shop: Shop, chosen: tuple[str, str, int], **job: Any) -> None:
-    code, _, err = killed.ended(killed.started(shop, moment(*chosen), **job))
-    assert code in (-9, 0), err
+    code, said = killed.ended(killed.started(shop, moment(*chosen), **job))
+    assert code in (-9, 0), said
 
 
 def some(names: list[str], database: Database, number: int) -> list[str]:

@@ -50,8 +50,8 @@ def pooled(postgres: Database) -> Iterator[Database]:
 def test_a_run_through_a_pooler_is_killed_and_resumed(pooled: Database, mode: str):
     shop = Shop.on(pooled, rows=500)
     moment = {"place": "sqlscore.jobs.records:Records.mark", "when": "leave", "passes": 4}
-    code, _, err = killed.ended(killed.started(shop, {**moment, "how": "SIGKILL"}, mode=mode))
-    assert code == -9, err
+    code, said = killed.ended(killed.started(shop, {**moment, "how": "SIGKILL"}, mode=mode))
+    assert code == -9, said
     assert killed.done(shop, mode=mode)["resumed"]
     assert shop.found() == expected(IDS)
     run = shop.scoring.runs()[0]
