@@ -143,7 +143,12 @@ _NULLS = {
 
 def run_record(run: Run) -> dict[str, Any]:
     """A run as a JSON object."""
-    return {**present.plain(run), "seconds": run.seconds}
+    record = present.plain(run)
+    for tallies in (record["counts"]["features"], record["counts"]["predictions"]):
+        for tally in tallies.values():
+            for kind in run.uncounted:
+                del tally[kind]
+    return {**record, "seconds": run.seconds, "uncounted": list(run.uncounted)}
 
 
 def run_fields(run: Run) -> dict[str, object]:
@@ -184,6 +189,9 @@ def show_counts(run: Run) -> None:
     ]
     if lines:
         present.table(["where", "name", "rows", "what"], lines, right=["rows"])
+    if run.uncounted:
+        kinds = ", ".join(_COUNTED[kind] for kind in run.uncounted)
+        present.say(f"Not counted, since the models ran as SQL: {kinds}.")
 
 
 def show_quarantine(rows: Sequence[Quarantined], *, of: int, run: str) -> None:

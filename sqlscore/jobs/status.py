@@ -30,6 +30,8 @@ class Status(StrEnum):
 
 #: nobody goes on with these
 ENDED = (Status.DONE, Status.ABANDONED)
+#: what a model as SQL does not look for: that costs as much as the model
+UNCOUNTED = ("nans", "infinities", "overflows", "unknown", "outside")
 STOPPABLE = (Status.PLANNING, Status.RUNNING)  #: a run that is one of these can be cancelled
 
 
@@ -60,6 +62,11 @@ class Run:
     holder: str | None = None  #: who may write its target now, since when, by whose run
     unmarked: int = 0  #: rows whose watermark is NULL: no incremental run reads them
     resumed: bool = False  #: this call went on with a run that was there
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """The kinds of a `Tally` that this run did not look for: their zeros say nothing."""
+        return UNCOUNTED if self.route == "push-down" else ()
 
     @property
     def quarantined(self) -> int:

@@ -13,6 +13,7 @@ from sqlscore.pushdown.arithmetic import above, added, case, expression, greates
 from sqlscore.pushdown.elementwise import quotient
 from sqlscore.pushdown.functions import computed
 from sqlscore.pushdown.refusals import Refused
+from sqlscore.pushdown.saturation import clamped
 from sqlscore.pushdown.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -41,6 +42,34 @@ def _elu(cell: Cell, alpha: float, gamma: float, facts: Expressions) -> Cell:
     bent = times(grown, float(np.float32(alpha)), facts)
     sql = case((negative, bent), otherwise=z)
     return computed([cell], times(sql, float(np.float32(gamma)), facts))
+
+
+def celu(node: Node, facts: Expressions, x: Tensor) -> Tensor:
+    """Celu: ``alpha * (exp(z / alpha) - 1)`` of what is negative."""
+    alpha = node.float("alpha", 1.0)
+    cells: list[Cell] = []
+    for cell in x.row:
+        z, zero = expression(cell, facts), literals.number(0.0, facts)
+        inner = times(z, 1 / alpha, facts)
+        grown = exp.Sub(
+            this=functions.decaying(inner, facts), expression=literals.number(1.0, facts)
+        )
+        negative = exp.LTE(this=operand(z), expression=zero)
+        cells.append(computed([cell], case((negative, times(grown, alpha, facts)), otherwise=z)))
+    return _each(x, cells)
+
+
+def p_relu(_node: Node, facts: Expressions, x: Tensor, slope: Tensor) -> Tensor:
+    """PRelu: what is negative times a constant of its feature."""
+    slopes = np.broadcast_to(slope.values(), x.cells.shape).ravel()
+    zero = literals.number(0.0, facts)
+    cells: list[Cell] = []
+    for cell, by in zip(x.row, slopes, strict=True):
+        z = expression(cell, facts)
+        test = exp.LT(this=operand(z), expression=zero)
+        below = times(z if by or facts.infinity else clamped(z, facts), float(by), facts)
+        cells.append(computed([cell], case((test, below), otherwise=z)))
+    return _each(x, cells)
 
 
 def softplus(_node: Node, facts: Expressions, x: Tensor) -> Tensor:
@@ -75,7 +104,12 @@ def softsign(_node: Node, facts: Expressions, x: Tensor) -> Tensor:
 
 def hard_sigmoid(node: Node, facts: Expressions, x: Tensor) -> Tensor:
     """HardSigmoid: ``alpha * z + beta`` between 0 and 1."""
-    alpha, beta = (float(np.float32(node.float(n, d))) for n, d in (("alpha", 0.2), ("beta", 0.5)))
+    return ramp(x, node.float("alpha", 0.2), node.float("beta", 0.5), facts)
+
+
+def ramp(x: Tensor, slope: float, offset: float, facts: Expressions) -> Tensor:
+    """``slope * z + offset`` between 0 and 1."""
+    alpha, beta = float(np.float32(slope)), float(np.float32(offset))
     cells: list[Cell] = []
     for cell in x.row:
         moved = added([times(expression(cell, facts), alpha, facts), literals.number(beta, facts)])

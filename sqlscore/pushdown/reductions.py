@@ -140,6 +140,11 @@ def _log_sum_exp(cells: Sequence[Cell], _: type[np.floating[Any]], facts: Expres
     return computed(cells, added([most, logarithm(added(powers), facts)]))
 
 
+def _log_sum(cells: Sequence[Cell], dtype: type[np.floating[Any]], facts: Expressions) -> Cell:
+    total = _sum(cells, dtype, facts)
+    return computed(cells, logarithm(expression(total, facts), facts))
+
+
 def soft_max(node: Node, facts: Expressions, x: Tensor) -> Tensor:
     """Softmax over the features."""
     axis = node.integer("axis", -1 if node.opset >= 13 else 1)
@@ -203,6 +208,7 @@ def _of_several(tensors: Sequence[Tensor], reduce: Reduce, facts: Expressions) -
 
 
 largest = _over(_largest)
+log_sum = _over(_log_sum)
 log_sum_exp = _over(_log_sum_exp)
 mean = _over(_mean)
 norm = _over(_norm)

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 import sqlscore
+from sqlscore.cli.describe import run_record
 from sqlscore.costs.kept import store
 from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError
 from sqlscore.jobs import pushing
@@ -110,6 +111,10 @@ def test_nulls_become_what_the_run_says_and_are_counted(shop: Shop):
     run = pushed(shop)
     assert {n: t.nulls for n, t in run.counts.features.items()} == {"age": 10, "spend": 4}
     assert run.counts.predictions["score"].nulls == 10
+    assert "nans" in run.uncounted
+    told = run_record(run)
+    assert told["counts"]["features"]["spend"] == {"nulls": 4, "truncated": 0}
+    assert told["uncounted"] == list(run.uncounted)
     near(found(shop), {**expected(IDS), **dict.fromkeys(range(0, 30, 3))})
     filled = pushed(shop, nulls={"age": 0.0, "spend": "=1.5"}, target="filled")
     assert (filled.counts.features["age"].nulls, filled.counts.predictions) == (10, {})

@@ -22,6 +22,11 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     ),
     ("", "ArgMax"): (Case("int64[N,1] y { y = ArgMax <axis = 1> (x) }", tame=True),),
     ("", "ArgMin"): (Case("int64[N] y { y = ArgMin <axis = 1, keepdims = 0> (x) }", tame=True),),
+    ("", "BatchNormalization"): (
+        Case("""float[N,3] y <float[3] s = {0.5, -1.0, 2.0}, float[3] b = {0.0, 0.25, -3.0},
+            float[3] m = {1.0, 0.0, -0.5}, float[3] v = {1.0, 0.25, 4.0}>
+            { y = BatchNormalization (x, s, b, m, v) }"""),
+    ),
     ("", "Cast"): (
         Case("float[N,3] y { d = Cast <to = 11> (x) y = Cast <to = 1> (d) }"),
         Case("float[N,3] y <float k = {0.5}> { b = Greater(x, k) y = Cast <to = 1> (b) }"),
@@ -34,6 +39,7 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
             tame=True,
         ),
     ),
+    ("", "Celu"): (Case("float[N,3] y { y = Celu <alpha = 0.75> (x) }"),),
     ("", "Clip"): (
         Case("float[N,3] y <float l = {-1.0}, float h = {1.25}> { y = Clip(x, l, h) }"),
         Case("float[N,3] y <float l = {-1.0}> { y = Clip(x, l) }"),
@@ -84,6 +90,10 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
             { u = GreaterOrEqual(x, k) m = Where(u, j, i) n = Add(m, o) t = Gather(q, n)
               v = GreaterOrEqual(x, t) w = Where(v, n, m) y = Gather(q, w) }"""),
     ),
+    ("", "Gelu"): (
+        Case("float[N,3] y { y = Gelu(x) }", opset=20),
+        Case('float[N,3] y { y = Gelu <approximate = "tanh"> (x) }', tame=True, opset=20),
+    ),
     ("", "Gemm"): (
         Case(
             """float[N,2] y
@@ -100,8 +110,16 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     ),
     ("", "GreaterOrEqual"): (Case("bool[N,3] y <float k = {0.1}> { y = GreaterOrEqual(x, k) }"),),
     ("", "HardSigmoid"): (Case("float[N,3] y { y = HardSigmoid <alpha = 0.3> (x) }"),),
+    ("", "HardSwish"): (Case("float[N,3] y { y = HardSwish(x) }"),),
     ("", "Identity"): (Case("float[N,3] y { y = Identity(x) }"),),
     ("", "IsNaN"): (Case("bool[N,3] y { y = IsNaN(x) }"),),
+    ("", "LayerNormalization"): (
+        Case(
+            """float[N,3] y <float[3] s = {0.5, -1.0, 2.0}, float[3] b = {0.0, 0.25, -3.0}>
+            { y = LayerNormalization (x, s, b) }""",
+            tame=True,
+        ),
+    ),
     ("", "LeakyRelu"): (Case("float[N,3] y { y = LeakyRelu <alpha = 0.25> (x) }"),),
     ("", "Less"): (
         Case("""bool[N,3] y <float k = {0.1}, float f = {0.3}, float m = {1.7}>
@@ -127,6 +145,7 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
     ("", "Max"): (Case("float[N,3] y <float k = {0.5}> { y = Max(x, k) }", tame=True),),
     ("", "Mean"): (Case("float[N,3] y { e = Sigmoid(x) z = Tanh(x) y = Mean(e, z) }"),),
     ("", "Min"): (Case("float[N,3] y { z = Neg(x) y = Min(x, z) }", tame=True),),
+    ("", "Mish"): (Case("float[N,3] y { y = Mish(x) }", opset=18),),
     ("", "Mul"): (
         Case("float[N,3] y <float[3] k = {0.5, -3.0, 7.0}> { y = Mul(x, k) }"),
         Case("float[N,3] y { z = Sigmoid(x) y = Mul(x, z) }", tame=True),
@@ -137,6 +156,7 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
         Case("""bool[N,3] y <float k = {0.1}, float[3] h = {0.5, 1.5, -1.0}>
             { u = Less(x, k) v = Greater(x, h) y = Or(u, v) }"""),
     ),
+    ("", "PRelu"): (Case("float[N,3] y <float[3] s = {0.5, -1.0, 0.0}> { y = PRelu(x, s) }"),),
     ("", "Pow"): (
         Case("float[N,3] y <float k = {2.0}> { y = Pow(x, k) }"),
         Case("float[N,3] y <float k = {1.5}> { z = Abs(x) y = Pow(z, k) }", tame=True),
@@ -144,9 +164,19 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
         Case("float[N,3] y <float[3] k = {0.0, 5.0, 4.0}> { y = Pow(x, k) }"),
         Case("float[N,3] y <float k = {2.0}> { y = Pow(k, x) }"),
     ),
+    ("", "RMSNormalization"): (
+        Case(
+            "float[N,3] y <float[3] s = {0.5, -1.0, 2.0}> { y = RMSNormalization (x, s) }",
+            tame=True,
+            opset=23,
+        ),
+    ),
     ("", "Reciprocal"): (Case("float[N,3] y { z = Abs(x) y = Reciprocal(z) }", tame=True),),
     ("", "ReduceL1"): (Case("float[N,1] y { y = ReduceL1 <axes = [1]> (x) }"),),
     ("", "ReduceL2"): (Case("float[N,1] y { y = ReduceL2 <axes = [1]> (x) }", tame=True),),
+    ("", "ReduceLogSum"): (
+        Case("float[N,1] y { z = Exp(x) y = ReduceLogSum <axes = [1]> (z) }", tame=True),
+    ),
     ("", "ReduceLogSumExp"): (
         Case("float[N,1] y { y = ReduceLogSumExp <axes = [1]> (x) }", tame=True),
     ),
@@ -200,7 +230,9 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
         Case("float[N,3] y { z = Tanh(x) y = Sub(x, z) }"),
     ),
     ("", "Sum"): (Case("float[N,3] y { z = Sigmoid(x) u = Tanh(x) y = Sum(x, z, u) }"),),
+    ("", "Swish"): (Case("float[N,3] y { y = Swish <alpha = 1.5> (x) }", opset=24),),
     ("", "Tanh"): (Case("float[N,3] y { y = Tanh(x) }"),),
+    ("", "ThresholdedRelu"): (Case("float[N,3] y { y = ThresholdedRelu <alpha = 0.1> (x) }"),),
     ("", "Transpose"): (
         Case("""float[N,3] y <int64[3] s = {-1, 1, 3}, int64[2] t = {0, 3}>
             { z = Reshape(x, s) u = Transpose <perm = [0, 2, 1]> (z) y = Reshape(u, t) }"""),

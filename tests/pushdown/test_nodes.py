@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 import sqlscore
 from sqlscore.errors import PushdownUnsupported, SqlscoreError
@@ -22,7 +23,7 @@ RELATIVE, ABSOLUTE = 2e-6, 1e-6
 #: on products with a server only an operator's first test, and all of machine learning
 EMBEDDED = {"sqlite", "duckdb"}
 #: of how many the SQL gives what ONNX Runtime gives; a newer onnx may have more of them
-LEAST, LEAST_ON_SERVERS = 165, 55
+LEAST, LEAST_ON_SERVERS = 187, 67
 
 
 def _options(case: node_cases.NodeCase, database: Database) -> dict[str, Any]:
@@ -47,6 +48,8 @@ def _outcome(case: node_cases.NodeCase, database: Database, table: str) -> str:
         rows.ask(case.model, **_options(case, database)).assert_close(RELATIVE, ABSOLUTE)
     except PushdownUnsupported:
         return "refused"
+    except InvalidArgument:  # with its further dimensions side by side it is no model any more
+        return "left out"
     except (AssertionError, SqlscoreError, *DATABASE_ERRORS) as error:
         return f"{error!r:.300}"
     return "equal"

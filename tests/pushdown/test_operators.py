@@ -57,7 +57,9 @@ def _wrong(rows: Rows, case: Case) -> str | None:
             f"{y}{i}": f"{y}[{i}]" for width, y in wide for i in range(int(width))
         }
     try:
-        model = models.written(f"g ({case.inputs}) => ({outputs}) {body}")
+        opsets = f'"" : {case.opset}, "ai.onnx.ml" : 3'
+        head = f"<ir_version: 10, opset_import: [{opsets}]>"
+        model = models.written(f"{head} g ({case.inputs}) => ({outputs}) {body}")
         rows.ask(model, **options).assert_close(RELATIVE, ABSOLUTE)
     except (AssertionError, SqlscoreError, *DATABASE_ERRORS) as error:
         return f"{' '.join(case.body.split())}: {error!r:.400}"
