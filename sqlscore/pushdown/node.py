@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from onnx import numpy_helper
 
 from sqlscore.graph.nodes import attributes
@@ -80,8 +79,3 @@ class Node:
     def labels(self, integers: str) -> Sequence[int | str]:
         """The class labels: texts, or the whole numbers of the attribute of that name."""
         return self.texts("classlabels_strings") or self.integers(integers)
-
-    def is_double(self, name: str) -> bool:
-        """Whether a tensor attribute holds doubles."""
-        value = self.given.get(name)
-        return value is not None and bool(numpy_helper.to_array(value).dtype == np.float64)
