@@ -38,23 +38,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a trace is for --verbose, and never with values in it
     rich_markup_mode="rich",
 )
-app.command()(touring.demo)
-app.command()(predicting.predict)
-app.add_typer(models.app, name="model")
-app.command()(scoring.score)
-app.add_typer(jobs.app, name="job")
-app.add_typer(runs.app, name="run")
-app.command()(statements.sql)
-app.command()(statements.explain)
-app.command()(upkeep.init)
-app.command()(upkeep.upgrade)
-app.command()(upkeep.clean)
-app.command()(compiling.compile)
-app.command()(installing.install)
-app.command()(installing.uninstall)
-app.command()(serving.serve)
-app.command()(working.worker)
-app.command()(touring.doctor)
+FIRST, SCORING, SQL = "Begin here", "Models, predictions, runs", "SQL with models in it"
+INSIDE, OWN = "In and beside the database", "sqlscore's own tables"
+app.command(rich_help_panel=FIRST)(touring.demo)
+app.command(rich_help_panel=FIRST)(touring.doctor)
+app.command(rich_help_panel=SCORING)(predicting.predict)
+app.add_typer(models.app, name="model", rich_help_panel=SCORING)
+app.command(rich_help_panel=SCORING)(scoring.score)
+app.add_typer(jobs.app, name="job", rich_help_panel=SCORING)
+app.add_typer(runs.app, name="run", rich_help_panel=SCORING)
+app.command(rich_help_panel=SQL)(statements.sql)
+app.command(rich_help_panel=SQL)(statements.explain)
+app.command(rich_help_panel=SQL)(compiling.compile)
+app.command(rich_help_panel=INSIDE)(installing.install)
+app.command(rich_help_panel=INSIDE)(installing.uninstall)
+app.command(rich_help_panel=INSIDE)(working.worker)
+app.command(rich_help_panel=INSIDE)(serving.serve)
+app.command(rich_help_panel=OWN)(upkeep.init)
+app.command(rich_help_panel=OWN)(upkeep.upgrade)
+app.command(rich_help_panel=OWN)(upkeep.clean)
 
 # Typer brings its own copy of click, or uses click itself, by its version: the one base of what is
 # wrong with a command line is found through the class that both have.
@@ -76,7 +78,6 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool,
@@ -89,6 +90,24 @@ def _options(
     done, 2 bad usage, 3 model or signature, 4 database, 5 another run holds the target, 6 done
     but rows are in quarantine, 7 too many of them, 8 stopped by a cancel or its deadline.
     """
+
+
+def _paragraphs(text: str | None) -> str:
+    """A docstring whose paragraphs are a line each, which Typer then breaks where a line ends."""
+    return "\n\n".join(" ".join(one.split()) for one in (text or "").split("\n\n"))
+
+
+def _describe(commands: typer.Typer) -> None:
+    """Help every command by its docstring, and those of its sub-commands by theirs."""
+    for command in commands.registered_commands:
+        command.help = _paragraphs(command.callback.__doc__ if command.callback else None)
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _describe(group.typer_instance)
+
+
+_describe(app)
+app.callback(help=_paragraphs(_options.__doc__))(_options)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

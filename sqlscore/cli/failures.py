@@ -69,7 +69,7 @@ def report_usage(error: Exception, argv: Sequence[str]) -> int:
     """Say what is wrong with the command line, as click found it; the exit code."""
     context = getattr(error, "ctx", None)
     format_message = getattr(error, "format_message", error.__str__)
-    message = without(format_message(), passwords(argv))
+    message = without(format_message(), passwords(argv)).replace("Value error, ", "")
     if "--json" in argv:
         said = {"kind": "UsageError", "message": message, "exit_code": USAGE}
         present.document({"error": said})

@@ -34,9 +34,9 @@ def serve(
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Answer requests for predictions over HTTP, by the models of a database.
+    r"""Answer requests for predictions over HTTP, by the models of a database.
 
-    POST /predict takes {"model": …, "columns": {feature: [values]}} from whoever sends the key in
+    POST /predict takes {"model": …, "columns": {feature: \[values]}} from whoever sends the key in
     the header X-Sqlscore-Key. SQL Server's sp_invoke_external_rest_endpoint calls it.
 
     Example: sqlscore serve --key-file key.txt --certificate cert.pem --certificate-key key.pem
