@@ -10,6 +10,7 @@ import dataclasses
 import json
 import math
 import sys
+import textwrap
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import Enum
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _UNFOLDED = 10_000  #: columns of a stream that is no terminal: nothing wraps there
+_LEAST = 20  #: columns behind the branches of a tree, however deep
 
 
 @cache
@@ -43,6 +45,22 @@ def say(text: str = "", *, style: str | None = None) -> None:
 def code(text: str) -> None:
     """SQL on stdout as it is, however long its lines are."""
     sys.stdout.write(text + "\n")
+
+
+def tree(text: str) -> None:
+    """Lines with branches; on a terminal, what a line has no room for goes on behind its branch."""
+    out = console()
+    if not out.is_terminal:
+        say(text)
+        return
+    for line in text.splitlines():
+        said = line.lstrip("│├└─ ")
+        branch = line.removesuffix(said)
+        behind = branch.replace("├─", "│ ").replace("└─", "  ")
+        room = max(out.width - len(branch), _LEAST)
+        first, *others = textwrap.wrap(said, room, break_on_hyphens=False) or [""]
+        for part in (branch + first, *(behind + other for other in others)):
+            say(part)
 
 
 def heading(text: str) -> None:

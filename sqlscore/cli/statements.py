@@ -98,7 +98,7 @@ def explain(
             without=options.names(without),
             dialect=dialect,
         )
-    present.document(explained) if as_json else present.say(str(explained))
+    present.document(explained) if as_json else present.tree(str(explained))
 
 
 def script(text: str | None, file: Path | None) -> str:
