@@ -189,8 +189,8 @@ class _Task:
                 prepared = planning.again(work, plan, job)
                 plan = dataclasses.replace(plan, providers=planning.providers(prepared, plan.route))
                 reopen = {
-                    "status": Status.RUNNING, "error": None, "owner": lease.owner(),
-                    "plan": plan.to_json(),
+                    "status": Status.RUNNING, "error": None, "finished_at": None,
+                    "owner": lease.owner(), "plan": plan.to_json(),
                 }  # fmt: skip
                 work.tell(held, lambda unit: records.set(unit, before.id, **reopen))
                 run = self._do(held, before.id, plan, prepared)

@@ -38,6 +38,7 @@ _ODBC = re.compile(r"^\[\w{5}\] (?:\[[^]]*\])*(.*?) \((\d+)\) \(SQL\w+\)", re.DO
 #: Server's for an object, a column, and a statement
 _NO_RIGHT = {"42501", "1044", "1142", "1143", "229", "230", "262"}
 _DENIED = re.compile(r"^([A-Z][A-Z ]*) command denied")  # MariaDB: the right itself
+_BY_NAME = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP)\b")  # of a statement
 _COPIED = re.compile(r"^COPY .*, line \d+, column ([^:\n]+)", re.MULTILINE)
 
 
@@ -62,10 +63,12 @@ def _missing_right(error: BaseException, code: str | None, words: str) -> str:
     """Which right is missing, and what to do, as a sentence; empty where none is."""
     if code not in _NO_RIGHT:
         return ""
-    statement = getattr(error, "statement", None) or ""
-    named = _DENIED.search(words) or re.match(r"\s*([A-Z]+)", statement)
+    named = _DENIED.search(words) or _BY_NAME.match(getattr(error, "statement", None) or "")
+    right = named[1] if named and "must be owner" not in words else "to do so"
+    if "denied for schema" in words and right != "CREATE":  # PostgreSQL, whatever was asked of it
+        right = "USAGE"
     return (
-        f". The right {named[1] if named else 'to do so'} is missing. Those that sqlscore's own "
+        f". The right {right} is missing. Those that sqlscore's own "
         "tables need are printed, to be run by who may grant them, by: "
         "sqlscore init --print-sql --grants"
     )

@@ -159,6 +159,11 @@ def test_each_role_can_do_its_own_and_no_more(server: Database):
         }.items():
             with pytest.raises(DatabaseError, match=f"The right {right} is missing.*--grants"):
                 act()
+        _, url = stack.enter_context(person(server))
+        nobody = stack.enter_context(sqlscore.connect(url, schema="ml"))
+        lacks = "USAGE" if server.name == "postgres" else "to do so"
+        with pytest.raises(DatabaseError, match=f"The right {lacks} is missing"):
+            list(nobody.models)
 
 
 def test_who_may_not_make_the_tables_is_told_what_to_do(server: Database):

@@ -357,10 +357,16 @@ def test_counts_go_on_after_a_restart(shop: Shop, monkeypatch: pytest.MonkeyPatc
     stopped(shop, monkeypatch)
     (before,) = shop.scoring.runs()
     assert before.counts.features["age"].nulls == 80
-    rows: list[int] = []
-    run = shop.score(on_progress=lambda progress: rows.append(progress.rows))
+    rows, ended = [], set()
+
+    def look(progress: runs.Progress) -> None:
+        rows.append(progress.rows)
+        ended.add(shop.scoring.runs()[0].finished_at)
+
+    run = shop.score(on_progress=look)
     assert run.counts.features["age"].nulls == 120
     assert rows[0] == 80
+    assert ended == {None}
 
 
 def test_a_planning_that_fails_writes_nothing_and_leaves_nothing(shop: Shop):
