@@ -1,8 +1,9 @@
 """What quarantine, lineage and a second model cost: runs with and without them, in turns.
 
-Two figures each, on the clock and of the processors: what a run takes more, and what of that is
-neither its own columns (the write stage alone, with and without them) nor its own scoring (the
-score stage alone).
+All of a model's runs are made in this process, which has its imports and the reader's process from
+the first run on: what differs is the runs alone, and few rows show it. Two figures each, on the
+clock and of the processors: what a run takes more, and what of that is neither its own columns (the
+write stage alone, with and without them) nor its own scoring (the score stage alone).
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from benchmarks import rows, suite
-from benchmarks.alone import ask
-from benchmarks.measures import Asked
+from benchmarks.measures import MEASURES, Asked, Meter
 from sqlscore.products import engine_for
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def measure(place: Place, model: Model, settings: Settings) -> list[Cost]:
     """Measure a model on a database that has its rows and the model."""
     suite.keep_models(place, [dataclasses.replace(model, name=SECOND)])
     _make_view(place, model)
+    _here(Asked(what="run", url=place.url, server=place.server, model=model, rows=settings.rows))
     return [_cost(place, model, what, way, settings) for what, way in ways(model).items()]
 
 
@@ -109,7 +110,7 @@ def _cost(place: Place, model: Model, what: str, way: Way, settings: Settings) -
 
 
 def _run(place: Place, what: str, asked: Asked) -> Found:
-    found = ask(asked).parts["run"]
+    found = _here(asked)["run"]
     suite.tell(
         f"{place.name} {asked.model.name}, {what}: {found.seconds:.2f} s, "
         f"{found.processor_seconds:.2f} processor seconds"
@@ -119,8 +120,15 @@ def _run(place: Place, what: str, asked: Asked) -> Found:
 
 def _stages(asked: Asked) -> Stages:
     """Scoring and writing alone."""
-    parts = ask(dataclasses.replace(asked, what="stages")).parts
+    parts = _here(dataclasses.replace(asked, what="stages"))
     return {stage: parts[stage] for stage in _STAGES}
+
+
+def _here(asked: Asked) -> Stages:
+    """One measurement's parts."""
+    meter = Meter(asked=asked)
+    MEASURES[asked.what](asked, meter)
+    return meter.parts
 
 
 def _shares(

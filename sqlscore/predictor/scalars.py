@@ -134,7 +134,7 @@ def _whole_numbers(feature: Feature) -> tuple[np.dtype[Any], int, int]:
 
 def _exact(column: pa.Array, feature: Feature) -> pa.Array:
     """The column in the feature's own integer or boolean type, or SignatureError."""
-    given = column.type
+    as_given, given = column, column.type
     try:
         if pa.types.is_floating(given):
             column = pc.if_else(pc.is_nan(column), None, column)
@@ -149,12 +149,16 @@ def _exact(column: pa.Array, feature: Feature) -> pa.Array:
         if (pc.max(column).as_py() or 0) <= 1:
             return pc.cast(column, feature.type)
     except pa.ArrowInvalid as error:
-        raise _inexact(feature, given) from error
-    raise _inexact(feature, given)
+        raise _inexact(as_given, feature) from error
+    raise _inexact(as_given, feature)
 
 
-def _inexact(feature: Feature, type_: pa.DataType) -> SignatureError:
-    return SignatureError(
-        f"the feature {feature.name!r} takes {feature.type}, and its column ({type_}) has a value "
-        "that is none: out of range, or not whole. Convert the column in the source."
+def _inexact(column: pa.Array, feature: Feature) -> SignatureError:
+    error = SignatureError(
+        f"the feature {feature.name!r} takes {feature.type}, and its column ({column.type}) has a "
+        "value that is none: out of range, or not whole. Convert the column in the source, or take "
+        "the whole parts (types= lossy)"
     )
+    wrong = pc.not_equal(_double(_whole_part(column, feature)), _double(column))
+    error.rows = tuple(np.flatnonzero(wrong.fill_null(False)).tolist())
+    return error

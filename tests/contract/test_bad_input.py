@@ -290,6 +290,7 @@ def test_a_value_that_a_feature_cannot_hold(shop: Shop):
     assert "the feature 'age' takes int32, and its column (double) has a value that is none" in (
         message
     )
+    assert "(at id " in message
     assert not re.search(r"\d\.\d", message)
 
 
