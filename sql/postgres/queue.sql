@@ -517,6 +517,8 @@ BEGIN
     into_ := sqlscore.queue_target(pg_catalog.to_regclass(target)::pg_catalog.text, target, mode);
     job := sqlscore.submit(model, source);
     keyed := sqlscore.queue_key(job, key);
+    -- only this call knows of the job, so where a crash undoes it, nothing is lost
+    PERFORM pg_catalog.set_config('synchronous_commit', 'off', true);
     COMMIT;
     status := sqlscore.queue_status(job, 5);
     IF pg_catalog.texteq(status, 'waiting') THEN
@@ -545,11 +547,67 @@ BEGIN
 END
 $$;
 
+-- What a worker does: one call is one transaction. Its commit waits for no disk: a crash of the server
+-- may undo what was done last, and then the rows wait again.
+
+-- The next part, with what its job says; no row where none waits. First parts go first, so small jobs
+-- soon come.
+CREATE OR REPLACE FUNCTION sqlscore.queue_take(worker text, heartbeat timestamp)
+RETURNS TABLE (job bigint, part int, attempts int, given text, model text, version int, sha256 text,
+               columns text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    RETURN QUERY
+    UPDATE sqlscore.queue_parts AS p
+    SET status = 'taken', worker = queue_take.worker, heartbeat = queue_take.heartbeat,
+        attempts = p.attempts + 1
+    FROM (SELECT w.job, w.part FROM sqlscore.queue_parts AS w WHERE w.status = 'waiting'
+          ORDER BY w.part, w.job LIMIT 1 FOR UPDATE SKIP LOCKED) AS next
+    JOIN sqlscore.queue_jobs AS j ON j.id = next.job
+    WHERE p.job = next.job AND p.part = next.part
+    RETURNING p.job, p.part, p.attempts, p.given, j.model, j.version, j.sha256, j.columns;
+END
+$$;
+
+-- Store a part's predictions; false where it is the worker's no longer, or its job is gone.
+CREATE OR REPLACE FUNCTION sqlscore.queue_give(
+    job bigint, part int, worker text, attempts int, predicted text, carried text, predictions text,
+    finished_at timestamp
+) RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    -- the job is locked first, so that of two workers one sees the end of the other's part
+    PERFORM FROM sqlscore.queue_jobs AS j
+    WHERE j.id = queue_give.job AND j.status = 'waiting' FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE sqlscore.queue_parts AS p
+    SET status = 'done', predicted = queue_give.predicted, worker = NULL, heartbeat = NULL
+    WHERE p.job = queue_give.job AND p.part = queue_give.part AND p.status = 'taken'
+      AND p.worker = queue_give.worker AND p.attempts = queue_give.attempts;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE sqlscore.queue_jobs AS j
+    SET carried = queue_give.carried, predictions = queue_give.predictions,
+        finished_at = queue_give.finished_at,
+        status = CASE WHEN EXISTS (SELECT FROM sqlscore.queue_parts AS p
+                                   WHERE p.job = queue_give.job AND p.status <> 'done')
+                      THEN 'waiting' ELSE 'done' END
+    WHERE j.id = queue_give.job;
+    RETURN true;
+END
+$$;
+
 CALL sqlscore.hand_over(ARRAY[
     'queue_version', 'queue_is_query', 'queue_statement', 'queue_begin', 'queue_names',
     'queue_types', 'queue_ready', 'queue_refuse_digits', 'queue_columns', 'submit', 'queue_status',
     'queue_tell', 'queue_raise', 'wait', 'queue_rows', 'result', 'cancel', 'queue_refuse_transaction',
-    'queue_key', 'queue_writes', 'queue_target', 'score']);
+    'queue_key', 'queue_writes', 'queue_target', 'score', 'queue_take', 'queue_give']);
+REVOKE ALL ON FUNCTION sqlscore.queue_take, sqlscore.queue_give FROM sqlscore_caller;
+GRANT EXECUTE ON FUNCTION sqlscore.queue_take, sqlscore.queue_give TO sqlscore_worker;
 
 ALTER TABLE sqlscore.queue_jobs OWNER TO sqlscore_owner;
 ALTER TABLE sqlscore.queue_parts OWNER TO sqlscore_owner;

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, TextClause
 
     from sqlscore.types import Column
 
@@ -37,6 +37,9 @@ class Queue:
     advice: str
     #: statements that begin each of a worker's transactions, and hold in it alone
     begins: tuple[str, ...] = ()
+    #: what takes a part, and what gives one back, where one statement that is a transaction does it
+    take: TextClause | None = None
+    give: TextClause | None = None
     #: predictions are stored as an array for each row, which the product joins best; else for each
     #: prediction
     by_row: bool = False

@@ -9,7 +9,7 @@ itself what it had taken.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
+    from sqlscore.products.queue import Queue
     from sqlscore.worker.parts import Scored
     from sqlscore.worker.queue_tables import QueueTables
 
@@ -38,18 +39,25 @@ class Claims:
         connection: sa.Connection,
         tables: QueueTables,
         worker: str,
-        *,
-        begins: Sequence[str] = (),
+        queue: Queue,
     ) -> None:
-        """`begins` are statements that begin each transaction."""
+        #: whether each statement is a transaction, unless it is said
+        self._at_once = queue.take is not None
+        if self._at_once:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
         self._connection = connection
-        self._begins = begins
+        self._queue = queue
         self._jobs, self._parts = tables.jobs, tables.parts
         self._statements = statements(tables)
         self._worker = worker
 
     def take(self) -> Claim | None:
         """The next part; None where none waits. First parts go first, so small jobs soon come."""
+        if self._queue.take is not None:
+            at = {"a_worker": self._worker, "the_time": now()}
+            with self._connection.begin():
+                found = self._connection.execute(self._queue.take, at).mappings().one_or_none()
+            return None if found is None else Claim(**found)
         made = self._statements
         with self._begun() as connection:
             row = connection.execute(made.next).mappings().one_or_none()
@@ -62,14 +70,18 @@ class Claims:
     def give(self, claim: Claim, scored: Scored) -> bool:
         """Store a part's predictions; False where it is no longer ours, or its job is gone."""
         made = self._statements
+        mine = self._mine(claim) | {"found": scored.predicted}
         said = {
             "a_job": claim.job, "the_time": now(), "its_carried": scored.carried,
             "its_predictions": scored.predictions,
         }  # fmt: skip
+        if self._queue.give is not None:
+            with self._connection.begin():
+                given: bool = self._connection.scalars(self._queue.give, mine | said).one()
+            return given
         with self._begun() as connection:
             if not self._locked(connection, claim.job):
                 return False
-            mine = self._mine(claim) | {"found": scored.predicted}
             if not connection.execute(made.give, mine).rowcount:
                 return False
             connection.execute(made.end, said)
@@ -148,10 +160,24 @@ class Claims:
 
     @contextmanager
     def _begun(self) -> Iterator[sa.Connection]:
-        with self._connection.begin():
-            for statement in self._begins:
-                self._connection.exec_driver_sql(statement)
-            yield self._connection
+        """For a transaction of several statements."""
+        connection = self._connection
+        with connection.begin():
+            if self._at_once:
+                connection.exec_driver_sql("BEGIN")
+            try:
+                for statement in self._queue.begins:
+                    connection.exec_driver_sql(statement)
+                yield connection
+            except BaseException:
+                with suppress(sa.exc.DBAPIError):
+                    self._end_by_hand("ROLLBACK")
+                raise
+            self._end_by_hand("COMMIT")
+
+    def _end_by_hand(self, how: str) -> None:
+        if self._at_once:
+            self._connection.exec_driver_sql(how)
 
     def _locked(self, connection: sa.Connection, job: int) -> bool:
         """Lock a job, so that one worker sees its end; False where it is gone, or has ended."""

@@ -162,7 +162,7 @@ class Worker:
             self._engine.connect() as connection,
         ):
             worker = name or self._names[0]
-            yield Claims(connection, self._tables, worker, begins=self._queue.begins)
+            yield Claims(connection, self._tables, worker, self._queue)
 
 
 def _retry(claims: Claims, claim: Claim, error: Exception) -> None:

@@ -413,6 +413,9 @@ DENIED = {
     "SELECT sqlscore.queue_begin('secret', '{a}', '{23}')": "that you may use",
     "SELECT * FROM sqlscore.model_parts": "permission denied for table model_parts",
     "SELECT sqlscore.grant_model('secret', 'sqlscore_caller')": "denied for function grant_model",
+    "SELECT * FROM sqlscore.queue_take('me', now()::timestamp)": "denied for function queue_take",
+    "SELECT sqlscore.queue_give({job}, 0, 'me', 1, '[]', '[]', '[]', now()::timestamp)":
+        "denied for function queue_give",
     "CALL sqlscore.hand_over('{}')": "denied for procedure hand_over",
     "UPDATE sqlscore.queue_jobs SET status = 'done'": "denied for table queue_jobs",
     "UPDATE sqlscore.queue_parts SET given = ''": "denied for table queue_parts",

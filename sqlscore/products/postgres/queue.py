@@ -72,6 +72,11 @@ QUEUE = Queue(
     install_sql=install_sql,
     column=column,
     bell=bell,
+    take=sa.text("SELECT * FROM sqlscore.queue_take(:a_worker, :the_time)"),
+    give=sa.text(
+        "SELECT sqlscore.queue_give(:a_job, :a_part, :a_worker, :its_attempts, :found, "
+        ":its_carried, :its_predictions, :the_time)"
+    ),
     # a crash of the server may undo what a worker did last: then the rows wait again
     begins=("SET LOCAL synchronous_commit = off",),
     advice="Who may call: GRANT sqlscore_caller TO somebody;\n"
