@@ -517,8 +517,6 @@ BEGIN
     into_ := sqlscore.queue_target(pg_catalog.to_regclass(target)::pg_catalog.text, target, mode);
     job := sqlscore.submit(model, source);
     keyed := sqlscore.queue_key(job, key);
-    -- only this call knows of the job, so where a crash undoes it, nothing is lost
-    PERFORM pg_catalog.set_config('synchronous_commit', 'off', true);
     COMMIT;
     status := sqlscore.queue_status(job, 5);
     IF pg_catalog.texteq(status, 'waiting') THEN
