@@ -21,7 +21,10 @@ BEGIN
             USING HINT = 'Take them away first: sqlscore uninstall';
     END IF;
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'sqlscore_worker') THEN
-        CREATE ROLE sqlscore_worker NOLOGIN;
+        BEGIN
+            CREATE ROLE sqlscore_worker NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN  -- for another database just now
+        END;
     END IF;
 END
 $$;

@@ -11,10 +11,16 @@ BEGIN
             USING HINT = 'Make them first: sqlscore init';
     END IF;
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'sqlscore_owner') THEN
-        CREATE ROLE sqlscore_owner NOLOGIN;
+        BEGIN
+            CREATE ROLE sqlscore_owner NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN  -- for another database just now
+        END;
     END IF;
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'sqlscore_caller') THEN
-        CREATE ROLE sqlscore_caller NOLOGIN;
+        BEGIN
+            CREATE ROLE sqlscore_caller NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+        END;
     END IF;
     -- Who is no superuser gives things only to a role that is theirs, and that may make some here.
     IF NOT pg_catalog.pg_has_role(current_user, 'sqlscore_owner', 'MEMBER') THEN

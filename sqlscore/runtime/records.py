@@ -31,9 +31,10 @@ def carrying(
 
 def carried(rows: Taken, key: str) -> list[str]:
     """The fields of a column that is carried along, fetched under this key."""
+    values = rows.values(key)
     if key.startswith("b"):
-        return [value or "" for value in rows.values(key)]
-    return [value[1:-1] for value in rows.values(key)]  # a record's text without its parentheses
+        return [value or "" for value in values] if None in values else values
+    return [value[1:-1] for value in values]  # a record's text without its parentheses
 
 
 class Wanted:

@@ -232,6 +232,8 @@ def test_single_rows_and_arrays(shop: Shop):
     where = "FROM customers WHERE id <= 6"
     found = ask(shop, f"SELECT sqlscore.predict_row('churn', age, spend) {where} ORDER BY id")
     assert [row[0] for row in found] == scores
+    named = f"SELECT sqlscore.predict_row('churn', VARIADIC ARRAY[age, spend]) {where}"
+    assert ask(shop, f"{named} ORDER BY id") == found
     named = "SELECT sqlscore.predict_row('churn', to_jsonb(c)) FROM customers c WHERE id <= 6"
     found = ask(shop, f"{named} ORDER BY id")
     assert [row[0]["score"] for row in found] == scores
@@ -546,8 +548,8 @@ def test_install_again_upgrades_and_uninstall_leaves_the_models(shop: Shop):
     assert ask(shop, "SELECT to_regnamespace('sqlscore')") == [(None,)]
 
 
-@pytest.mark.soak
-def test_many_connections_call_at_once_while_the_model_changes(shop: Shop):
+@pytest.mark.parametrize("count", [2, pytest.param(12, marks=pytest.mark.soak)])
+def test_many_connections_call_at_once_while_the_model_changes(shop: Shop, count: int):
     shop.create("many", customers(range(20_000)))
     old = ask(shop, predict("TABLE many"))
     shop.scoring.models.add("next", scoring.NEWER, features=scoring.FEATURES)
@@ -560,9 +562,9 @@ def test_many_connections_call_at_once_while_the_model_changes(shop: Shop):
                 found.append(list(connection.exec_driver_sql(predict("TABLE many"))))
                 connection.commit()
 
-    with ThreadPoolExecutor(12) as pool:
-        calls = [pool.submit(call) for _ in range(12)]
-        time.sleep(1)
+    with ThreadPoolExecutor(count) as pool:
+        calls = [pool.submit(call) for _ in range(count)]
+        time.sleep(count / 12)
         shop.scoring.models.add("churn", scoring.NEWER, features=scoring.FEATURES)
         shop.scoring.models.remove("churn:1")
         for one in calls:
