@@ -18,7 +18,8 @@ BEGIN
               'queue_is_query', 'queue_statement', 'queue_begin', 'queue_names', 'queue_ready',
               'queue_refuse_digits', 'submit', 'queue_status', 'queue_tell', 'queue_raise', 'wait',
               'queue_rows', 'result', 'cancel', 'queue_refuse_transaction', 'queue_key',
-              'queue_writes', 'queue_target', 'queue_columns', 'queue_types', 'pushed_functions',
+              'queue_writes', 'queue_target', 'queue_columns', 'queue_types', 'queue_take',
+              'queue_give', 'pushed_functions',
               'asked_columns',
               'pushed_argument', 'pushed_statement', 'pushed')
     LOOP

@@ -537,7 +537,7 @@ def test_install_again_upgrades_and_uninstall_leaves_the_models(shop: Shop):
     left = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'sqlscore'::regnamespace"
     assert ask(shop, left) == [(0,)]
     assert list(shop.scoring.models) == ["churn"]
-    assert ask(shop, "SELECT count(*) FROM pg_roles WHERE rolname ~ '^sqlscore_'") == [(0,)]
+    assert ask(shop, scoring.UNUSED_ROLES) == []
     shop.run("CREATE TABLE sqlscore.kept (x int)", "CREATE ROLE keeper")
     shop.run("ALTER TABLE sqlscore.kept OWNER TO keeper")
     with pytest.raises(sqlscore.DatabaseError, match=r"table sqlscore\.kept depends"):

@@ -547,11 +547,7 @@ def test_who_owns_the_tables_installs_it_without_being_a_superuser(postgres: Dat
             connection.commit()
         theirs.uninstall(purge=True)
         assert plain.ask("SELECT to_regnamespace('sqlscore')") == [(None,)]
-        unused = (
-            "SELECT rolname FROM pg_roles AS r WHERE rolname ~ '^sqlscore_' AND NOT EXISTS ("
-            "SELECT FROM pg_shdepend AS d WHERE d.refobjid = r.oid)"  # by another database
-        )
-        assert plain.ask(unused) == []
+        assert plain.ask(scoring.UNUSED_ROLES) == []
 
 
 def test_one_door_at_a_time_and_uninstall_takes_it_away(shop: Shop):
