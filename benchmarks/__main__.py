@@ -136,7 +136,7 @@ def _text(results: Results, settings: suite.Settings) -> str:
         parts += ["## The planner's choice", report.planner(results.planner)]
         parts += ["## Each optimisation", report.optimisations(results.optimisations)]
     if results.memory:
-        parts += ["## Peak memory of the process", report.memory(results.memory)]
+        parts += ["## Peak memory, MB", report.memory(results.memory)]
     return "\n\n".join(parts)
 
 

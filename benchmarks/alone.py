@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import reduce
 
 from benchmarks import compiled, measures
 from benchmarks.measures import Asked, Found, Meter
 from benchmarks.models import Model
-from benchmarks.processes import anonymous_bytes, peak_bytes, tree
+from benchmarks.processes import Memory, memory, peak_bytes, tree
 
 _LOOK = 0.05  # seconds
 
@@ -22,13 +23,13 @@ _LOOK = 0.05  # seconds
 class Answer:
     """What a measurement's process found, and the most memory that it and its children held.
 
-    The peak is the sum of each one's own, so a library that two of them use counts twice; anonymous
-    memory is looked at every 50 ms, all of them together.
+    That of the children, which read for it, is the sum of each one's own. Anonymous memory is
+    looked at every 50 ms.
     """
 
     parts: dict[str, Found]
-    peak_bytes: int
-    anonymous_bytes: int
+    own: Memory
+    readers: Memory
 
 
 def ask(asked: Asked) -> Answer:
@@ -43,29 +44,27 @@ def ask(asked: Asked) -> Answer:
     process.stdin.write(json.dumps(dataclasses.asdict(asked)))
     process.stdin.close()
     process.stdin = None
-    children, anonymous = _watch(process)
+    held = _watch(process)
     said, _ = process.communicate()
     if process.returncode:
         raise RuntimeError(f"{asked.what} of {asked.model.name} failed")
     answer = json.loads(said)
+    at_its_end = Memory(peak_bytes=answer["peak_bytes"])
     return Answer(
         parts={name: Found(**found) for name, found in answer["parts"].items()},
-        peak_bytes=answer["peak_bytes"] + children,
-        anonymous_bytes=anonymous,
+        own=held.pop(process.pid, Memory()).more(at_its_end),
+        readers=reduce(Memory.beside, held.values(), Memory()),
     )
 
 
-def _watch(process: subprocess.Popen[str]) -> tuple[int, int]:
-    """Wait for the end; the peaks of the children, and of the anonymous memory of them all."""
-    peaks: dict[int, int] = {}
-    anonymous = 0
+def _watch(process: subprocess.Popen[str]) -> dict[int, Memory]:
+    """Wait for the end; the most that the process and each of its children held."""
+    held: dict[int, Memory] = {}
     while process.poll() is None:
-        pids = list(tree(process.pid))
-        for pid in pids:
-            peaks[pid] = max(peaks.get(pid, 0), peak_bytes(pid))
-        anonymous = max(anonymous, sum(map(anonymous_bytes, pids)))
+        for pid in tree(process.pid):
+            held[pid] = held.get(pid, Memory()).more(memory(pid))
         time.sleep(_LOOK)
-    return sum(peak for pid, peak in peaks.items() if pid != process.pid), anonymous
+    return held
 
 
 def main() -> None:

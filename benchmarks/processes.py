@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,33 @@ def own_seconds(pid: int) -> float:
     """What a process and its children that ended have used so far, in user and system time."""
     fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICK if fields else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """The most that was held: in all, and without pages of files, as libraries are, which share."""
+
+    peak_bytes: int = 0
+    anonymous_bytes: int = 0
+
+    def beside(self, other: Memory) -> Memory:
+        """What two processes held; a library that both use counts twice in all."""
+        return Memory(
+            peak_bytes=self.peak_bytes + other.peak_bytes,
+            anonymous_bytes=self.anonymous_bytes + other.anonymous_bytes,
+        )
+
+    def more(self, other: Memory) -> Memory:
+        """The larger of two peaks."""
+        return Memory(
+            peak_bytes=max(self.peak_bytes, other.peak_bytes),
+            anonymous_bytes=max(self.anonymous_bytes, other.anonymous_bytes),
+        )
+
+
+def memory(pid: int) -> Memory:
+    """The most that a process has held by now, and its anonymous memory of this moment."""
+    return Memory(peak_bytes=peak_bytes(pid), anonymous_bytes=anonymous_bytes(pid))
 
 
 def peak_bytes(pid: int) -> int:

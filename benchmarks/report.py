@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.in_database import Figure
     from benchmarks.places import Place
     from benchmarks.planner import Choice, Gain
+    from benchmarks.processes import Memory
     from benchmarks.suite import Case
 
 _PACKAGES = ("onnxruntime", "pyarrow", "connectorx", "pgpq", "psycopg", "PyMySQL", "duckdb",
@@ -39,7 +40,8 @@ _COLUMNS: dict[str, Callable[[Case], str]] = {
     "write": lambda case: _thousands(case.rate("write")),
     "limit": lambda case: _thousands(case.limit),
     "share": lambda case: f"{case.share:.2f}",
-    "peak MB": lambda case: _peak(case),
+    "MB": lambda case: _megabytes(case.own),
+    "reading MB": lambda case: _megabytes(case.readers),
 }
 
 
@@ -50,7 +52,7 @@ def speed(cases: Sequence[Case]) -> str:
 
 def statements(cases: Sequence[Case]) -> str:
     """Thousand rows a second of a run and of a statement that does the same."""
-    heads = ["database", "model", "run", "statement", "statement / run", "peak MB"]
+    heads = ["database", "model", "run", "statement", "statement / run", "MB", "reading MB"]
     return _table(
         heads,
         (
@@ -58,7 +60,7 @@ def statements(cases: Sequence[Case]) -> str:
                 case.database, case.model, _thousands(case.rate("run")),
                 _thousands(case.rate("statement")),
                 f"{case.rate('statement') / case.rate('run'):.2f}",
-                _peak(case),
+                _megabytes(case.own), _megabytes(case.readers),
             ]
             for case in cases
         ),
@@ -196,12 +198,22 @@ def _seconds(case: Case, part: str) -> str:
 
 
 def memory(found: dict[str, dict[int, Answer]]) -> str:
-    """Peak megabytes by database and rows, and the anonymous part of it."""
+    """Peak megabytes by database and rows: of the run's process, and of those that read for it."""
     counts = sorted({count for by_count in found.values() for count in by_count})
     return _table(
-        ["database", *(f"{count:,} rows" for count in counts)],
-        ([name, *(_peak(by_count[count]) for count in counts)] for name, by_count in found.items()),
+        ["database", "process", *(f"{count:,} rows" for count in counts)],
+        (
+            [name, who, *(_megabytes(held(by_count[count])) for count in counts)]
+            for name, by_count in found.items()
+            for who, held in _WHO.items()
+        ),
     )
+
+
+_WHO: dict[str, Callable[[Answer], Memory]] = {
+    "sqlscore": lambda answer: answer.own,
+    "reading": lambda answer: answer.readers,
+}
 
 
 def machine(cores: int, places: Iterable[Place]) -> str:
@@ -223,8 +235,10 @@ def _processor() -> str:
     return "unknown processor"
 
 
-def _peak(measured: Case | Answer) -> str:
-    return f"{measured.peak_bytes / _MEGA:.0f} ({measured.anonymous_bytes / _MEGA:.0f})"
+def _megabytes(held: Memory) -> str:
+    if not held.peak_bytes:
+        return ""
+    return f"{held.peak_bytes / _MEGA:.0f} ({held.anonymous_bytes / _MEGA:.0f})"
 
 
 def _thousands(rate: float) -> str:

@@ -6,12 +6,14 @@ import statistics
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import sqlscore
 from benchmarks import flights, models, rows
 from benchmarks.alone import Answer, ask
 from benchmarks.measures import Asked, Found, add_model
+from benchmarks.processes import Memory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +32,8 @@ class Case:
     model: str
     cores: int
     parts: dict[str, Found] = field(default_factory=dict)  #: medians
-    peak_bytes: int = 0  #: of the run's process and its children
-    anonymous_bytes: int = 0  #: of that, what is no page of a file
+    own: Memory = field(default_factory=Memory)  #: what the run's process held at most
+    readers: Memory = field(default_factory=Memory)  #: what its reading processes held
 
     def rate(self, part: str) -> float:
         """Rows a second."""
@@ -142,8 +144,8 @@ def measured(place: Place, model: Model, what: str, count: int) -> Answer:
 
 
 def _keep_peaks(case: Case, answers: list[Answer]) -> None:
-    case.peak_bytes = max(answer.peak_bytes for answer in answers)
-    case.anonymous_bytes = max(answer.anonymous_bytes for answer in answers)
+    case.own = reduce(Memory.more, (answer.own for answer in answers))
+    case.readers = reduce(Memory.more, (answer.readers for answer in answers))
 
 
 def median(several: list[Found]) -> Found:

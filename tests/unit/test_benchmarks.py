@@ -28,7 +28,7 @@ from benchmarks import (
 )
 from benchmarks.alone import Answer
 from benchmarks.measures import MEASURES, TARGET, Asked, Found, Meter
-from benchmarks.processes import anonymous_bytes, cores, peak_bytes, processor_seconds
+from benchmarks.processes import Memory, cores, memory, peak_bytes, processor_seconds
 from benchmarks.suite import Case
 from sqlscore.optimisations import Optimisation
 from sqlscore.products import engine_for
@@ -85,7 +85,8 @@ def test_what_is_compared_gives_the_same_predictions(place, tmp_path, monkeypatc
     assert {part: found.rows for part, found in case.parts.items()} == dict.fromkeys(
         ("read", "score", "write", "run", "today", "framework"), ROWS
     )
-    assert case.peak_bytes > case.anonymous_bytes > 20e6
+    assert case.own.peak_bytes > case.own.anonymous_bytes > 20e6
+    assert (case.readers.peak_bytes > 10e6) == (place.name == "sqlite")  # DuckDB reads in here
     todays = predictions(place)  # the framework's, which came last
     asked = Asked(what="run", url=place.url, server=None, model=model, rows=ROWS)
     MEASURES["run"](asked, Meter(asked=asked))
@@ -185,7 +186,7 @@ def test_the_limit_is_the_slowest_stage_or_all_cores_busy():
             name: Found(rows=100, seconds=seconds, processor_seconds=used)
             for (name, used), seconds in zip(processor_seconds.items(), (2, 1, 1, 4), strict=True)
         }
-        return Case(database="d", model="m", cores=2, parts=parts, peak_bytes=1)
+        return Case(database="d", model="m", cores=2, parts=parts)
 
     slowest = case(read=2, score=0.5, write=0.5, run=3)
     assert (slowest.limit, slowest.share) == (50, 0.5)
@@ -198,13 +199,19 @@ def test_the_tables_have_a_line_a_case():
         name: Found(rows=1000, seconds=1, processor_seconds=1)
         for name in ("read", "score", "write", "run", "today", "framework")
     }
-    case = Case(database="d", model="m", cores=2, parts=parts, peak_bytes=100_000_000)
+    case = Case(database="d", model="m", cores=2, parts=parts)
     for table in (report.speed([case, case]), report.processor([case])):
         lines = table.splitlines()
         assert {line.count("|") for line in lines} == {lines[0].count("|")}
         assert "| d | m |" in table
-    answer = Answer(parts={}, peak_bytes=12_000_000, anonymous_bytes=5_000_000)
-    assert "| d | 12 (5) |" in report.memory({"d": {1_000_000: answer}})
+    own, reader = (Memory(peak_bytes=n * 10**6, anonymous_bytes=5 * 10**6) for n in (12, 9))
+    alone = Answer(parts={}, own=own, readers=Memory())
+    helped = Answer(parts={}, own=own.more(reader), readers=reader.beside(reader))
+    table = report.memory({"a": {1_000_000: alone}, "b": {1_000_000: helped}})
+    assert table.splitlines()[2:] == [
+        "| a | sqlscore | 12 (5) |", "| a | reading |  |",
+        "| b | sqlscore | 12 (5) |", "| b | reading | 18 (10) |",
+    ]  # fmt: skip
 
 
 def test_what_a_process_used_counts_its_children():
@@ -217,7 +224,8 @@ def test_what_a_process_used_counts_its_children():
     assert process.stdout is not None
     process.stdout.readline()
     assert processor_seconds(process.pid) > 0.05
-    assert peak_bytes(process.pid) > anonymous_bytes(process.pid) > 1_000_000
+    held = memory(process.pid)
+    assert held.peak_bytes > held.anonymous_bytes > 1_000_000
     process.communicate(b"\n")
     assert (processor_seconds(process.pid), peak_bytes(process.pid)) == (0, 0)
 
