@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 def finish(work: Work, held: Lease, run: str, plan: Plan) -> Run:
     """Take the last steps of a run, those that are not taken; the run, done."""
-    status = work.ask(lambda unit: work.records.one(unit, run)).status
-    if status is not Status.CLEANING:
-        if plan.staged:
+    if plan.staged or plan.staging:
+        status = work.ask(lambda unit: work.records.one(unit, run)).status
+        if status is not Status.CLEANING and plan.staged:
             _take_place(work, held, run, plan, swapping=status is Status.SWAPPING)
-        elif plan.staging:
+        elif status is not Status.CLEANING:
             _set(work, held, run, Status.CLEANING)
     staging.drop(work, plan, held.target)
 

@@ -1,7 +1,7 @@
 """A run's plan: what a resume needs to go on as it began, stored before the first range is read.
 
 begun (versions, columns, names of what will be staged) -> staged source -> proved key
--> tables made -> watermark and ranges fixed
+-> watermark and ranges fixed -> tables made, ranges stored
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ from sqlscore.relations import keys, sink
 from sqlscore.relations import source as sources
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlscore.jobs.lease import Lease
     from sqlscore.jobs.loaded import Loaded
     from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.work import Work
+    from sqlscore.products.product import Target, Unit
+    from sqlscore.relations.ranges import KeyRange
 
 RANGE_ROWS = 131_072  #: of a range, about
 _RANGE_BYTES = 2**27  #: of a range as it is read, about: rows wider than usual make shorter ranges
@@ -91,8 +95,21 @@ def complete(
     if plan.staging:
         prepared = _stage(work, plan.staging, plan, prepared)
     by_index = keys.prove_key(prepared.source, prepared.key, prepared.where)
-    _make(work, plan, prepared)
-    return _cut(work, held, run, plan, prepared, by_index=by_index), prepared
+    plan, ranges = _cut(work, plan, prepared, by_index=by_index)
+
+    def store(unit: Unit) -> None:
+        work.records.store_ranges(unit, run, ranges, plan)
+
+    new = _new(plan, prepared)
+    if work.product.transactional_ddl:  # one commit for all
+        work.tell(held, lambda unit: _make(unit, new), store)
+    else:
+        for target in new:
+            with work.unit() as unit:
+                _make(unit, [target])
+                unit.commit()
+        work.tell(held, store)
+    return plan, prepared
 
 
 def _stage(work: Work, name: str, plan: Plan, prepared: Prepared) -> Prepared:
@@ -105,29 +122,29 @@ def _stage(work: Work, name: str, plan: Plan, prepared: Prepared) -> Prepared:
     return prepared
 
 
-def _make(work: Work, plan: Plan, prepared: Prepared) -> None:
-    """Make the tables that are missing, each in a unit: DDL commits on some products."""
+def _new(plan: Plan, prepared: Prepared) -> list[Target]:
+    """The tables that are missing."""
     new = [] if prepared.exists else [prepared.target]
     if plan.staged:
         new.append(sink.beside(prepared.target, plan.staged, prepared.wanted))
+    return new
+
+
+def _make(unit: Unit, new: Sequence[Target]) -> None:
     for target in new:
-        with work.unit() as unit:
-            sink.make(unit, target)
-            unit.commit()
+        sink.make(unit, target)
 
 
 def _cut(
-    work: Work, held: Lease, run: str, plan: Plan, prepared: Prepared, *, by_index: bool
-) -> Plan:
-    """Fix the watermark and the ranges, and store them; `by_index` says what holds the key."""
+    work: Work, plan: Plan, prepared: Prepared, *, by_index: bool
+) -> tuple[Plan, list[KeyRange]]:
+    """The watermark and the ranges; `by_index` says that an index holds the key unique."""
     source = prepared.source
     mark = slices.watermark(prepared, _low(work, plan, prepared))
     plan = dataclasses.replace(plan, watermark=None if mark is None else dataclasses.asdict(mark))
     rows, condition = range_rows(prepared, work.limits), where(work, plan, prepared)
     cut = sources.ranges_of(source, prepared.key, rows=rows, where=condition, held=by_index)
-    plan = dataclasses.replace(plan, total=cut.rows)
-    work.tell(held, lambda unit: work.records.store_ranges(unit, run, cut.ranges, plan))
-    return plan
+    return dataclasses.replace(plan, total=cut.rows), cut.ranges
 
 
 def range_rows(prepared: Prepared, limits: Limits | None = None) -> int:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _LOOKS, _WIDE = 16, 64  #: places where it is counted how many of so many numbers are keys
 _FEW_LEFT_OUT = 0.75  #: of the numbers between the least and the largest key, those that are keys
-_SEVERAL = 8  #: ranges, at least: nothing is written while the first is read, nor read at the end
+_SEVERAL = 8  #: ranges, at least, so that one is read while another is written
+_SHORTER = 4  #: times: the first, while nothing is written, and the last, while nothing is read
 _LEAST = 32_768  #: rows of a range for that: each costs a transaction, and a reader that begins
 
 
@@ -100,8 +101,24 @@ def _counted_off(
     if share < _FEW_LEFT_OUT:
         return None
     size = min(rows, max(_LEAST, -(-numbers // _SEVERAL)))
-    bounds = [(bound,) for bound in range(low + size, high + 1, size)]
-    return Cut(ranges=_between(bounds), rows=round(numbers * share))
+    bounds = _bounds(low, high + 1, size)
+    return Cut(ranges=_between([(bound,) for bound in bounds]), rows=round(numbers * share))
+
+
+def _bounds(low: int, end: int, size: int) -> list[int]:
+    """Where ranges of `size` numbers at most begin, but for the first one."""
+    shorter = max(_LEAST, size // _SHORTER)
+    if shorter >= size or end - low < 3 * shorter:
+        return _evenly(low, end, size)
+    low, end = low + shorter, end - shorter
+    return [low, *_evenly(low, end, size), end]
+
+
+def _evenly(low: int, end: int, size: int) -> list[int]:
+    """Bounds between the ends that leave `size` numbers at most, and about as many everywhere."""
+    ranges = -(-(end - low) // size)
+    step = -(-(end - low) // ranges)
+    return list(range(low + step, end, step))
 
 
 def _walk(

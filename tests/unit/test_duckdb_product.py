@@ -207,6 +207,19 @@ def test_a_written_batch_is_let_go_before_the_commit(engine: Engine) -> None:
     assert rows(engine, "SELECT count(*), sum(s) FROM scores") == [(1000, 249750.0)]
 
 
+def test_an_upsert_asks_for_each_schema_of_its_batches_whether_keys_are_there(
+    engine: Engine,
+) -> None:
+    """Where none is, rows are added plainly, without a look at each."""
+    run(engine, SCORES, "INSERT INTO scores VALUES (5, 0)")
+    without = pa.record_batch({"i": [4, 6]})
+    with DUCKDB.unit(engine, None) as unit:
+        unit.write(scores(engine), [batch(1, 3, s=1.0), without, batch(2, 4)], Write.UPSERT)
+        unit.commit()
+    found = rows(engine, "FROM scores ORDER BY i")
+    assert found == [(1, 1.0), (2, 0.5), (3, 1.0), (4, 0.5), (5, 0.0), (6, None)]
+
+
 def test_a_unit_in_a_callers_transaction_is_a_part_of_it(engine: Engine) -> None:
     run(engine, SCORES)
     target = scores(engine)

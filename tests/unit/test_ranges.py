@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from sqlscore.errors import SqlscoreError
 from sqlscore.products.sqlite import SQLITE
+from sqlscore.relations import cutting
 from sqlscore.relations.cutting import cut
 from sqlscore.relations.ranges import _SIGNS, KeyRange, compare, decode, encode, within
 from sqlscore.types import Column
@@ -93,6 +94,20 @@ def test_each_row_is_in_one_range(
     connection.exec_driver_sql("INSERT INTO t VALUES (-1, 0, 0), (1, 1, 1.5), (9, 9, 9)")
     parts = [rows_of(connection, within(product, TABLE, KEY, r)) for r in ranges]
     assert sum(map(len, parts)) == 30
+
+
+@pytest.mark.parametrize("numbers", [1, 5, 7, 16, 17, 30, 100, 101, 117])
+@pytest.mark.parametrize("size", [1, 3, 5, 8, 16, 200])
+def test_the_first_and_the_last_of_the_ranges_counted_off_are_short(
+    monkeypatch: pytest.MonkeyPatch, numbers: int, size: int
+):
+    monkeypatch.setattr(cutting, "_LEAST", 3)
+    edges = [-7, *cutting._bounds(-7, -7 + numbers, size), -7 + numbers]
+    sizes = [high - low for low, high in itertools.pairwise(edges)]
+    assert 0 < min(sizes) <= max(sizes) <= size or sizes == [numbers]
+    if len(sizes) > 2 and size >= 12:
+        assert sizes[0] == sizes[-1] == size // 4
+        assert max(sizes[1:-1]) - min(sizes[1:-1]) <= len(sizes)
 
 
 @pytest.mark.parametrize("walk", [True, False])
