@@ -18,7 +18,7 @@ from sqlscore.costs import samples
 from sqlscore.model import load
 from sqlscore.products.expressions import expressions_for
 from sqlscore.products.product import Write
-from sqlscore.pushdown.arithmetic import added
+from sqlscore.pushdown.sql.arithmetic import added
 from sqlscore.relations import sink
 from sqlscore.relations.selects import textual
 from sqlscore.transports.failures import translated

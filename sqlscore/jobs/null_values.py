@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from sqlscore.plan import feeding
 from sqlscore.predictor.nulls import NullPolicy, NullRule
-from sqlscore.pushdown import literals
+from sqlscore.pushdown.sql import literals
 from sqlscore.types import is_text
 
 if TYPE_CHECKING:

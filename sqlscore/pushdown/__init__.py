@@ -3,6 +3,13 @@
 `select` compiles, `missing` says what keeps a graph from that. The same leaf of every tree is
 taken as by ONNX Runtime, on every database; sums are its bits where the product has a 4-byte
 float, else they are doubles within float32's rounding of it.
+
+    walk       a graph's nodes one after the other, by
+    operators  a function for each operator, over
+    trees      forests as CASE expressions
+    sql        expressions that never raise
+    values     what a row's values are while the graph is read
+    stages     expressions that share parts, as SELECTs over derived tables
 """
 
 from __future__ import annotations
@@ -16,13 +23,13 @@ from sqlglot import exp
 
 from sqlscore import graph as graphs
 from sqlscore.errors import PushdownUnsupported
-from sqlscore.pushdown.arithmetic import case, either, expression, needs, operand, truth
-from sqlscore.pushdown.cells import Line, Term
 from sqlscore.pushdown.domains import UNKNOWN
 from sqlscore.pushdown.refusals import Refusal
-from sqlscore.pushdown.saturation import clamped, tiny_as_zero
+from sqlscore.pushdown.sql.arithmetic import case, either, expression, needs, operand, truth
+from sqlscore.pushdown.sql.saturation import clamped, tiny_as_zero
 from sqlscore.pushdown.stages import staged
-from sqlscore.pushdown.tensors import ROWS
+from sqlscore.pushdown.values.cells import Line, Term
+from sqlscore.pushdown.values.tensors import ROWS
 from sqlscore.pushdown.walk import walk
 
 if TYPE_CHECKING:
@@ -30,9 +37,9 @@ if TYPE_CHECKING:
 
     from sqlscore.graph import Graph
     from sqlscore.products.expressions import Expressions
-    from sqlscore.pushdown.cells import Cell
     from sqlscore.pushdown.domains import Domain
-    from sqlscore.pushdown.tensors import Tensor
+    from sqlscore.pushdown.values.cells import Cell
+    from sqlscore.pushdown.values.tensors import Tensor
     from sqlscore.signature import Prediction, Signature
 
 __all__ = ["Refusal", "missing", "select", "sums"]

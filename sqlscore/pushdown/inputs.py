@@ -12,11 +12,11 @@ from sqlglot import exp
 
 from sqlscore.graph.elements import element_of
 from sqlscore.graph.nodes import dimensions, used_inputs
-from sqlscore.pushdown.cells import DTYPES, Line, Term
-from sqlscore.pushdown.comparisons import truth_column
 from sqlscore.pushdown.domains import UNKNOWN
+from sqlscore.pushdown.operators.comparisons import truth_column
 from sqlscore.pushdown.refusals import Refusal
-from sqlscore.pushdown.tensors import Tensor
+from sqlscore.pushdown.values.cells import DTYPES, Line, Term
+from sqlscore.pushdown.values.tensors import Tensor
 from sqlscore.signature import InputKind
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from sqlscore.products.expressions import Expressions
-    from sqlscore.pushdown.cells import Cell
-    from sqlscore.pushdown.cuts import Steps
     from sqlscore.pushdown.domains import Domain
+    from sqlscore.pushdown.values.cells import Cell
+    from sqlscore.pushdown.values.cuts import Steps
     from sqlscore.signature import Feature, Signature
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from onnx import ModelProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from sqlscore.pushdown.dimensions import TAKE_ROWS
 from sqlscore.pushdown.inputs import inputs_of, unread
 from sqlscore.pushdown.node import Node
-from sqlscore.pushdown.operators import OPERATORS, SHAPING, VALUE_BY_VALUE
+from sqlscore.pushdown.operators.dimensions import TAKE_ROWS
+from sqlscore.pushdown.operators.table import OPERATORS, SHAPING, VALUE_BY_VALUE
 from sqlscore.pushdown.refusals import Refusal, Refused
-from sqlscore.pushdown.tensors import ROWS, Tensor
+from sqlscore.pushdown.values.tensors import ROWS, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,8 +17,8 @@ from sqlscore.plan.feeding import holds, named
 from sqlscore.predict.asked import Cut, Largest
 from sqlscore.predict.classes import longest_label
 from sqlscore.products.expressions import Expressions, expressions_for
-from sqlscore.pushdown import literals
-from sqlscore.pushdown.labels import label_of
+from sqlscore.pushdown.sql import literals
+from sqlscore.pushdown.sql.labels import label_of
 from sqlscore.pushdown.text import is_kept, written
 from sqlscore.signature import InputKind
 from sqlscore.types import is_text

@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from sqlscore.pushdown.operators import OPERATORS
+from sqlscore.pushdown.operators.table import OPERATORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

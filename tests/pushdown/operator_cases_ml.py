@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlscore.pushdown.operators import ML
+from sqlscore.pushdown.operators.table import ML
 from tests.pushdown.cases import TEXT, WHOLE, Case
 
 CASES: dict[tuple[str, str], tuple[Case, ...]] = {

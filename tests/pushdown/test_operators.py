@@ -9,7 +9,7 @@ import numpy as np
 
 import sqlscore
 from sqlscore.errors import SqlscoreError
-from sqlscore.pushdown.operators import ML, OPERATORS
+from sqlscore.pushdown.operators.table import ML, OPERATORS
 from tests.fixtures import models
 from tests.pushdown import operator_cases, operator_cases_ml
 from tests.pushdown.judge import DATABASE_ERRORS, EDGES, Rows

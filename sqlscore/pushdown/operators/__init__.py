@@ -1,0 +1,1 @@
+"""ONNX operators, a file a family: each is a function of tensors; `table` has them all."""

@@ -1,0 +1,1 @@
+"""SQL expressions of cells that never raise: literals, arithmetic, functions, weighted sums."""
