@@ -120,7 +120,6 @@ def test_what_extras_cost_is_measured(tmp_path, monkeypatch):
     what = "quarantine, 1 % bad rows"
     only = {what: extras.ways(model)[what]}
     monkeypatch.setattr(extras, "ways", lambda _: only)
-    monkeypatch.setattr(extras, "ask", asked_here)
     with places.opened("sqlite", tmp_path) as place:
         rows.load(place.url, ROWS)
         suite.keep_models(place, [model])
