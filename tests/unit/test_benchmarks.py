@@ -66,10 +66,7 @@ def asked_here(asked: Asked) -> Answer:
     """A measurement in this process: one of its own is asked once, and imports all it needs."""
     meter = Meter(asked=asked)
     MEASURES[asked.what](asked, meter)
-    held = os.getpid()
-    return Answer(
-        parts=meter.parts, peak_bytes=peak_bytes(held), anonymous_bytes=anonymous_bytes(held)
-    )
+    return Answer(parts=meter.parts, own=memory(os.getpid()), readers=Memory())
 
 
 @pytest.mark.filterwarnings("default")  # of the libraries that people use today
