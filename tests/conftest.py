@@ -106,6 +106,19 @@ def private_server(tmp_path: Path) -> Iterator[Callable[[str], Database]]:
         yield start
 
 
+@pytest.fixture
+def roles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No other worker's test makes or drops roles, which are those of a whole server."""
+    import fcntl
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "roles").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _open(name: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Database]:
     if name not in _chosen(request.config):
         pytest.skip(f"--database chose others than {name}")

@@ -22,6 +22,8 @@ from tests.fixtures.tds import grammar
 if TYPE_CHECKING:
     from tests.fixtures.databases import Database
 
+pytestmark = pytest.mark.usefixtures("roles")
+
 
 def printed(capsys: Any, *words: str) -> str:
     assert main([*words, "--print-sql"]) == 0

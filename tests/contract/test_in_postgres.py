@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from tests.fixtures.databases import Database
 
+pytestmark = pytest.mark.usefixtures("roles")
+
 AS_SCORED = "AS p(id bigint, score real)"
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.fixtures.databases import Database
 
+pytestmark = pytest.mark.usefixtures("roles")
+
 MAY_USE = "SELECT sqlscore.grant_model('churn', '{}')"
 MAY_READ = "GRANT SELECT ON customers TO {}"
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.fixtures.databases import Database
 
+pytestmark = pytest.mark.usefixtures("roles")
+
 
 @pytest.fixture
 def shop(mariadb: Database) -> Iterator[Shop]:

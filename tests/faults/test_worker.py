@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from sqlscore.worker.parts import Claim, Scored
     from tests.fixtures.databases import Database
 
+pytestmark = pytest.mark.usefixtures("roles")
+
 ROWS = 20_000
 SCORE = {
     "postgres": "CALL sqlscore.score('churn', 'many', 'scored', 'id')",
