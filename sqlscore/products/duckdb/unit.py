@@ -85,8 +85,8 @@ class DuckdbUnit(Transaction):
         ends = pc.min_max(rows[first]).as_py()
         if ends["min"] is None:
             return False
-        key = sa.column(first)
-        there = sa.select(sa.literal_column("1")).select_from(
+        key: sa.ColumnClause[Any] = sa.column(first)
+        there: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(
             sa.table(target.table.name, key, schema=target.table.schema)
         )
         return not self.fetch(there.where(key.between(ends["min"], ends["max"])).limit(1))
