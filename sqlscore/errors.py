@@ -32,6 +32,20 @@ class SqlscoreError(Exception):
 
     run: object = None  #: the `Run` that ended with this error, where there was one
     rows: tuple[int, ...] = ()  #: places in the batch, where some rows are wrong and others right
+    line: int | None = None  #: in a script's whole text, from 1; None where no place is to blame
+    column: int | None = None
+    procedure: str | None = None  #: whose text the line is in, where it is not the script's
+
+    @property
+    def message(self) -> str:
+        """What was wrong, without the place."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        """The place, where there is one, and what was wrong."""
+        within = f"in the procedure {self.procedure}: " if self.procedure else ""
+        place = f"line {self.line}, column {self.column}: " if self.line is not None else ""
+        return f"{within}{place}{self.message}"
 
 
 class ModelError(SqlscoreError):
@@ -54,15 +68,8 @@ class StatementError(SqlscoreError):
     """A statement, or the script around it, cannot be run as it is written."""
 
     def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:
-        place = f"line {line}, column {column}: " if line is not None else ""
-        super().__init__(f"{place}{message}")
-        self.line = line  #: in the whole text, from 1; None where no place is to blame
-        self.column = column
-
-    def at(self, line: int | None, column: int | None) -> StatementError:
-        """This error with a place that its message names already."""
+        super().__init__(message)
         self.line, self.column = line, column
-        return self
 
 
 class DatabaseError(SqlscoreError):

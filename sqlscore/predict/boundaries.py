@@ -16,22 +16,19 @@ if TYPE_CHECKING:
 #: words that begin a statement that a database runs
 QUERIES = {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "DROP", "ALTER", "CREATE"}
 
-_READ_HERE = {"DECLARE", "SET", "IF", "BEGIN", "PRINT", "EXEC", "EXECUTE", "USE", "RETURN"}
+_READ_HERE = {
+    "DECLARE", "SET", "IF", "WHILE", "BREAK", "CONTINUE", "BEGIN", "COMMIT", "ROLLBACK", "PRINT",
+    "RAISERROR", "EXEC", "EXECUTE", "USE", "RETURN",
+}  # fmt: skip
 
-_TRANSACTIONS = "each statement commits by itself; for several as one use `with db.begin():`"
 _CURSORS = "cursors are not supported: write the set as one statement"
 _CLIENT = "use the database's own client"
-_CALLER = "check in the program that calls"
 
 #: words that begin a statement that nobody runs here -> what to do instead
 REFUSED = {
-    "WHILE": "write the set as one statement, or loop in the program that calls",
-    "GOTO": "use IF … ELSE",
+    "GOTO": "use IF … ELSE, or WHILE",
     "WAITFOR": "wait in the program that calls",
-    "RAISERROR": _CALLER,
-    "COMMIT": _TRANSACTIONS,
-    "ROLLBACK": _TRANSACTIONS,
-    "SAVE": _TRANSACTIONS,
+    "SAVE": "ROLLBACK undoes the whole transaction here, and no part of it",
     "OPEN": _CURSORS,
     "FETCH": _CURSORS,
     "CLOSE": _CURSORS,
@@ -44,11 +41,9 @@ REFUSED = {
     "BULK": _CLIENT,
     "DBCC": _CLIENT,
     "KILL": _CLIENT,
-    "BREAK": "there is no WHILE to leave",
-    "CONTINUE": "there is no WHILE to go on with",
 }
 #: as above, but no reserved words: they count only where a statement begins
-REFUSED_THERE = {"THROW": _CALLER, "DISABLE": _CLIENT, "ENABLE": _CLIENT}
+REFUSED_THERE = {"DISABLE": _CLIENT, "ENABLE": _CLIENT}
 
 _STARTS = QUERIES | _READ_HERE | set(REFUSED)
 _SET_OPERATORS = {"UNION", "ALL", "EXCEPT", "INTERSECT"}

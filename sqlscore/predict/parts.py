@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import Token, TokenType, exp
 
 from sqlscore.predict import boundaries, grammar, places
 from sqlscore.predict.parser import COMPOUND
-from sqlscore.predict.statements import Variable
+from sqlscore.predict.statements import Argument, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,11 +68,18 @@ def assigned(tree: exp.Select, text: str, at: Token) -> tuple[tuple[str, ...], e
     return tuple(names), tree
 
 
-def argument(given: exp.Expression) -> tuple[str | None, exp.Expression]:
-    """An argument of EXEC: its name, if it has one, and its value."""
-    if isinstance(given, exp.EQ) and _is_variable(given.this):
-        return given.this.name, given.expression
-    return None, given
+def argument(given: exp.Expression, text: str, at: Token) -> Argument:
+    """An argument of EXEC."""
+    output = isinstance(given, exp.Alias)
+    if output and given.alias.upper() not in _OUTPUT:
+        raise places.error_at(f"{given.alias} is not understood in EXEC", text, at.start)
+    value = given.this if output else given
+    name = None
+    if isinstance(value, exp.EQ) and _is_variable(value.this):
+        name, value = value.this.name, value.expression
+    if output and not _is_variable(value):
+        raise places.error_at("OUTPUT gives a value to a variable: @x OUTPUT", text, at.start)
+    return Argument(name=name, value=value, output=output)
 
 
 def declared(tokens: Sequence[Token], text: str, at: Token) -> tuple[Variable, ...]:
@@ -110,10 +118,29 @@ def procedure_head(tokens: Sequence[Token], text: str) -> tuple[exp.Table, tuple
     if listed and listed[0].token_type is TokenType.L_PAREN:
         listed = listed[1:-1]
     for token in listed:
-        if boundaries.word(token) in ("OUT", "OUTPUT", "READONLY"):
-            message = f"{token.text.upper()} parameters are not supported: SELECT the value instead"
+        if boundaries.word(token) == "READONLY":
+            message = "READONLY parameters are not supported: read a table by its name"
             raise places.error_at(message, text, token.start)
-    return _name(tokens[:first], text), declared(listed, text, tokens[0]) if listed else ()
+    given = [token for token in listed if boundaries.word(token) not in _OUTPUT]
+    out = _marked(listed)
+    parameters = declared(given, text, tokens[0]) if given else ()
+    return _name(tokens[:first], text), tuple(
+        replace(one, output=position in out) for position, one in enumerate(parameters)
+    )
+
+
+_OUTPUT = ("OUT", "OUTPUT")
+
+
+def _marked(listed: Sequence[Token]) -> set[int]:
+    """The places, among parameters between commas, of those that are said to be OUTPUT."""
+    marked, place, depth = set(), 0, 0
+    for token in listed:
+        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        place += token.token_type is TokenType.COMMA and depth == 0
+        if boundaries.word(token) in _OUTPUT:
+            marked.add(place)
+    return marked
 
 
 def insert_into(tokens: Sequence[Token], text: str) -> exp.Expression:

@@ -11,20 +11,16 @@ from sqlglot import TokenType, exp
 
 from sqlscore.predict import boundaries, grammar, parts
 from sqlscore.predict.boundaries import REFUSED, REFUSED_THERE
-from sqlscore.predict.cursor import Cursor
+from sqlscore.predict.flow import OPENERS, Flow
 from sqlscore.predict.statements import (
     Assign,
     Batch,
-    Block,
     CreateProcedure,
     CreateView,
     Declare,
     Execute,
-    If,
     Option,
-    Print,
     Query,
-    Return,
     Statement,
     Use,
 )
@@ -48,25 +44,18 @@ def read(text: str) -> tuple[Batch, ...]:
     )
 
 
-class _Reader(Cursor):
+class _Reader(Flow):
     """Reads the statements of one batch, from its tokens."""
 
     def all(self) -> tuple[Statement, ...]:
         """Every statement up to the end of the batch."""
-        statements = self._until_end()
+        statements = self.until_end()
         if self.at < len(self.tokens):
-            self.refuse(f"there is no {_OPENERS[self.word()]} for this {self.word()}")
+            self.refuse(f"there is no {OPENERS[self.word()]} for this {self.word()}")
         return statements
 
-    def _until_end(self) -> tuple[Statement, ...]:
-        statements = []
-        self.skip_semicolons()
-        while self.word() not in _CLOSERS and self.at < len(self.tokens):
-            statements.append(self._statement())
-            self.skip_semicolons()
-        return tuple(statements)
-
-    def _statement(self) -> Statement:
+    def statement(self) -> Statement:
+        """The statement that begins here."""
         word = self.word()
         advice = {**REFUSED, **REFUSED_THERE}.get(word)
         if advice is not None:
@@ -163,55 +152,12 @@ class _Reader(Cursor):
         names, select = parts.assigned(tree, self.text, tokens[0])
         return Assign(**self.place(start), names=names, tree=select)
 
-    def _if(self) -> Statement:
-        start = self.at
-        self.advance()
-        condition = self.expression("IF has no condition")
-        then = self._branch(start)
-        back = self.at
-        self.skip_semicolons()
-        otherwise = None
-        if self.word() == "ELSE":
-            self.advance()
-            otherwise = self._branch(start)
-        else:
-            self.at = back
-        return If(**self.place(start), condition=condition, then=then, otherwise=otherwise)
-
-    def _branch(self, start: int) -> Statement:
-        if self.at == len(self.tokens) or self.word() in _CLOSERS:
-            self.refuse("IF has no statement to run", start)
-        return self._statement()
-
-    def _begin(self) -> Statement:
-        start = self.at
-        self.advance()
-        refused = _BEGINS_NOT.get(self.word())
-        if refused:
-            self.refuse(f"BEGIN {self.word()} is not supported here: {refused}", start)
-        statements = self._until_end()
-        if self.word() != "END":
-            self.refuse("this BEGIN has no END", start)
-        self.advance()
-        return Block(**self.place(start), statements=statements)
-
-    def _print(self) -> Statement:
-        start = self.at
-        self.advance()
-        value = self.expression("PRINT has nothing to say")
-        return Print(**self.place(start), value=value)
-
     def _use(self) -> Statement:
         start = self.at
         tokens = self.to_next(start)
         if len(tokens) != 2:
             self.refuse("USE names one database", start)
         return Use(**self.place(start), database=tokens[1].text)
-
-    def _return(self) -> Statement:
-        start = self.at
-        self.to_next(start)
-        return Return(**self.place(start))
 
     def _execute(self) -> Statement:
         start = self.at
@@ -220,24 +166,18 @@ class _Reader(Cursor):
     def _executed(
         self, start: int, tokens: Sequence[Token], into: exp.Expression | None = None
     ) -> Execute:
-        kind = tokens[1].token_type if len(tokens) > 1 else None
-        if kind is TokenType.PARAMETER:
-            self.refuse("EXEC @x = … is not supported: a procedure gives rows, no status", start)
-        tree = None if kind in (None, TokenType.L_PAREN) else grammar.parse(tokens, self.text)
+        tree = None
+        if len(tokens) > 1 and tokens[1].token_type is not TokenType.L_PAREN:
+            tree = grammar.parse(tokens, self.text)
         if isinstance(tree, exp.ExecuteSql) or not isinstance(tree, exp.Execute):
             self.refuse(_NO_TEXT, start)
+        status = tree.args.get("return_status")
         return Execute(
             **self.place(start), procedure=tree.this, into=into,
-            arguments=tuple(parts.argument(given) for given in tree.expressions),
+            arguments=tuple(parts.argument(g, self.text, tokens[0]) for g in tree.expressions),
+            status=status.name if status is not None else None,
         )  # fmt: skip
 
-
-_OPENERS = {"END": "BEGIN", "ELSE": "IF"}
-_CLOSERS = tuple(_OPENERS)
-_BEGINS_NOT = {
-    **dict.fromkeys(("TRAN", "TRANSACTION", "DISTRIBUTED"), REFUSED["COMMIT"]),
-    **dict.fromkeys(("TRY", "CATCH"), "an error ends the script, and the caller gets it"),
-}
 
 _READERS: dict[str, Callable[[_Reader], Statement]] = {
     **dict.fromkeys((*boundaries.QUERIES, "WITH"), _Reader._query),
@@ -245,11 +185,18 @@ _READERS: dict[str, Callable[[_Reader], Statement]] = {
     "ALTER": _Reader._create,
     "DECLARE": _Reader._declare,
     "SET": _Reader._set,
-    "IF": _Reader._if,
-    "BEGIN": _Reader._begin,
-    "PRINT": _Reader._print,
+    "IF": _Reader.branching,
+    "WHILE": _Reader.loop,
+    "BREAK": _Reader.leave,
+    "CONTINUE": _Reader.leave,
+    "BEGIN": _Reader.begin,
+    "COMMIT": _Reader.transaction,
+    "ROLLBACK": _Reader.transaction,
+    "PRINT": _Reader.print,
+    "RAISERROR": _Reader.raiserror,
+    "THROW": _Reader.throw,
     "USE": _Reader._use,
-    "RETURN": _Reader._return,
+    "RETURN": _Reader.back,
     "EXEC": _Reader._execute,
     "EXECUTE": _Reader._execute,
 }

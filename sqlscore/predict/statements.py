@@ -33,6 +33,7 @@ class Variable:
     type: exp.DataType | None  #: None: a table variable
     columns: exp.Schema | None = None  #: of a table variable
     value: exp.Expression | None = None  #: None: NULL, or no default
+    output: bool = False  #: a parameter whose value goes back to the caller
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,10 +61,56 @@ class If(Statement):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class While(Statement):
+    """WHILE …."""
+
+    condition: exp.Expression
+    body: Statement
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leave(Statement):
+    """BREAK or CONTINUE: the end of a WHILE, or of one turn of it."""
+
+    again: bool  #: CONTINUE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Block(Statement):
     """BEGIN … END."""
 
     statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Try(Statement):
+    """BEGIN TRY … END TRY BEGIN CATCH … END CATCH."""
+
+    statements: tuple[Statement, ...]
+    caught: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Raise(Statement):
+    """RAISERROR, or THROW with a number: an error of the script's own."""
+
+    number: exp.Expression
+    message: exp.Expression
+    severity: exp.Expression
+    state: exp.Expression
+    arguments: tuple[exp.Expression, ...] = ()  #: of the message's places
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rethrow(Statement):
+    """THROW alone: the error that was caught."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transaction(Statement):
+    """BEGIN TRANSACTION, COMMIT or ROLLBACK."""
+
+    verb: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +131,8 @@ class Use(Statement):
 class Return(Statement):
     """RETURN: the end of the batch or of the procedure."""
 
+    value: exp.Expression | None  #: what a procedure says of how it went
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Option(Statement):
@@ -91,12 +140,22 @@ class Option(Statement):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Argument:
+    """What EXEC gives for a parameter."""
+
+    name: str | None  #: without the @; None: by position
+    value: exp.Expression
+    output: bool  #: a variable, which gets the parameter's value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Execute(Statement):
-    """EXEC of a procedure; arguments by position have no name."""
+    """EXEC of a procedure."""
 
     procedure: exp.Table
-    arguments: tuple[tuple[str | None, exp.Expression], ...]
+    arguments: tuple[Argument, ...]
     into: exp.Expression | None = None  #: INSERT … EXEC: the table, with its columns
+    status: str | None = None  #: EXEC @x = …: the variable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -231,6 +231,8 @@ class Product:
     rewrite: Callable[[Expr, str | None], Expr | None] | None = None
     #: how many rows a query gives, about; None: it does not say
     estimate: Callable[[Connection, TextClause], int | None] = lambda _connection, _query: None
+    #: begin a transaction, where the driver would do so later than before DDL
+    begin: Callable[[Connection], None] = lambda _connection: None
     read: Read
     unit: Callable[[Engine, Connection | None], Unit]
     #: what a transaction begins with to be as it was asked to be

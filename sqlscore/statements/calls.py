@@ -9,14 +9,16 @@ from sqlglot import exp
 from sqlscore.errors import StatementError, nearest
 
 if TYPE_CHECKING:
-    from sqlscore.predict.statements import CreateProcedure, CreateView, Execute
+    from sqlscore.predict.statements import Argument, CreateProcedure, CreateView, Execute
 
 
-def arguments(made: CreateProcedure, call: Execute) -> dict[str, exp.Expression]:
+def arguments(made: CreateProcedure, call: Execute) -> dict[str, Argument]:
     """The arguments of a call by the folded name of their parameter."""
     names = [parameter.name for parameter in made.parameters]
-    given: dict[str, exp.Expression] = {}
-    for position, (name, value) in enumerate(call.arguments):
+    gives = {parameter.name.casefold() for parameter in made.parameters if parameter.output}
+    given: dict[str, Argument] = {}
+    for position, argument in enumerate(call.arguments):
+        name = argument.name
         if name is None and position >= len(names):
             raise StatementError(
                 f"the procedure {made.name.name!r} takes {len(names)} arguments, and EXEC gives "
@@ -29,7 +31,12 @@ def arguments(made: CreateProcedure, call: Execute) -> dict[str, exp.Expression]
                 f"the procedure {made.name.name!r} has no parameter @{chosen}."
                 f"{nearest(chosen, names)} It takes: {takes}"
             )
-        given[chosen.casefold()] = value
+        if argument.output and chosen.casefold() not in gives:
+            raise StatementError(
+                f"the procedure {made.name.name!r} gives no @{chosen} back: its parameter is not "
+                "said to be OUTPUT"
+            )
+        given[chosen.casefold()] = argument
     return given
 
 

@@ -6,7 +6,7 @@ connection is the caller's and in a transaction already: then the last word is t
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -27,11 +27,12 @@ from sqlscore.statements.missing import may_be_missing
 from sqlscore.statements.names import Names
 from sqlscore.statements.places import place_of
 from sqlscore.statements.steps import Steps
+from sqlscore.statements.transactions import Transactions
 from sqlscore.transports.dbapi import driver_errors
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from sqlscore.products.product import Product, Target
@@ -46,7 +47,6 @@ class Conversation:
     ) -> None:
         """`connection` is the caller's, in a transaction; without, one is opened and closed."""
         self.engine, self.product = engine, product
-        self.joined = connection is not None
         self.facts = Facts(
             dialect=product.dialect, lateral=product.lateral, declare=product.declare,
             t_sql=product.t_sql, rewrite=product.rewrite, returning=product.returning,
@@ -57,6 +57,9 @@ class Conversation:
             self.connection = engine.connect() if connection is None else connection
         self._dialect = PredictTSQL if product.t_sql else product.dialect
         self.names = Names(marked=product.t_sql, folded=self.facts.folds)
+        self.transactions = Transactions(
+            self.connection, product, self.names, joined=connection is not None
+        )
         self.derived = Derivations()
         self._looked_up: dict[Key, Relation] = {}  #: since the statement began
         self.steps = Steps()
@@ -209,41 +212,28 @@ class Conversation:
         """Errors of the driver as `DatabaseError`."""
         return translated(doing, *driver_errors(self.engine), url=self.engine.url)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """What runs inside commits as one; in the caller's own transaction nothing commits here."""
-        if self.joined:
-            yield
-            return
-        try:
-            yield
-        except BaseException:
-            with suppress(sa.exc.SQLAlchemyError):
-                self.connection.rollback()
-            raise
-        with self.told("the commit"):
-            self.connection.commit()
+    def transaction(self) -> AbstractContextManager[None]:
+        """What runs inside commits as one; in a transaction that is open nothing commits here."""
+        return self.transactions.one()
 
-    @contextmanager
-    def as_one(self) -> Iterator[None]:
+    def as_one(self) -> AbstractContextManager[None]:
         """Several transactions inside commit as one."""
-        joined = self.joined
-        try:
-            with self.transaction():
-                self.joined = True
-                yield
-        finally:
-            self.joined = joined
+        return self.transactions.whole()
 
     def close(self) -> None:
         """Drop the temporary tables and give the connection back, unless it is the caller's."""
-        if not self.joined:
+        if not self.transactions.joined:
+            self.transactions.leave()
             with suppress(sa.exc.SQLAlchemyError, DatabaseError):
                 self.drop(self.names.kept())
             self.connection.close()
 
     def close_for_good(self) -> None:
         """Drop the temporary tables before the caller's commit: its connection may be a pool's."""
+        if self.transactions.failed:
+            raise DatabaseError(
+                "this transaction cannot be committed: a script in it caught an error"
+            )
         self.drop(self.names.kept())
 
     def drop(self, names: Sequence[str]) -> None:

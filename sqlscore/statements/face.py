@@ -63,6 +63,7 @@ class Statements:
                 "all: use a file"
             )
         with translated("beginning", url=self._engine.url), self._engine.begin() as connection:
+            self._product.begin(connection)
             self._begun = Conversation(self._engine, self._product, connection)
             try:
                 yield connection

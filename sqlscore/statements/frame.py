@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from sqlscore.statements.queries import Choice, Queries
+    from sqlscore.statements.session import Session
     from sqlscore.statements.variables import Variables
 
 
 class Frame:
     """A text and its variables, over the queries of a conversation."""
 
-    def __init__(self, queries: Queries, text: str, variables: Variables) -> None:
+    def __init__(self, queries: Queries, text: str, variables: Variables, session: Session) -> None:
         self._queries, self.text, self.variables = queries, text, variables
+        self.session = session
 
     def run(self, tree: exp.Expression) -> Result | int:
         """A result, which runs when it is read; or the rows written, -1 where nobody says."""
@@ -39,7 +41,7 @@ class Frame:
     def read(self, result: Result) -> Result:
         """A result with its rows read, so that they count for @@ROWCOUNT."""
         rows = result.to_arrow()
-        self.variables.row_count = rows.num_rows
+        self.session.row_count = rows.num_rows
         return held(rows)
 
     def last(self, select: exp.Select) -> tuple[Any, ...] | None:
@@ -51,15 +53,22 @@ class Frame:
         for batch in given.to_batches():
             last = batch if batch.num_rows else last
             count += batch.num_rows
-        self.variables.row_count = count
+        self.session.row_count = count
         if last is None:
             return None
         return tuple(column[-1].as_py() for column in last.columns)
 
     def value(self, expression: exp.Expr) -> Any:
         """What an expression is worth."""
-        row = self.last(exp.select(exp.alias_(expression.copy(), "c0")))
-        return row[0] if row else None
+        return self.values([expression])[0]
+
+    def values(self, expressions: Sequence[exp.Expr]) -> tuple[Any, ...]:
+        """What several are worth at one moment; @@ROWCOUNT stays what it is."""
+        before = self.session.row_count
+        listed = [exp.alias_(one.copy(), f"c{i}") for i, one in enumerate(expressions)]
+        row = self.last(exp.select(*listed))
+        self.session.row_count = before
+        return row or (None,) * len(listed)
 
     def give(self, names: Sequence[str], tree: exp.Select, place: dict[str, int]) -> None:
         """Give variables the values of a query's last row, each in its variable's type.
@@ -82,7 +91,7 @@ class Frame:
         ]
         select.set("expressions", [exp.alias_(v, f"c{i}") for i, v in enumerate(values)])
         row = self.last(select)
-        if self.variables.row_count > 1 and any(one & set(folded) for one in reads):
+        if self.session.row_count > 1 and any(one & set(folded) for one in reads):
             raise StatementError(
                 "a variable is not added up over the rows of a SELECT here: use SUM, or STRING_AGG"
             )

@@ -46,6 +46,20 @@ class Names:
         """The database's name of a temporary table that is there."""
         return self._temporary.get(name.casefold())
 
+    def mark(self) -> dict[str, str]:
+        """The temporary tables that are there, to go back to."""
+        return dict(self._temporary)
+
+    def back_to(self, mark: dict[str, str], *, dropped: bool) -> list[str]:
+        """Those that were there are there again; the others, by the database's names.
+
+        `dropped`: what was dropped since stays so.
+        """
+        since = [name for folded, name in self._temporary.items() if folded not in mark]
+        kept = {folded: name for folded, name in mark.items() if folded in self._temporary}
+        self._temporary = kept if dropped else mark
+        return since if dropped else []
+
     def is_temporary(self, name: str) -> bool:
         """Whether a table is there for this connection alone."""
         return name.casefold() in self._temporary or name.startswith(("#", "@"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sqlscore.errors import DatabaseError, StatementError
+from sqlscore.errors import SqlscoreError
 from sqlscore.predict.places import position
 
 if TYPE_CHECKING:
@@ -30,13 +30,7 @@ def located(place: Mapping[str, int]) -> Iterator[None]:
     """Errors from inside say the statement's place, where they say none themselves."""
     try:
         yield
-    except StatementError as error:
-        if error.line is not None or not place:
-            raise
-        raise StatementError(str(error), **place) from error
-    except DatabaseError as error:
-        if not place:
-            raise
-        told = DatabaseError(f"line {place['line']}, column {place['column']}: {error}")
-        told.code = error.code
-        raise told from error
+    except SqlscoreError as error:
+        if error.line is None and place:
+            error.line, error.column = place["line"], place["column"]
+        raise

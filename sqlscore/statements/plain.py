@@ -30,11 +30,30 @@ def run(on: Conversation, tree: exp.Expression, text: str) -> Result | int:
         return _merge_natively(on, tree, text)
     if isinstance(tree, exp.Drop) and len(tree.args.get("tables") or []) > 1:
         return _drop_each(on, tree, text)
-    sql = on.write(on.translated(tree, text))
+    sql = on.write(on.translated(_uncommitting(on, tree), text))
     with on.transaction(), on.plainly():
         count = on.execute(sql)
     _remember(on, tree)
     return count
+
+
+def check(on: Conversation, tree: exp.Expression) -> None:
+    """`StatementError` for what would commit a transaction that is open."""
+    word = next((word for kind, word in _MAKES.items() if isinstance(tree, kind)), None)
+    if tree.args.get("into"):
+        word = "SELECT … INTO"
+    if word is not None and not _is_of_temporary(tree):
+        on.transactions.check(word)
+
+
+_MAKES = {exp.Create: "CREATE", exp.Drop: "DROP", exp.Alter: "ALTER"}
+
+
+def _is_of_temporary(tree: exp.Expression) -> bool:
+    into = tree.args.get("into")
+    named = [into.this] if into else tree.args.get("tables") or [tree.find(exp.Table)]
+    of_table = tree.args.get("kind") in (None, "TABLE") and not isinstance(tree, exp.Alter)
+    return of_table and all(one and table_name(one).startswith(("#", "@")) for one in named)
 
 
 def sql(on: Conversation, tree: exp.Expression, text: str) -> str:
@@ -77,6 +96,15 @@ def _merge_natively(on: Conversation, tree: exp.Merge, text: str) -> int:
     with on.as_one(), on.plainly():
         merging.check(on, tree, text)
         return on.execute(on.write(on.translated(tree, text)))
+
+
+def _uncommitting(on: Conversation, tree: exp.Expression) -> exp.Expression:
+    """The form of a statement that leaves a transaction open, where another one would commit."""
+    if isinstance(tree, exp.Drop) and _is_of_temporary(tree):
+        tree.set("temporary", on.product.drops_temporary)
+    if isinstance(tree, exp.TruncateTable) and on.transactions.count:
+        return tree if on.product.transactional_ddl else exp.Delete(this=tree.expressions[0].copy())
+    return tree
 
 
 def _drop_each(on: Conversation, tree: exp.Drop, text: str) -> int:

@@ -84,6 +84,7 @@ class Queries:
         if isinstance(tree, exp.Drop) and self._routines.dropped(tree):
             return -1
         tree = self._prepared(tree, text, variables)
+        plain.check(self._on, tree)
         found = predicts(tree)
         for predict in found:
             ready = self._ready(predict, tree, text, variables)

@@ -106,7 +106,7 @@ def arranged(
 
 def can_read_elsewhere(on: Conversation, ready: Ready) -> bool:
     """Whether DATA's rows are there for another connection too, which may be faster."""
-    return ready.shared and not on.joined
+    return ready.shared and not on.transactions.count
 
 
 def is_read(tree: exp.Expression) -> bool:

@@ -47,6 +47,10 @@ class Routines:
         """The routine of that name; None where there is none."""
         return self._all().get((kind, _folded(name)))
 
+    def forget(self) -> None:
+        """Ask the database anew."""
+        self._known = None
+
     def names(self, kind: str) -> list[str]:
         """The names of all routines of a kind."""
         return [name for of, name in self._all() if of == kind]

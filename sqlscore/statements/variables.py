@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sqlscore.products.product import Product
+    from sqlscore.statements.session import Session
 
 
 @dataclass(slots=True)
@@ -30,10 +31,9 @@ class _Held:
 class Variables:
     """The variables of a batch or of a running procedure, by name in any case."""
 
-    def __init__(self, engine: Engine, product: Product) -> None:
-        self._engine, self._product = engine, product
+    def __init__(self, engine: Engine, product: Product, session: Session) -> None:
+        self._engine, self._product, self._session = engine, product, session
         self._held: dict[str, _Held] = {}
-        self.row_count = 0  #: @@ROWCOUNT
 
     def declare(self, name: str, type_: exp.DataType, value: Any = None) -> None:
         """Add a variable."""
@@ -43,6 +43,10 @@ class Variables:
     def assign(self, name: str, value: Any) -> None:
         """Give a variable another value."""
         self._held[name.casefold()].value = value
+
+    def literal(self, name: str) -> exp.Expr:
+        """The value of a variable that is there, in its type."""
+        return self._as_literal(self._held[name.casefold()])
 
     def type_of(self, name: str, place: dict[str, int]) -> exp.DataType:
         """The declared type; `StatementError` where there is no such variable."""
@@ -70,13 +74,20 @@ class Variables:
             if isinstance(parameter.parent, exp.Table | Predict | exp.Parameter):
                 continue
             parameter.replace(self._literal(parameter, text))
+        for call in list(tree.find_all(exp.Anonymous)):
+            asked = self._session.function(call.name.upper())
+            if asked is not None:
+                type_, value = asked()
+                call.replace(self._as_literal(_Held(exp.DataType.build(type_), value)))
         found: exp.Expression = held.this
         return found
 
     def _literal(self, parameter: exp.Parameter, text: str) -> exp.Expr:
         if isinstance(parameter.this, exp.Parameter):
             return self._system(parameter, text)
-        held = self._find(parameter.name, place_of(parameter, text))
+        return self._as_literal(self._find(parameter.name, place_of(parameter, text)))
+
+    def _as_literal(self, held: _Held) -> exp.Expr:
         if held.value is None:
             return exp.Cast(this=exp.Null(), to=held.type.copy())
         if of_type(held.type) is Kind.INTEGER:
@@ -97,8 +108,11 @@ class Variables:
 
     def _system(self, parameter: exp.Parameter, text: str) -> exp.Expr:
         name = parameter.this.name.upper()
-        if name == "ROWCOUNT":
-            return exp.Literal.number(self.row_count)
+        known = self._session.variable(name)
+        if known is not None:
+            return exp.Literal.number(known)
+        if self._product.t_sql:
+            return parameter.copy()
         raise StatementError(f"@@{name} is not supported here", **place_of(parameter, text))
 
 

@@ -40,6 +40,19 @@ SCRIPTS: dict[str, list[str]] = {
     "BEGIN SELECT 1 BEGIN SELECT 2 END END RETURN": [
         "BEGIN SELECT 1 BEGIN SELECT 2 END END", "RETURN"
     ],
+    "BEGIN TRAN t COMMIT SELECT 1 ROLLBACK TRANSACTION IF @@TRANCOUNT > 0 COMMIT WORK": [
+        "BEGIN TRAN t", "COMMIT", "SELECT 1", "ROLLBACK TRANSACTION",
+        "IF @@TRANCOUNT > 0 COMMIT WORK"
+    ],
+    "WHILE @i < 3 BEGIN SET @i += 1 IF @i = 2 CONTINUE; BREAK END PRINT 'x'": [
+        "WHILE @i < 3 BEGIN SET @i += 1 IF @i = 2 CONTINUE; BREAK END", "PRINT 'x'"
+    ],
+    "BEGIN TRY SELECT 1 END TRY BEGIN CATCH THROW; END CATCH; THROW 50001, @m, 1": [
+        "BEGIN TRY SELECT 1 END TRY BEGIN CATCH THROW; END CATCH", "THROW 50001, @m, 1"
+    ],
+    "RAISERROR('%s', 16, 1, 'a') WITH NOWAIT RETURN -1 EXEC @rc = p 1, @x OUTPUT": [
+        "RAISERROR('%s', 16, 1, 'a') WITH NOWAIT", "RETURN -1", "EXEC @rc = p 1, @x OUTPUT"
+    ],
     "SELECT 'GO; SELECT 2' -- SELECT 3\n/* SELECT 4 */": ["SELECT 'GO; SELECT 2'"],
 }  # fmt: skip
 
@@ -69,17 +82,20 @@ def test_if_and_else():
 
 def test_a_procedure_goes_to_the_end_of_its_batch():
     batch, after = script.read(
-        "CREATE OR ALTER PROCEDURE dbo.p (@a int, @b nvarchar(max) = 'x') AS\n"
-        "SET NOCOUNT ON\nSELECT @a\nGO\nEXEC p 1, @b = N'y'"
+        "CREATE OR ALTER PROCEDURE dbo.p (@a decimal(9, 2), @b nvarchar(max) = 'x' OUTPUT) AS\n"
+        "SET NOCOUNT ON\nSELECT @a\nGO\nEXEC @rc = p 1, @b = @y OUT"
     )
     (made,) = batch.statements
     assert isinstance(made, CreateProcedure)
     assert (made.name.name, made.replace) == ("p", True)
-    assert [(p.name, p.value is None) for p in made.parameters] == [("a", True), ("b", False)]
+    assert [(p.name, p.value is None, p.output) for p in made.parameters] == [
+        ("a", True, False), ("b", False, True)
+    ]  # fmt: skip
     assert made.body == "SET NOCOUNT ON\nSELECT @a"
     (call,) = after.statements
     assert isinstance(call, Execute)
-    assert [name for name, _ in call.arguments] == [None, "b"]
+    assert [(one.name, one.output) for one in call.arguments] == [(None, False), ("b", True)]
+    assert call.status == "rc"
 
 
 def test_a_view():
@@ -94,13 +110,19 @@ def test_a_view():
 
 #: a script -> what is said of it
 REFUSED = {
-    "WHILE 1 = 1 SELECT 1": "line 1, column 1: WHILE is not supported",
-    "SELECT 1\n  COMMIT": "line 2, column 3: COMMIT is not supported",
-    "BEGIN TRY SELECT 1 END TRY": "BEGIN TRY is not supported",
-    "THROW 50000, 'x', 1": "THROW is not supported",
+    "WHILE 1 = 1": "line 1, column 1: WHILE has no statement",
+    "SELECT 1\n  BREAK": "line 2, column 3: there is no WHILE around this BREAK",
+    "BEGIN TRY SELECT 1 END TRY": "this BEGIN TRY has no BEGIN CATCH",
+    "BEGIN TRY SELECT 1 END": "line 1, column 1: this BEGIN TRY has no END TRY",
+    "BEGIN CATCH SELECT 1 END CATCH": "there is no BEGIN TRY … END TRY before",
+    "THROW 50000, 'x'": "THROW takes a number, a message and a state",
+    "RAISERROR(50001, 16, 1)": "RAISERROR takes a message, a severity and a state",
+    "RAISERROR 'x'": "RAISERROR takes a message",
+    "SAVE TRAN a": "SAVE is not supported here: ROLLBACK undoes the whole",
+    "BEGIN DISTRIBUTED TRAN": "there is one database",
     "EXEC('SELECT 1')": "no text",
     "EXEC sp_executesql N'SELECT 1'": "no text",
-    "EXEC @rc = p": "no status",
+    "EXEC p 1 OUTPUT": "OUTPUT gives a value to a variable",
     "IF 1 = 1": "IF has no statement",
     "IF SELECT 1": "IF has no condition",
     "BEGIN SELECT 1": "this BEGIN has no END",
@@ -115,7 +137,7 @@ REFUSED = {
     "DECLARE @x": "declared without a type",
     "PRINT": "PRINT has nothing to say",
     "SELECT 1\nGO now": "line 2, column 4: GO stands alone",
-    "CREATE PROCEDURE p @a int OUTPUT AS SELECT 1": "OUTPUT parameters are not supported",
+    "CREATE PROCEDURE p @a t READONLY AS SELECT 1": "READONLY parameters are not supported",
     "CREATE PROCEDURE p AS": "no body",
     "CREATE VIEW v AS DELETE FROM t": "a view is CREATE VIEW",
     "SELECT FROM WHERE": "line 1, column 13: this is not understood",

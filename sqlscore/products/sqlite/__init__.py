@@ -22,7 +22,7 @@ from sqlscore.products.sqlite.literals import literal
 from sqlscore.products.sqlite.read import WAIT, read, reads_elsewhere
 from sqlscore.products.sqlite.rewrite import TEXTS, rewrite
 from sqlscore.products.sqlite.types import carried, declare
-from sqlscore.products.sqlite.unit import SqliteUnit, unspilled
+from sqlscore.products.sqlite.unit import SqliteUnit, begin, unspilled
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ SQLITE = Product(
     timeouts=frozenset({"lock_timeout"}),
     settings_stay=True,
     settings=settings,
+    begin=begin,
     engine=engine,
     absent=generic.absent_file,
     describe=describe,

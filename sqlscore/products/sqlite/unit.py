@@ -64,6 +64,9 @@ def unspilled(connection: sa.Connection) -> Iterator[None]:
         connection.exec_driver_sql(f"PRAGMA cache_size = {before}")
 
 
+_AT_ONCE = "BEGIN IMMEDIATE"
+
+
 class SqliteUnit(Transaction):
     """`products.product.Unit`, from BEGIN IMMEDIATE on: who writes is settled before any work."""
 
@@ -71,14 +74,14 @@ class SqliteUnit(Transaction):
         if self._given is not None and self._given.in_transaction():
             # the savepoint in it must not be the outermost: its release would be the commit
             with self.translated("beginning a transaction"):
-                _begin(self._given)
+                begin(self._given, _AT_ONCE)
         super().__enter__()
         try:
             with self.translated("beginning a transaction"):
                 if self._given is None:
                     # pages that do not fit would wait for every reader's end, long before commit
                     self.connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE_KIB}")
-                _begin(self.connection)
+                begin(self.connection, _AT_ONCE)
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise
@@ -109,10 +112,13 @@ class SqliteUnit(Transaction):
         return rows
 
 
-def _begin(connection: sa.Connection) -> None:
-    # sqlite3 itself begins one before INSERT and UPDATE only, and not before CREATE or DROP.
+def begin(connection: sa.Connection, how: str = "BEGIN") -> None:
+    """Begin a transaction, unless the connection is in one.
+
+    sqlite3 itself begins one before INSERT and UPDATE only, and not before CREATE or DROP.
+    """
     if not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(how)
 
 
 def _taken(batch: pa.RecordBatch, name: str, wish: Affinity) -> pa.DataType:
