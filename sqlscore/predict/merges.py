@@ -18,24 +18,52 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def merged(tree: exp.Merge, name: str) -> list[exp.Expression]:
+def merged(tree: exp.Merge, name: str, columns: Sequence[str]) -> list[exp.Expression]:
     """The statements in their order; temporary tables have names that begin with `name`.
 
-    Those that change rows give back what OUTPUT asks for.
+    `columns` are the target's, for an INSERT that names none. Those that change rows give back what
+    OUTPUT asks for.
     """
     whens = tree.args["whens"].expressions
-    matched = [when for when in whens if when.args.get("matched")]
-    changes = []
-    for number, when in enumerate(matched):
-        before = [other.args.get("condition") for other in matched[:number]]
-        changes.append(_matched(tree, when, before))
+    _check_updates(tree, whens)
+    changes = [
+        _change(tree, when, [before for before in whens[:number] if _alike(when, before)])
+        for number, when in enumerate(whens)
+        if not _inserts(when)
+    ]
     changes.sort(key=lambda change: isinstance(change, exp.Update))
     missing = [
-        _missing(tree, when, f"{name}{number}")
+        _missing(tree, when, f"{name}{number}", columns)
         for number, when in enumerate(whens)
-        if not when.args.get("matched")
+        if _inserts(when)
     ]
     return [*(read for read, _ in missing), *changes, *(insert for _, insert in missing)]
+
+
+def by_source(tree: exp.Merge) -> bool:
+    """Whether a MERGE has WHEN NOT MATCHED BY SOURCE, which few databases know."""
+    return any(when.args.get("source") for when in tree.args["whens"].expressions)
+
+
+def _inserts(when: exp.When) -> bool:
+    return not when.args.get("matched") and not when.args.get("source")
+
+
+def _alike(one: exp.When, other: exp.When) -> bool:
+    """Whether two are of rows of one sort: matched, or of the target alone."""
+    return bool(one.args.get("source")) == bool(other.args.get("source")) and not _inserts(other)
+
+
+def _check_updates(tree: exp.Merge, whens: Sequence[exp.When]) -> None:
+    """`StatementError` where one UPDATE could change which rows are the other's."""
+    updates = [w.args["then"] for w in whens if isinstance(w.args["then"], exp.Update)]
+    named = {column.name.casefold() for column in tree.args["on"].find_all(exp.Column)}
+    changed = {one.this.name.casefold() for update in updates for one in update.expressions}
+    if len(updates) > 1 and named & changed:
+        raise StatementError(
+            f"MERGE with two UPDATEs changes {', '.join(sorted(named & changed))}, which ON "
+            "compares: write two statements"
+        )
 
 
 def counts(tree: exp.Merge) -> tuple[exp.Select, exp.Select] | None:
@@ -61,22 +89,28 @@ def counts(tree: exp.Merge) -> tuple[exp.Select, exp.Select] | None:
     return pairs, narrowed(rows, [exp.Exists(this=narrowed(there, changed))])
 
 
-def _matched(tree: exp.Merge, when: exp.When, before: Sequence[exp.Expr | None]) -> exp.Expression:
-    conditions = [tree.args["on"].copy()]
-    conditions += [exp.not_(_sure(one)) for one in before if one is not None]
+def _change(tree: exp.Merge, when: exp.When, before: Sequence[exp.When]) -> exp.Expression:
+    """The UPDATE or DELETE of one WHEN, of the rows that those before it left."""
+    conditions = [one.args["condition"] for one in before if one.args.get("condition") is not None]
+    own = [exp.not_(_sure(one)) for one in conditions]
     if when.args.get("condition") is not None:
-        conditions.append(when.args["condition"].copy())
-    source, change = tree.args["using"].copy(), when.args["then"]
+        own.append(when.args["condition"].copy())
+    source, change, on = tree.args["using"].copy(), when.args["then"], tree.args["on"].copy()
+    there = exp.Select(expressions=[exp.Literal.number(1)], from_=exp.From(this=source))
     if isinstance(change, exp.Update):
         made = exp.Update(
-            this=tree.this.copy(), from_=exp.From(this=source),
-            expressions=[one.copy() for one in change.expressions],
-        )  # fmt: skip
+            this=tree.this.copy(), expressions=[one.copy() for one in change.expressions]
+        )
         made.set("returning", _given(tree, "UPDATE"))
-        return narrowed(made, conditions)
-    inside = exp.Select(expressions=[exp.Literal.number(1)], from_=exp.From(this=source))
+        if when.args.get("source"):
+            return narrowed(made, [exp.not_(exp.Exists(this=narrowed(there, [on]))), *own])
+        made.set("from_", exp.From(this=source))
+        return narrowed(made, [on, *own])
     delete = exp.Delete(this=tree.this.copy(), returning=_given(tree, "DELETE"))
-    return _without_alias(narrowed(delete, [exp.Exists(this=narrowed(inside, conditions))]))
+    if when.args.get("source"):
+        alone = exp.not_(exp.Exists(this=narrowed(there, [on])))
+        return _without_alias(narrowed(delete, [alone, *own]))
+    return _without_alias(narrowed(delete, [exp.Exists(this=narrowed(there, [on, *own]))]))
 
 
 def _without_alias(delete: exp.Delete) -> exp.Delete:
@@ -117,10 +151,6 @@ def _of(one: exp.Expr, action: str) -> exp.Expr:
             )
         elif relation == _NONE_OF.get(action):
             column.replace(exp.Null())
-        elif relation == "deleted" and action == "UPDATE":
-            raise StatementError(
-                "OUTPUT deleted.… of MERGE … UPDATE is not supported here: the old values are gone"
-            )
     return exp.alias_(held.this, name, quoted=True) if name else held.this
 
 
@@ -131,14 +161,11 @@ def _sure(condition: exp.Expr) -> exp.Expr:
     return exp.EQ(this=case, expression=exp.Literal.number(1))
 
 
-def _missing(tree: exp.Merge, when: exp.When, name: str) -> tuple[exp.Select, exp.Insert]:
+def _missing(
+    tree: exp.Merge, when: exp.When, name: str, columns: Sequence[str]
+) -> tuple[exp.Select, exp.Insert]:
     """What reads the rows to insert into a temporary table, and what inserts them from there."""
-    change = when.args["then"]
-    if when.args.get("source") or not isinstance(change, exp.Insert):
-        raise StatementError(
-            "MERGE … WHEN NOT MATCHED BY SOURCE is not supported on this database: write a DELETE "
-            "or an UPDATE of its own"
-        )
+    names, values = _inserted(when.args["then"], columns)
     there = exp.Select(
         expressions=[exp.Literal.number(1)], from_=exp.From(this=tree.this.copy()),
         where=exp.Where(this=tree.args["on"].copy()),
@@ -146,20 +173,37 @@ def _missing(tree: exp.Merge, when: exp.When, name: str) -> tuple[exp.Select, ex
     conditions: list[exp.Expr] = [exp.not_(exp.Exists(this=there))]
     if when.args.get("condition") is not None:
         conditions.append(when.args["condition"].copy())
-    names = [column.name for column in change.this.expressions]
-    values = zip(change.expression.expressions, names, strict=True)
     kept = exp.Table(this=exp.Identifier(this=name, quoted=False, temporary=True))
     read = exp.Select(
-        expressions=[exp.alias_(value.copy(), name, quoted=True) for value, name in values],
+        expressions=[
+            exp.alias_(value.copy(), name, quoted=True)
+            for value, name in zip(values, names, strict=True)
+        ],
         into=exp.Into(this=kept.copy()),
         from_=exp.From(this=tree.args["using"].copy()),
         where=exp.Where(this=exp.and_(*conditions)),
     )
     target = tree.this.copy()
     target.set("alias", None)
-    columns = [exp.to_identifier(name) for name in names]
+    written = [exp.to_identifier(name) for name in names]
     rows = exp.Select(expressions=[exp.Star()], from_=exp.From(this=kept))
     return read, exp.Insert(
-        this=exp.Schema(this=target, expressions=columns), expression=rows,
+        this=exp.Schema(this=target, expressions=written), expression=rows,
         returning=_given(tree, "INSERT"),
     )  # fmt: skip
+
+
+def _inserted(
+    change: exp.Expression, columns: Sequence[str]
+) -> tuple[Sequence[str], Sequence[exp.Expr]]:
+    """The columns that an INSERT of MERGE writes, and their values."""
+    values = change.expression.expressions if isinstance(change.expression, exp.Tuple) else None
+    if values is None:
+        raise StatementError(
+            "MERGE … INSERT DEFAULT VALUES is not supported here: write VALUES (…)"
+        )
+    named = change.this
+    names = list(columns) if named is None else [str(one.name) for one in named.expressions]
+    if len(names) != len(values):
+        raise StatementError(f"MERGE inserts {len(values)} values into {len(names)} columns")
+    return names, values

@@ -86,7 +86,9 @@ class PredictParser(Placed, TSQLParser):
             return super()._parse_update_assignment()
         self._advance(2)
         more = exp.Paren(this=self._parse_disjunction())
-        return exp.EQ(this=column, expression=kind(this=column.copy(), expression=more))
+        made = exp.EQ(this=column, expression=kind(this=column.copy(), expression=more))
+        made.meta["compound"] = True
+        return made
 
     def _parse_primary_key(self, *args: Any, **options: Any) -> Any:
         word = self._prev.text.upper() if self._match_texts(_CLUSTERED) else None

@@ -32,11 +32,14 @@ def plain(tree: exp.Expression) -> exp.Expression:
 def _update(tree: exp.Update) -> exp.Update:
     relations, conditions = _flat(tree.args["from_"].this)
     target = _written(tree.this, relations)
-    if target is None:
-        return tree
     others = [relation for relation in relations if relation is not target]
+    target = target or tree.this
     tree.set("this", target)
     tree.set("from_", _from(others) if others else None)
+    for one in tree.expressions:
+        own = one.expression.this if one.meta.get("compound") else None
+        if isinstance(own, exp.Column) and not own.table:  # its own column, whoever has one too
+            own.set("table", exp.to_identifier(target.alias or target.name))
     return narrowed(tree, conditions)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlscore.errors import StatementError
 from sqlscore.predict import merges
+from sqlscore.statements import writing
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -29,4 +30,10 @@ def check(on: Conversation, tree: exp.Merge, text: str) -> None:
 def parts(on: Conversation, tree: exp.Merge, text: str) -> list[exp.Expression]:
     """The statements that a MERGE is."""
     check(on, tree, text)
-    return merges.merged(tree, on.names.fresh("missing"))
+    return spelled_out(on, tree, text, on.names.fresh("missing"))
+
+
+def spelled_out(on: Conversation, tree: exp.Merge, text: str, name: str) -> list[exp.Expression]:
+    """The same, which nothing is asked of the rows for."""
+    columns = writing.relation_of(on, tree.this, text).columns
+    return merges.merged(tree, name, [column.name for column in columns])

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from sqlglot import exp
 
-from sqlscore.errors import StatementError
 from sqlscore.predict.scope import table_name
 from sqlscore.relations.selects import textual
-from sqlscore.statements import made, merging, writing
+from sqlscore.statements import before, made, merging, reading, writing
 from sqlscore.statements.results import held
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ def run(on: Conversation, tree: exp.Expression, text: str) -> Result | int:
         return _as_written(on, tree, text)
     listed = [one for given in returning.expressions for one in _named(on, given, tree, text)]
     more = [one for given in also for one in _named(on, given, tree, text)]
+    reading.refuse_twice([one.alias_or_name for one in (listed if into is None else more)])
     tree.set("returning", exp.Returning(expressions=[*listed, *more]))
     with on.as_one(), on.plainly():
         rows = _merged(on, tree, text) if isinstance(tree, exp.Merge) else _rows(on, tree, text)
@@ -51,13 +51,17 @@ def _as_written(on: Conversation, tree: exp.Expression, text: str) -> Result | i
 
 def _rows(on: Conversation, tree: exp.Expression, text: str) -> pa.Table:
     """Run a statement that writes and gives rows; the rows, in the types that they come in."""
+    if not on.product.t_sql and before.needed(on, tree):
+        assert isinstance(tree, exp.Update)
+        tree = before.update(on, tree, text)
     sql = on.write(on.translated(tree, text))
     with on.transaction(), on.told("running the statement"):
         result = on.connection.execute(textual(sql))
         names = list(result.keys())
         parts = [_table(names, rows) for rows in result.partitions(_AT_ONCE)]
         result.close()
-    return pa.concat_tables(parts or [_table(names, ())], promote_options="permissive")
+    rows = pa.concat_tables(parts or [_table(names, ())], promote_options="permissive")
+    return rows.rename_columns(names)
 
 
 _AT_ONCE = 16_384  #: rows taken from the driver
@@ -65,24 +69,25 @@ _AT_ONCE = 16_384  #: rows taken from the driver
 
 def _table(names: Sequence[str], rows: Sequence[Any]) -> pa.Table:
     columns = [pa.array([row[i] for row in rows]) for i in range(len(names))]
-    return pa.Table.from_arrays(columns, names=names)
+    return pa.Table.from_arrays(columns, names=_numbered(names))
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Names for columns whose own may be the same."""
+    return [f"c{i}" for i in range(len(names))]
 
 
 def _merged(on: Conversation, tree: exp.Merge, text: str) -> pa.Table:
     """The rows of all statements that a MERGE is."""
-    changes = [when.args["then"] for when in tree.args["whens"].expressions]
-    if "update" not in on.product.returning and any(isinstance(c, exp.Update) for c in changes):
-        raise StatementError(
-            f"OUTPUT of MERGE … UPDATE is not supported here: {on.product.name} does not say which "
-            "rows an UPDATE wrote. SELECT them in another statement"
-        )
     found: list[pa.Table] = []
     for part in merging.parts(on, tree, text):
         if isinstance(part, exp.Select):
             made.select_into(on, part, text)
         else:
             found.append(_rows(on, part, text))
-    return pa.concat_tables(found, promote_options="permissive")
+    names = found[0].column_names
+    alike = [rows.rename_columns(_numbered(names)) for rows in found]
+    return pa.concat_tables(alike, promote_options="permissive").rename_columns(names)
 
 
 def _named(on: Conversation, given: exp.Expr, tree: exp.Expression, text: str) -> list[exp.Expr]:

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from sqlscore.predict import merges
 from sqlscore.predict.scope import table_name
-from sqlscore.statements import made, merging, output, reading, recursion
+from sqlscore.statements import before, made, merging, output, reading, recursion
 
 if TYPE_CHECKING:
     from sqlscore.statements.conversation import Conversation
@@ -64,21 +64,23 @@ def sql(on: Conversation, tree: exp.Expression, text: str) -> str:
     returning = tree.args.get("returning")
     if returning is not None and not on.product.t_sql:
         returning.set("into", None)
+        if before.needed(on, tree):
+            tree.set("returning", None)
     parts: list[exp.Expression] = [tree]
     if _spelled_out(tree, on):
-        parts = [
-            p for p in merges.merged(tree, "sqlscore_missing") if not isinstance(p, exp.Insert)
-        ]
+        every = merging.spelled_out(on, tree, text, "sqlscore_missing")
+        parts = [part for part in every if not isinstance(part, exp.Insert)]
         for part in parts:
             part.set("into", None)  # a temporary table that is not there yet
     return ";\n".join(on.write(on.translated(part, text)) for part in parts)
 
 
 def _spelled_out(tree: exp.Expression, on: Conversation) -> TypeGuard[exp.Merge]:
-    """Whether a statement is a MERGE, and the database has none, or none that gives rows back."""
+    """Whether a statement is a MERGE, and the database has none of that kind."""
     if not isinstance(tree, exp.Merge) or on.product.t_sql:
         return False
-    return not on.product.merge or tree.args.get("returning") is not None
+    returning = tree.args.get("returning")
+    return not on.product.merge or returning is not None or merges.by_source(tree)
 
 
 def _merge(on: Conversation, tree: exp.Merge, text: str) -> int:
@@ -86,8 +88,9 @@ def _merge(on: Conversation, tree: exp.Merge, text: str) -> int:
     written = 0
     with on.as_one():
         for part in merging.parts(on, tree, text):
+            reads = part.args.get("into") is not None
             count = run(on, part, text)
-            written += count if isinstance(count, int) and not part.args.get("into") else 0
+            written += count if isinstance(count, int) and not reads else 0
     return written
 
 

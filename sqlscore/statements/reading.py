@@ -35,7 +35,7 @@ def query(on: Conversation, tree: exp.Expression) -> Result:
     """The rows of a query in the database's own words."""
     sql = on.write(tree)
     columns = on.columns(on.write(tree, outline=True))
-    _refuse_twice([column.name for column in columns])
+    refuse_twice([column.name for column in columns])
     types = [on.product.carried(column) for column in columns]
     schema = pa.schema([(f"c{i}", type_) for i, type_ in enumerate(types)])
     empty = [on.product.returned(pa.array([], t), c) for c, t in zip(columns, types, strict=True)]
@@ -82,15 +82,16 @@ def stream(on: Conversation, ready: Ready, passing: Sequence[Passing]) -> Result
 
 
 def _schema(passing: Sequence[Passing], returned: Sequence[pa.DataType]) -> pa.Schema:
-    _refuse_twice([one.name for one in passing])
+    refuse_twice([one.name for one in passing])
     types = iter(returned)
     return pa.schema(
         [(p.name, next(types) if p.output is None else p.output.type) for p in passing]
     )
 
 
-def _refuse_twice(names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
+def refuse_twice(names: Sequence[str]) -> None:
+    """`StatementError` where the caller could not tell two columns apart."""
+    twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise StatementError(f"the SELECT names a column twice: {', '.join(twice)}. Use AS")
 

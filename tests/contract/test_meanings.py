@@ -147,6 +147,8 @@ MEANINGS: dict[str, Any] = {
     "ISNULL(NULLIF(a, 7), -1)": -1,
     "COUNT(*) OVER () / 2": 0,
     "-7 % 3": -1,
+    "a - DATEPART(hour, t)": -3,
+    "b - ROUND(b + 0.5, 0)": -1.0,
     "DATEDIFF(day, t, DATEADD(day, 10, t))": 10,
 }
 

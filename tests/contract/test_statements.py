@@ -445,11 +445,33 @@ def test_output_gives_the_rows_that_were_written(shop: Shop):
     deleted = "DELETE FROM scores OUTPUT deleted.id, deleted.score * 2 AS twice WHERE id = 1000"
     assert list(shop.scoring.sql(deleted)) == [(1000, 14)]
     update = "UPDATE scores SET score = 5 OUTPUT inserted.score WHERE id = 3"
-    if "update" in shop.scoring.product.returning:
-        assert list(shop.scoring.sql(update)) == [(5,)]
-    else:
-        with pytest.raises(sqlscore.StatementError, match="OUTPUT of UPDATE is not supported"):
-            shop.scoring.sql(update)
+    assert list(shop.scoring.sql(update)) == [(5,)]
+    apart = f"UPDATE scores SET score = p.score {FROM} AS p WHERE scores.id = d.id"
+    shop.scoring.sql(apart)
+    assert found_by(shop, "SELECT id, score FROM scores") == wanted
+    joined = (
+        "UPDATE c SET spend += 1 + 0 * p.score OUTPUT deleted.ID, inserted.spend - deleted.spend"
+        f" AS more, d.age * 0 AS none {FROM} AS p JOIN customers AS c ON c.id = d.id WHERE c.id < 4"
+    )
+    assert sorted(shop.scoring.sql(joined)) == [(0, pytest.approx(1), 0), (3, pytest.approx(1), 0)]
+    shop.run("CREATE TABLE keyless (a integer, b integer)", "INSERT INTO keyless VALUES (1, 2)")
+    for told, statement in {
+        "needs to find its rows again, and it is of a table without a primary key": (
+            "UPDATE keyless SET a = 5 OUTPUT deleted.a"
+        ),
+        "needs to find its rows again, and it changes its primary key": (
+            "UPDATE scores SET id = 5 OUTPUT deleted.id WHERE id = 3"
+        ),
+        "has several rows for one of the table's": (
+            "UPDATE s SET score = 1 OUTPUT deleted.id FROM scores AS s, customers AS c"
+        ),
+        "the SELECT names a column twice: id": (
+            "UPDATE scores SET score = 5 OUTPUT deleted.id, inserted.id WHERE id = 3"
+        ),
+    }.items():
+        with pytest.raises(sqlscore.StatementError, match=told):
+            shop.scoring.sql(statement)
+    assert shop.ask("SELECT a FROM keyless") == [(1,)]
     with pytest.raises(sqlscore.StatementError, match=r"OUTPUT deleted\.… of INSERT"):
         shop.scoring.sql("INSERT INTO scores OUTPUT deleted.id VALUES (1001, 7)")
     assert len(shop.ask("SELECT id FROM scores")) == ROWS
@@ -478,13 +500,13 @@ def test_output_puts_rows_into_a_table(shop: Shop):
     with pytest.raises(sqlscore.StatementError, match="INSERT writes 3 columns of 'log'"):
         shop.scoring.sql("DELETE FROM scores OUTPUT deleted.id INTO log")
     assert len(shop.ask("SELECT id FROM scores")) == ROWS - 3
-    if "update" in shop.scoring.product.returning:
-        shop.run("DELETE FROM log")
-        shop.scoring.sql(
-            "UPDATE scores SET score += 1 OUTPUT 'more', inserted.id INTO log (note, id)"
-            " WHERE id IN (30, 33)"
-        )
-        assert shop.ask("SELECT id FROM log WHERE note = 'more' ORDER BY id") == [(30,), (33,)]
+    shop.run("DELETE FROM log")
+    shop.scoring.sql(
+        "UPDATE scores SET score += 1 OUTPUT 'more', inserted.id, inserted.score - deleted.score"
+        " INTO log (note, id, score) WHERE id IN (30, 33)"
+    )
+    logged = shop.ask("SELECT id, score FROM log WHERE note = 'more' ORDER BY id")
+    assert logged == [(30, pytest.approx(1)), (33, pytest.approx(1))]
 
 
 #: a MERGE of scores 1 -> 10, 2 -> 20, 3 -> 30 with 2 -> 200, 3 -> 300, 4 -> 400
@@ -512,18 +534,31 @@ def test_output_of_merge(shop: Shop):
     into = "OUTPUT $action, inserted.id INTO @log"
     log = "DECLARE @log TABLE (did nvarchar(10), id bigint)\n"
     merge = f"{log}{MERGED.format(f'{delete} {update}', into)}\nSELECT did, id FROM @log"
-    refused = MERGED.format(update, "OUTPUT deleted.score")
-    if "update" in shop.scoring.product.returning:
-        assert sorted(shop.scoring.sql(merge)) == [("INSERT", 3), ("INSERT", 5), ("UPDATE", 2)]
-        message = r"OUTPUT deleted\.… of MERGE … UPDATE is not supported"
-    else:
-        message = "OUTPUT of MERGE … UPDATE is not supported here"
+    assert sorted(shop.scoring.sql(merge)) == [("INSERT", 3), ("INSERT", 5), ("UPDATE", 2)]
     before = shop.ask("SELECT id, score FROM scores ORDER BY id")
-    with pytest.raises(sqlscore.StatementError, match=message):
-        shop.scoring.sql(refused)
     with pytest.raises(sqlscore.StatementError, match="OUTPUT of MERGE gives inserted"):
         shop.scoring.sql(MERGED.format(delete, "OUTPUT s.v"))
     assert shop.ask("SELECT id, score FROM scores ORDER BY id") == before
+    shop.run("DELETE FROM changes WHERE id = 5", "UPDATE changes SET id = 6 WHERE id = 3")
+    rest = "WHEN NOT MATCHED BY SOURCE AND t.id > 3 THEN UPDATE SET score = -t.score"
+    found = shop.scoring.sql(
+        f"MERGE scores AS t USING changes AS s ON t.id = s.id {update} WHEN NOT MATCHED BY TARGET"
+        f" THEN INSERT VALUES (s.id, s.v) {rest} WHEN NOT MATCHED BY SOURCE THEN DELETE"
+        " OUTPUT $action AS did, COALESCE(inserted.id, deleted.id) AS id, deleted.score AS old,"
+        " inserted.score AS new;"
+    )
+    assert sorted(found) == [
+        ("DELETE", 1, 10, None), ("DELETE", 3, 300, None), ("INSERT", 6, None, 300),
+        ("UPDATE", 2, 200, 200), ("UPDATE", 4, 400, -400), ("UPDATE", 5, 400, -400),
+    ]  # fmt: skip
+    shop.scoring.sql(
+        "MERGE scores AS t USING changes AS s ON t.id = s.id"
+        " WHEN MATCHED AND t.score > 250 THEN DELETE WHEN NOT MATCHED BY SOURCE THEN DELETE;"
+    )
+    assert shop.ask("SELECT id FROM scores") == [(2,)]
+    twice = f"{rest.replace('score = ', 'id = ')} WHEN MATCHED THEN UPDATE SET score = 1;"
+    with pytest.raises(sqlscore.StatementError, match="two UPDATEs changes id, which ON compares"):
+        shop.scoring.sql(f"MERGE scores AS t USING changes AS s ON t.id = s.id {twice}")
 
 
 def test_merge_changes_no_row_twice(shop: Shop):

@@ -40,7 +40,7 @@ def add(node: exp.Add, about: Translation) -> exp.Expr | None:
 def subtract(node: exp.Sub, about: Translation) -> exp.Expr | None:
     """``-`` takes days from a moment."""
     kinds = [about.scope.kind(node.this), about.scope.kind(node.expression)]
-    less = exp.Neg(this=exp.Paren(this=node.expression))
+    less = exp.Neg(this=exp.Paren(this=node.expression.copy()))
     return _later(node.this, less, kinds[0], kinds[1])
 
 

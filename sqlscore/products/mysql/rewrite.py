@@ -62,6 +62,11 @@ def _from_parts(node: exp.DateFromParts) -> exp.Expr:
     return filled("CAST(CONCAT(:y, '-', :m, '-', :d) AS DATE)", "mysql", **parts)
 
 
+def _locked(node: exp.Lock) -> None:
+    """FOR UPDATE of every table: MariaDB names none."""
+    node.set("expressions", None)
+
+
 def _numbered(node: exp.GeneratedAsIdentityColumnConstraint) -> exp.Expr:
     """IDENTITY, which begins with 1 and goes on by 1."""
     begins, step = node.args.get("start"), node.args.get("increment")
@@ -74,5 +79,6 @@ _RULES: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
     exp.Delete: _delete,
     exp.Extract: _extract,
     exp.DateFromParts: _from_parts,
+    exp.Lock: _locked,
     exp.GeneratedAsIdentityColumnConstraint: _numbered,
 }

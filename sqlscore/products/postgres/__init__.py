@@ -146,6 +146,7 @@ POSTGRES = Product(
     row_values=True,
     keyset_walk=True,
     shared=True,
+    locks_rows=True,
     rewrite=rewrite,
     text_tests=TEXTS,
     like_escapes=True,
