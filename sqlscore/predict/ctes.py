@@ -37,3 +37,18 @@ def _recurses(cte: exp.CTE) -> bool:
 def names_itself(cte: exp.CTE) -> bool:
     """Whether a CTE reads its own rows."""
     return any(cte_of(table) is cte for table in cte.find_all(exp.Table))
+
+
+def inlined(tree: exp.Expression) -> None:
+    """Put the queries of a statement's CTEs in the place of their names."""
+    clause = tree.args.get("with_")
+    if clause is None or any(map(names_itself, clause.expressions)):
+        return
+    for cte in clause.expressions[::-1]:  # the later ones may name those before them
+        for table in [one for one in tree.find_all(exp.Table) if cte_of(one) is cte]:
+            alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name))
+            query = exp.Subquery(
+                this=cte.this.copy(), alias=alias.copy(), joins=table.args.get("joins")
+            )
+            table.replace(query)
+    tree.set("with_", None)

@@ -8,6 +8,7 @@ The tree is sqlglot's, with `Predict` where a table may stand.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, ClassVar
 
 from sqlglot import TokenType, exp
@@ -117,6 +118,11 @@ def parse(
     tokens: Sequence[Token], text: str, dialect: type[Dialect] = PredictTSQL
 ) -> exp.Expression:
     """The tree of one statement, given by its tokens in the whole text."""
+    for token, following in itertools.pairwise(tokens):
+        advice = _ELSEWHERE.get(token.text.upper())
+        if advice and following.token_type is TokenType.L_PAREN:
+            message = f"{token.text.upper()} is not supported here: {advice}"
+            raise places.error_at(message, text, token.start)
     try:
         found = dialect().parser(error_level=ErrorLevel.IMMEDIATE).parse(list(tokens), text)
     except ParseError as error:
@@ -132,6 +138,19 @@ def parse(
     tree = trees[0]
     assert isinstance(tree, exp.Expression)
     return tree
+
+
+_SERVERS = "read a table of this database"
+#: relations that lie outside of the database -> what to do instead
+_ELSEWHERE = {
+    "OPENROWSET": (
+        "it reads files of SQL Server's own machine. Keep a model's file by `sqlscore model add "
+        "NAME FILE`, and write MODEL = NAME"
+    ),
+    "OPENQUERY": _SERVERS,
+    "OPENDATASOURCE": _SERVERS,
+    "OPENXML": _SERVERS,
+}
 
 
 def write(tree: exp.Expression) -> str:

@@ -18,17 +18,32 @@ if TYPE_CHECKING:
 _OPTIONS = {
     "NOCOUNT": ("ON", "OFF"),
     "XACT_ABORT": ("ON", "OFF"),
+    **dict.fromkeys(("STATISTICS", "IO", "TIME"), ("ON", "OFF")),
     "ANSI_NULLS": ("ON",),
     "ANSI_WARNINGS": ("ON",),
     "ANSI_PADDING": ("ON",),
     "ARITHABORT": ("ON",),
     "QUOTED_IDENTIFIER": ("ON",),
+    "CONCAT_NULL_YIELDS_NULL": ("ON",),
+    "ANSI_NULL_DFLT_ON": ("ON",),
+    "NUMERIC_ROUNDABORT": ("OFF",),
+    "DATEFIRST": ("7",),
 }
+#: what every database gives at least
+_ISOLATION = ("READ", "COMMITTED"), ("READ", "UNCOMMITTED")
 
 
 def check_options(tokens: Sequence[Token], text: str) -> None:
     """Let ``SET NOCOUNT ON`` and its like pass; `StatementError` for those that change rows."""
     words = [boundaries.word(token) for token in tokens]
+    if words[1:4] == ["TRANSACTION", "ISOLATION", "LEVEL"]:
+        if tuple(words[4:]) not in _ISOLATION:
+            message = (
+                f"SET TRANSACTION ISOLATION LEVEL {' '.join(words[4:])} is not supported here: set "
+                "it in the database, or in its URL"
+            )
+            raise places.error_at(message, text, tokens[0].start)
+        return
     for name in words[1:-1]:
         if name != "," and words[-1] not in _OPTIONS.get(name, ()):
             message = f"SET {name} {words[-1]} is not supported here: leave it out"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sqlscore.predict.rules import AS_WRITTEN, RULES
+from sqlscore.predict.rules import AS_WRITTEN, RULES, clauses, tops
 from sqlscore.predict.rules.translation import Translation
 from sqlscore.predict.scope import Scope
 
@@ -27,6 +27,9 @@ def translate(
     """The statement for another database; the given tree stays as it is."""
     held = exp.Paren(this=tree.copy())  # so that the root can be replaced like any other node
     about = Translation(scope=Scope(relations), relations=relations, facts=facts)
+    if not facts.t_sql:
+        clauses.check(tree)
+        tops.write_out(held, Scope(relations))
     about.scope.learn(held.this)
     rules = AS_WRITTEN if facts.t_sql else RULES
     for node in list(held.this.dfs())[::-1]:

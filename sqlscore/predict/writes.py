@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlglot import exp
 
 from sqlscore.errors import StatementError
+from sqlscore.predict.ctes import cte_of, inlined
 from sqlscore.predict.scope import data_alias, table_name
 from sqlscore.predict.tree import Predict
 
@@ -20,13 +21,32 @@ if TYPE_CHECKING:
 Changed = TypeVar("Changed", bound=exp.Expression)
 
 
-def plain(tree: exp.Expression) -> exp.Expression:
-    """The statement with the table that is written named once; others stay as they are."""
+def plain(tree: exp.Expression, *, inline: bool = False) -> exp.Expression:
+    """The statement with the table that is written named once; others stay as they are.
+
+    `inline`: its CTEs become subqueries.
+    """
+    if isinstance(tree, exp.Update | exp.Delete):
+        _check(tree)
+        if inline:
+            inlined(tree)
     if isinstance(tree, exp.Update) and tree.args.get("from_") is not None:
         return _update(tree)
     if isinstance(tree, exp.Delete):
         return _delete(tree)
     return tree
+
+
+def _check(tree: exp.Update | exp.Delete) -> None:
+    """`StatementError` where the rows of a CTE are written, which is a table's."""
+    named = next(iter(tree.args.get("tables") or [tree.this]))
+    wanted = table_name(named).casefold()
+    meant = [t for t in tree.find_all(exp.Table) if t.alias.casefold() == wanted] or [named]
+    if cte_of(meant[0]) is not None:
+        raise StatementError(
+            f"{named.name!r} is a CTE, and no table is written through it here: name the table, "
+            "and say which rows by their key: WHERE id IN (…)"
+        )
 
 
 def _update(tree: exp.Update) -> exp.Update:

@@ -199,6 +199,7 @@ class Product:
     text_tests: TextTests | None = None  #: how it tells what a text holds
     t_sql: bool = False  #: its SQL is T-SQL: statements pass as written, # makes tables temporary
     lateral: bool = True  #: a relation in FROM may name columns of those before it
+    with_writes: bool = True  #: WITH may stand before UPDATE and DELETE; MariaDB's may not
     locks_rows: bool = False  #: it has SELECT … FOR UPDATE
     row_index: RowIndex = RowIndex.AFTER
     drops_temporary: bool = False  #: DROP TABLE commits, and DROP TEMPORARY TABLE does not

@@ -8,6 +8,8 @@ from functools import cache
 import sqlglot
 from sqlglot import exp
 
+from sqlscore.errors import StatementError
+
 #: what needs no parentheses, wherever it is put
 _WHOLE = (exp.Func, exp.Column, exp.Literal, exp.Null, exp.Paren, exp.Subquery, exp.Boolean)
 
@@ -29,6 +31,15 @@ def filled(text: str, dialect: str = "", /, **parts: exp.Expr) -> exp.Expr:
         place.replace(part if alone else exp.Paren(this=part))
     whole: exp.Expr = tree.this
     return whole
+
+
+def refuse_sets(node: exp.Group, name: str) -> None:
+    """`StatementError` for groups of several sorts, where a database has none."""
+    if node.find(exp.Rollup, exp.Cube, exp.GroupingSets):
+        raise StatementError(
+            f"{name} has no ROLLUP, CUBE and GROUPING SETS of T-SQL's form: write a SELECT for "
+            "each, and UNION ALL"
+        )
 
 
 @cache

@@ -158,7 +158,7 @@ class Conversation:
     def translated(self, tree: exp.Expression, text: str = "") -> exp.Expression:
         """A T-SQL tree in the database's own words."""
         if not self.product.t_sql:
-            tree = writes.plain(tree.copy())
+            tree = writes.plain(tree.copy(), inline=not self.product.with_writes)
         try:
             return translate(tree, self.relations(tree, text), self.facts)
         except NoColumn as error:

@@ -115,6 +115,47 @@ SCRIPTS: dict[str, tuple[str, Callable[[Wanted], list[tuple[Any, ...]]]]] = {
         f"SELECT TOP 5 d.id, p.score {FROM} ORDER BY p.score DESC, d.id",
         lambda w: w.best(5),
     ),
+    "the best tenth": (
+        f"SELECT TOP (10) PERCENT d.id, p.score {FROM} ORDER BY p.score DESC, d.id",
+        lambda w: w.best(ROWS // 10),
+    ),
+    "TOP with ties": (
+        f"""
+        SELECT TOP 1 WITH TIES d.*, p.score INTO #ties {FROM} ORDER BY d.city;
+        SELECT COUNT(*) AS n, MIN(score) AS least,
+            (SELECT COUNT(*) FROM (SELECT DISTINCT TOP 1 PERCENT city FROM #ties) AS q) AS cities
+        FROM #ties
+        """,
+        lambda w: [(len(s), min(s), 1) for city, s in w.by_city.items() if city == min(w.by_city)],
+    ),
+    "a table as SQL Server's tools write it": (
+        """
+        SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; SET STATISTICS IO, TIME ON;
+        DROP TABLE IF EXISTS dbo.kinds;
+        CREATE TABLE dbo.kinds (
+            id int NOT NULL CONSTRAINT PK_kinds PRIMARY KEY,
+            named nvarchar(20) NOT NULL CONSTRAINT DF_kinds DEFAULT (N'x'),
+            data varbinary(max), [at] int, INDEX ix_a (named), INDEX ix_b NONCLUSTERED (named, id)
+        );
+        INSERT INTO dbo.kinds (id, data, [at]) VALUES (1, 0x0102, 5), (2, NULL, 6);
+        SELECT k.id, LAG(k.id, 1, -1) OVER (ORDER BY k.id) AS before, x.n
+        FROM (SELECT id, named, [at] FROM dbo.kinds WHERE data = 0x0102 OR data IS NULL) AS k
+        JOIN (SELECT 6 AS n, NEWID() AS g) AS x ON x.n >= k.[at] AND x.g IS NOT NULL
+        WHERE k.named COLLATE DATABASE_DEFAULT = 'x' ORDER BY k.id
+        """,
+        lambda w: [(1, -1, 6), (2, 1, 6)],
+    ),
+    "a WITH before UPDATE": (
+        f"""
+        SELECT id, CAST(0 AS float) AS place INTO #places FROM dbo.customers;
+        WITH ranked AS (
+            SELECT d.id, ROW_NUMBER() OVER (ORDER BY p.score DESC, d.id) AS place {FROM}
+        ), best AS (SELECT * FROM ranked WHERE place <= 3)
+        UPDATE t SET t.place = b.place FROM #places AS t JOIN best AS b ON b.id = t.id;
+        SELECT id FROM #places WHERE place > 0 ORDER BY place
+        """,
+        lambda w: [(id,) for id, _ in w.best(3)],
+    ),
     "TOP of a variable": (
         f"DECLARE @n int = 1\nSET @n += 2\nSELECT TOP (@n) d.id {FROM} ORDER BY p.score DESC, d.id",
         lambda w: [(id,) for id, _ in w.best(3)],
@@ -335,6 +376,27 @@ REFUSED: dict[str, tuple[str, str]] = {
         "SET IDENTITY_INSERT customers ON",
         r"line 1, column 1: SET IDENTITY_INSERT ON is not supported here",
     ),
+    "a model's file": (
+        "DECLARE @m varbinary(max) = (SELECT * FROM OPENROWSET(BULK 'x', SINGLE_BLOB) AS x)",
+        "line 1, column 44: OPENROWSET is not supported here: .*sqlscore model add",
+    ),
+    "PIVOT": (
+        "SELECT * FROM (SELECT id, city FROM customers) AS s PIVOT (COUNT(id) FOR city IN ([a])) p",
+        "line 1, column 1: PIVOT and UNPIVOT are not supported here",
+    ),
+    "a CTE that is written": (
+        "WITH r AS (SELECT id FROM customers) DELETE FROM r",
+        "line 1, column 1: 'r' is a CTE, and no table is written through it",
+    ),
+    "a collation": (
+        "SELECT id FROM customers WHERE city COLLATE Latin1_General_CI_AS = 'x'",
+        "line 1, column 1: the collation Latin1_General_CI_AS is SQL Server's own",
+    ),
+    "an isolation level": (
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "line 1, column 1: SET TRANSACTION ISOLATION LEVEL SERIALIZABLE is not supported",
+    ),
+    "SCOPE_IDENTITY": ("SELECT SCOPE_IDENTITY() AS i", "line 1, column 1: SCOPE_IDENTITY"),
     "no EXEC": ("\n  sp_who", r"line 2, column 3: no statement begins with 'sp_who'"),
 }
 

@@ -53,6 +53,7 @@ RULES: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
     exp.Limit: clauses.limit,
     exp.Fetch: clauses.limit,
     exp.Lateral: clauses.lateral,
+    exp.Collate: clauses.collate,
     exp.Schema: names.schema,
     exp.PrimaryKey: names.primary_key,
     exp.UniqueColumnConstraint: names.unique,

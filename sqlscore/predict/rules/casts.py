@@ -93,9 +93,21 @@ def convert(node: exp.Convert, about: Translation) -> exp.Expr | None:
 def column_def(node: exp.ColumnDef, about: Translation) -> None:
     """The column of a table that is made, in the database's words."""
     kind = node.kind
+    if _is_index(node):
+        node.pop()
+        return
+    for constraint in node.constraints:
+        if isinstance(constraint.kind, exp.DefaultColumnConstraint):
+            constraint.set("this", None)  # a name, which is SQL Server's own
     if kind is not None:
         node.set("kind", _column_type(kind, about))
     node.set("this", about.name(node.name))
+
+
+def _is_index(node: exp.ColumnDef) -> bool:
+    """Whether it is INDEX name (columns), which speeds reading up, and changes no row."""
+    named = node.this
+    return isinstance(named, exp.Identifier) and not named.quoted and node.name.upper() == "INDEX"
 
 
 def _column_type(type_: exp.DataType, about: Translation) -> exp.Expr:

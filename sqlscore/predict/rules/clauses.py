@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 
 def limit(node: exp.Limit | exp.Fetch, about: Translation) -> exp.Expr | None:
     """TOP and FETCH as the database's own limit."""
-    options = node.args.get("limit_options")
-    if options is not None and (options.args.get("percent") or options.args.get("with_ties")):
-        raise StatementError(
-            "TOP … PERCENT and WITH TIES are not supported here: number the rows, as in "
-            "ROW_NUMBER() OVER (ORDER BY …), and filter by that"
-        )
     count = node.args.get("expression") or node.args.get("count")
     if count is None:
         return None
@@ -93,6 +87,29 @@ def update(node: exp.Update, about: Translation) -> None:
     for change in node.expressions:
         if isinstance(change, exp.EQ) and isinstance(change.this, exp.Column):
             change.this.set("table", None)
+
+
+def collate(node: exp.Collate, about: Translation) -> exp.Expr:
+    """COLLATE DATABASE_DEFAULT is what is so anyhow; SQL Server's own collations are refused."""
+    name = node.expression.name
+    if name.upper() == "DATABASE_DEFAULT":
+        inner: exp.Expr = node.this
+        return inner
+    if {"CI", "CS", "BIN", "BIN2"} & set(name.upper().split("_")):
+        raise StatementError(
+            f"the collation {name} is SQL Server's own: compare LOWER(…), or name a collation of "
+            f"{about.facts.dialect}"
+        )
+    return node
+
+
+def check(tree: exp.Expr) -> None:
+    """`StatementError` for relations that other databases have not."""
+    if tree.find(exp.Pivot):
+        raise StatementError(
+            "PIVOT and UNPIVOT are not supported here: write SUM(CASE WHEN … THEN … END) for each "
+            "column, with GROUP BY; or UNION ALL"
+        )
 
 
 def select(node: exp.Select, about: Translation) -> None:

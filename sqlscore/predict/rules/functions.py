@@ -76,6 +76,12 @@ def _now(_: exp.Anonymous) -> exp.Expr:
     return exp.cast(exp.CurrentTimestamp(), "timestamp")
 
 
+def _numbered(_: exp.Anonymous) -> exp.Expr:
+    raise StatementError(
+        "SCOPE_IDENTITY() is not supported here: INSERT … OUTPUT inserted.id gives the numbers"
+    )
+
+
 def _aggregate(kind: type[exp.Expr]) -> Callable[[exp.Anonymous], exp.Expr]:
     return lambda node: kind(this=node.expressions[0])
 
@@ -84,6 +90,7 @@ _ANONYMOUS: dict[str, Callable[[exp.Anonymous], exp.Expr]] = {
     "CHOOSE": _choose,
     "GETUTCDATE": _now,
     "SYSUTCDATETIME": _now,
+    "SCOPE_IDENTITY": _numbered,
     "VAR": _aggregate(exp.Variance),
     "VARP": _aggregate(exp.VariancePop),
     "STDEVP": _aggregate(exp.StddevPop),

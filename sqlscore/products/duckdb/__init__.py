@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from sqlscore.products.product import Unit
 
 
+#: words of DuckDB's own (duckdb_keywords()) that PostgreSQL's dialect does not quote
+_WORDS = frozenset(
+    {"anti", "asof", "at", "by", "collation", "columns", "concurrently", "generated", "glob"}
+    | {"map", "positional", "semi", "struct", "tablesample", "try_cast", "tuple", "unpack"}
+)
+
+
 def engine(url: URL, **pool: int) -> Engine:
     """An engine in UTC; one in memory has one database, which all its connections share."""
     import duckdb
@@ -45,6 +52,8 @@ def engine(url: URL, **pool: int) -> Engine:
         # a name makes it one database: connections without one have a private database each
         url = url.set(database=f":memory:sqlscore_{secrets.token_hex(8)}")
     made = sa.create_engine(url, poolclass=QueuePool, **pool)
+    preparer = made.dialect.identifier_preparer
+    preparer.reserved_words = preparer.reserved_words | _WORDS
     kept: list[Any] = []  # keeps a database in memory alive while the pool is empty
     opened_by: list[int] = []  # the process
 

@@ -135,6 +135,7 @@ MYSQL = Product(
     lateral=False,  # MySQL has it, MariaDB has not
     row_index=RowIndex.WITHIN,
     drops_temporary=True,
+    with_writes=False,
     locks_rows=True,
     rewrite=rewrite,
     text_tests=TEXTS,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlscore.errors import StatementError
-from sqlscore.products.templates import TextTests, filled
+from sqlscore.products.templates import TextTests, filled, refuse_sets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +62,23 @@ def _from_parts(node: exp.DateFromParts) -> exp.Expr:
     return filled("CAST(CONCAT(:y, '-', :m, '-', :d) AS DATE)", "mysql", **parts)
 
 
+def _beside(node: exp.Window) -> exp.Expr | None:
+    """LAG and LEAD with a default: MariaDB has none."""
+    call = node.this
+    default = call.args.get("default") if isinstance(call, exp.Lag | exp.Lead) else None
+    if default is None:
+        return None
+    call.set("default", None)
+    there = node.copy()
+    there.this.set("this", exp.Literal.number(1))  # NULL where there is no such row
+    missing = exp.Is(this=there, expression=exp.Null())
+    return exp.Case(ifs=[exp.If(this=missing, true=default.copy())], default=node.copy())
+
+
+def _grouped(node: exp.Group) -> None:
+    refuse_sets(node, "MariaDB")
+
+
 def _locked(node: exp.Lock) -> None:
     """FOR UPDATE of every table: MariaDB names none."""
     node.set("expressions", None)
@@ -79,6 +96,8 @@ _RULES: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
     exp.Delete: _delete,
     exp.Extract: _extract,
     exp.DateFromParts: _from_parts,
+    exp.Window: _beside,
+    exp.Group: _grouped,
     exp.Lock: _locked,
     exp.GeneratedAsIdentityColumnConstraint: _numbered,
 }

@@ -26,6 +26,8 @@ def rewrite(node: exp.Expr, kind: str | None) -> exp.Expr | None:
         return exp.cast(node.copy(), "int")  # a part of a date is a numeric
     if isinstance(node, exp.Extract) and node.name.upper() != "EPOCH":
         return filled("CAST(FLOOR(:x) AS INT)", "postgres", x=node)
+    if isinstance(node, exp.HexString):
+        return filled("DECODE(:x, 'hex')", "postgres", x=exp.Literal.string(node.name))
     if isinstance(node, exp.DateFromParts):
         parts = {key[0]: node.args[key] for key in ("year", "month", "day")}
         made = "MAKE_DATE(CAST(:y AS INT), CAST(:m AS INT), CAST(:d AS INT))"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlscore.errors import StatementError
-from sqlscore.products.templates import TextTests, filled
+from sqlscore.products.templates import TextTests, filled, refuse_sets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -240,6 +240,24 @@ def _returned(node: exp.Returning, _: str | None) -> None:
         column.set("table", None)
 
 
+_UUID = (
+    "(HEX(RANDOMBLOB(4)) || '-' || HEX(RANDOMBLOB(2)) || '-4' || SUBSTR(HEX(RANDOMBLOB(2)), 2)"
+    " || '-8' || SUBSTR(HEX(RANDOMBLOB(2)), 2) || '-' || HEX(RANDOMBLOB(6)))"
+)
+
+
+def _random(_node: exp.Uuid, _: str | None) -> exp.Expr:
+    return _filled(_UUID)
+
+
+def _grouped(node: exp.Group, _: str | None) -> None:
+    refuse_sets(node, "SQLite")
+
+
+def _percentile(_node: exp.Expr, _: str | None) -> exp.Expr:
+    raise StatementError("SQLite has no PERCENTILE_CONT and PERCENTILE_DISC: number the rows")
+
+
 def _exclusive(node: exp.BitwiseXor, _: str | None) -> exp.Expr:
     return _filled("((:a | :b) - (:a & :b))", a=node.this, b=node.expression)
 
@@ -274,4 +292,8 @@ _RULES: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
     exp.GroupConcat: _listed,
     exp.Floor: _floor,
     exp.BitwiseXor: _exclusive,
+    exp.Uuid: _random,
+    exp.Group: _grouped,
+    exp.PercentileCont: _percentile,
+    exp.PercentileDisc: _percentile,
 }
