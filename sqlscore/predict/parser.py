@@ -6,9 +6,11 @@ of it that is parsed.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from sqlglot import TokenType, exp
+from sqlglot.errors import ParseError
 from sqlglot.parsers.tsql import TSQLParser
 
 from sqlscore.errors import nearest
@@ -169,14 +171,24 @@ class PredictParser(Placed, TSQLParser):
         return self._parse_id_var(any_token=False)
 
     def _parse_data(self) -> exp.Expr | None:
-        at = self._curr
-        data = self._parse_table()
+        at, index = self._curr, self._index
+        try:
+            data = self._parse_table()
+        except ParseError:
+            self._refuse_list(index)
+            raise
         fits = isinstance(data, exp.Table | exp.Subquery | Predict | exp.Parameter)
         if not fits or (isinstance(data, exp.Table) and isinstance(data.this, exp.Func)):
             self.refuse(
                 "DATA is a table, a CTE's name, a table variable, or a SELECT in parentheses", at
             )
         return data
+
+    def _refuse_list(self, index: int) -> None:
+        """Raise where what is no hint of a table is PREDICT's WITH list, inside of it."""
+        for token, following in itertools.pairwise(self._tokens[index : self._index]):
+            if (token.token_type, following.token_type) == (TokenType.WITH, TokenType.L_PAREN):
+                self.refuse("PREDICT is not closed: a ')' is missing before its WITH list", token)
 
     def _parse_runtime(self) -> exp.Expr | None:
         at = self._curr

@@ -659,6 +659,10 @@ BAD: dict[str, tuple[str, str]] = {
         f"{SCORED} WITH (score real NOT NULL) p",
         "line 1, column 21: the WITH list says score NOT NULL.*2 of 40 rows",
     ),
+    "no end before WITH": (
+        "SELECT * FROM PREDICT(MODEL = churn, DATA = customers AS d WITH (risk float) AS p",
+        "line 1, column 60: PREDICT is not closed: a '\\)' is missing before its WITH list",
+    ),
     "not supported": (
         "SELECT 1\nGOTO there", "line 2, column 1: GOTO is not supported",
     ),

@@ -79,6 +79,11 @@ def _grouped(node: exp.Group) -> None:
     refuse_sets(node, "MariaDB")
 
 
+def _nameless(node: exp.ColumnConstraint) -> None:
+    """A constraint of one column, which has no name here."""
+    node.set("this", None)
+
+
 def _locked(node: exp.Lock) -> None:
     """FOR UPDATE of every table: MariaDB names none."""
     node.set("expressions", None)
@@ -97,6 +102,7 @@ _RULES: dict[type[exp.Expr], Callable[..., exp.Expr | None]] = {
     exp.Extract: _extract,
     exp.DateFromParts: _from_parts,
     exp.Window: _beside,
+    exp.ColumnConstraint: _nameless,
     exp.Group: _grouped,
     exp.Lock: _locked,
     exp.GeneratedAsIdentityColumnConstraint: _numbered,

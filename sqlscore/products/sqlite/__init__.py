@@ -20,7 +20,8 @@ from sqlscore.products.sqlite.catalogue import dependents, describe, swap, unfit
 from sqlscore.products.sqlite.columns import project, returned
 from sqlscore.products.sqlite.literals import literal
 from sqlscore.products.sqlite.read import WAIT, read, reads_elsewhere
-from sqlscore.products.sqlite.rewrite import TEXTS, rewrite
+from sqlscore.products.sqlite.rewrite import rewrite
+from sqlscore.products.sqlite.texts import TEXTS
 from sqlscore.products.sqlite.types import carried, declare
 from sqlscore.products.sqlite.unit import SqliteUnit, begin, unspilled
 from sqlscore.transports.failures import translated
