@@ -53,7 +53,7 @@ DEFAULTS: dict[str, dict[str, float]] = {
         "read_value": 8 * NS, "read_text": 15 * NS, "fetch_row": 7 * NS, "fetch_value": 7 * NS,
         "stage_row": 14 * NS, "stage_value": 9 * NS, "fill_row": 240 * NS, "fill_value": 38 * NS,
         "write_row": 250 * NS, "write_value": 40 * NS, "put_row": 25 * NS, "put_value": 8 * NS,
-        "sql_visit": 7 * NS, "sql_weight": 0.5 * NS, "sql_term": 4 * NS, "sql_lookup": 1.2 * NS,
+        "sql_visit": 5 * NS, "sql_weight": 0.5 * NS, "sql_term": 4 * NS, "sql_lookup": 1.2 * NS,
         "sql_call": 12 * NS, "plan_start": 0.02, "plan_leaf": 60_000 * NS, "parallel": 1.7,
     },
 }  # fmt: skip
