@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from sqlscore.database.connected import Connected
 from sqlscore.plan import Wishes
-from sqlscore.statements.face import Statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from sqlscore.statements.explaining import Explanation
+    from sqlscore.statements.face import Statements
     from sqlscore.statements.results import Result
 
 
@@ -77,4 +77,6 @@ class Scripts(Connected):
 
     @cached_property
     def _statements(self) -> Statements:
+        from sqlscore.statements.face import Statements
+
         return Statements(self.engine, self.product)

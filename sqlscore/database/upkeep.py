@@ -9,14 +9,9 @@ from typing import TYPE_CHECKING, Any
 from sqlscore import layout
 from sqlscore.database.connected import Connected
 from sqlscore.errors import DatabaseError, SqlscoreError
-from sqlscore.model.compiling import statements
-from sqlscore.model.forms import Form
-from sqlscore.model.installing import install
-from sqlscore.model.preparing import prepared
 from sqlscore.products.queue import NoRoom
 from sqlscore.session import runtime_version
 from sqlscore.version import VERSION
-from sqlscore.worker.serving import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlscore.products.queue import Queue
     from sqlscore.products.routines import Ready, Routines
+    from sqlscore.worker.serving import Worker
 
 
 class Upkeep(Connected):
@@ -102,6 +98,8 @@ class Upkeep(Connected):
 
         `DatabaseError` where the product has no queue.
         """
+        from sqlscore.worker.serving import Worker
+
         return Worker(
             self.engine, self.product, self.queue, self.models, threads=threads, keep=keep
         )
@@ -125,6 +123,10 @@ class Upkeep(Connected):
         compiled before under the same name is replaced, anything else is a `DatabaseError`; so is a
         form that the product does not take. PushdownUnsupported where the model has no SQL form.
         """
+        from sqlscore.model.compiling import statements
+        from sqlscore.model.forms import Form
+        from sqlscore.model.installing import install
+
         compiled = statements(
             self.models[model], dialect=self.product.dialect, table=table or "data", key=key,
             map=map, form=form, name=name,
@@ -143,6 +145,8 @@ class Upkeep(Connected):
 
     def _prepare(self, keep: Callable[[Engine, Sequence[Ready]], None]) -> dict[str, Any]:
         """Store every version as it runs inside; which, and why others were left out."""
+        from sqlscore.model.preparing import prepared
+
         ready, left_out = [], {}
         for name in self.models:
             for version in self.models.versions(name):

@@ -12,7 +12,6 @@ from sqlscore.costs import Costs, Estimate, Into, Task, estimate
 from sqlscore.costs.kept import stored
 from sqlscore.errors import DatabaseError, SqlscoreError
 from sqlscore.graph.size import Size, size_of
-from sqlscore.jobs.pushable import refusals
 from sqlscore.jobs.pushing import beside
 from sqlscore.plan import Route
 from sqlscore.products import product_for
@@ -50,6 +49,8 @@ def taken(work: Work, prepared: Prepared) -> Taken:
     asked = Route(prepared.job.route)
     if asked is Route.BRIDGE:
         return BRIDGE
+    from sqlscore.jobs.pushable import refusals
+
     graphs = graphs_of(work, prepared)
     refused = refusals(prepared, work.engines, work.product, graphs)
     if asked is Route.PUSH_DOWN:

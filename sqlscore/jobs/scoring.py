@@ -14,8 +14,6 @@ from sqlscore.jobs.gate import Gate
 from sqlscore.jobs.job import Lineage, Mode
 from sqlscore.jobs.limits import Share
 from sqlscore.jobs.lineage import stamp
-from sqlscore.jobs.pushed import Pushed
-from sqlscore.jobs.pushing import Pusher
 from sqlscore.jobs.quarantine import Quarantine
 from sqlscore.jobs.routing import graphs_of
 from sqlscore.jobs.scorer import Scored, Scorer
@@ -82,6 +80,9 @@ def score_ranges(
     stamped = _stamp(before, prepared)
     left = work.ask(lambda unit: work.records.ranges_left(unit, run))
     if plan.route == Route.PUSH_DOWN:
+        from sqlscore.jobs.pushed import Pushed
+        from sqlscore.jobs.pushing import Pusher
+
         pushed = Pushed(prepared, graphs_of(work, prepared), stamped)
         pusher = Pusher(work, held, run, prepared, pushed, target, _HOW[plan.job.mode], where)
         pusher.all(left, brake, committed)
