@@ -171,13 +171,15 @@ READERS = {"connectorx": connectorx, "sqlite": sqlite}
 def _without_first(
     batches: Iterator[pa.RecordBatch], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
-    """All rows but the first, which `adbc.py` made up to fix the types."""
-    made_up = 1
+    """All rows but the first, which `adbc.py` made up to fix the types; batches stay full."""
+    before: pa.RecordBatch | None = None
     for read in batches:
-        batch = pa.RecordBatch.from_arrays(read.columns, schema=schema).slice(made_up)
-        made_up = 0
-        if batch.num_rows:
-            yield batch
+        batch = pa.RecordBatch.from_arrays(read.columns, schema=schema)
+        if before is not None:
+            yield pa.concat_batches([before, batch.slice(0, 1)])
+        before = batch.slice(1)
+    if before is not None and before.num_rows:
+        yield before
 
 
 if __name__ == "__main__":
