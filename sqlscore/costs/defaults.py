@@ -23,7 +23,7 @@ USUAL: dict[str, float] = {
     "plan_start": 0.05, "plan_leaf": 10_000 * NS, "compile_leaf": 120_000 * NS,
     "jit_leaf": 0.0, "parallel": 1.0,
     "ort_row": 10 * NS, "ort_value": 2.5 * NS, "ort_text": 80 * NS, "ort_output": 15 * NS,
-    "ort_visit": 5.7 * NS, "ort_term": 0.1 * NS, "ort_lookup": 1 * NS, "ort_call": 0.5 * NS,
+    "ort_visit": 7 * NS, "ort_term": 0.1 * NS, "ort_lookup": 1 * NS, "ort_call": 0.5 * NS,
 }  # fmt: skip
 
 #: dialect -> what is known better
@@ -54,6 +54,6 @@ DEFAULTS: dict[str, dict[str, float]] = {
         "stage_row": 14 * NS, "stage_value": 9 * NS, "fill_row": 240 * NS, "fill_value": 38 * NS,
         "write_row": 250 * NS, "write_value": 40 * NS, "put_row": 25 * NS, "put_value": 8 * NS,
         "sql_visit": 5 * NS, "sql_weight": 0.5 * NS, "sql_term": 4 * NS, "sql_lookup": 1.2 * NS,
-        "sql_call": 12 * NS, "plan_start": 0.02, "plan_leaf": 60_000 * NS, "parallel": 1.7,
+        "sql_call": 12 * NS, "plan_start": 0.02, "plan_leaf": 60_000 * NS, "parallel": 1.9,
     },
 }  # fmt: skip
