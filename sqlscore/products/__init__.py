@@ -110,9 +110,10 @@ def _made(url: sa.URL, most: object) -> Engine:
 def _pool(name: str, most: object) -> dict[str, int]:
     """The bounds of a pool that leaves the product's reader its own connections."""
     product = PRODUCTS.get(name)
-    least = 1 + (product.reader_connections if product else 0)
+    beside = product.reader_connections if product else 0
+    least = max(2, beside + 1)  # a run reads while it writes
     if str(most).isdecimal() and int(str(most)) >= least:
-        return {"pool_size": int(str(most)) - least + 1, "max_overflow": 0}
+        return {"pool_size": int(str(most)) - beside, "max_overflow": 0}
     raise DatabaseError(
         f"connections= (in a URL {CONNECTIONS}=) is the most to have at once: {least} or more for "
         f"{product.name if product else name}, not {most!r}"

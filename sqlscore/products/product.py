@@ -247,7 +247,7 @@ class Product:
     plainly: Callable[[Connection], AbstractContextManager[object]] = lambda _: nullcontext()
     #: readers must be closed while a unit commits (SQLite with a rollback journal)
     readers_block_commit: Callable[[Engine], bool]
-    #: connections that `read` opens beside those of the engine's pool
+    #: connections that `read` opens beside those of the engine's pool; 0: it takes one of those
     reader_connections: int = 0
     #: what the connection writes, up to 128 MiB, stays in memory, where it is in no reader's way
     unspilled: Callable[[Connection], AbstractContextManager[object]] = lambda _: nullcontext()
