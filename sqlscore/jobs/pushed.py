@@ -22,7 +22,7 @@ from sqlscore.predictor import Counts
 from sqlscore.predictor.counts import Tally
 from sqlscore.predictor.nulls import NullRule
 from sqlscore.products.expressions import expressions_for
-from sqlscore.pushdown.text import written
+from sqlscore.pushdown.text import Compilation, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -155,11 +155,12 @@ def text_of(prepared: Prepared, number: int, graph: Graph, facts: Expressions) -
     models = prepared.models
     before = (given_by(model, n).values() for n, model in enumerate(models[:number]))
     later = (fed(model, n).values() for n, model in enumerate(models) if n > number)
-    return written(
-        graph, signature_of(models[number], prepared.job), facts,
+    model = Compilation(
+        graph=graph, signature=signature_of(models[number], prepared.job), facts=facts,
         columns=fed(models[number], number), names=given_by(models[number], number),
         passed=[*kept_of(prepared), *chain(*before), *chain(*later)],
     )  # fmt: skip
+    return written(model)
 
 
 def kept_of(prepared: Prepared) -> list[str]:

@@ -7,7 +7,7 @@ written is kept by the model's sha256 and all that its text depends on.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -44,35 +44,35 @@ class Text:
         return f"{self.before}({rows}){self.after}"
 
 
-def written(
-    graph: Graph,
-    signature: Signature,
-    facts: Expressions,
-    *,
-    columns: Mapping[str, str],
-    names: Mapping[str, str],
-    passed: Sequence[str] = (),
-    domains: Mapping[str, Domain] | None = None,
-) -> Text:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compilation:
+    """A model, and what its text depends on, in the words of `pushdown.select`."""
+
+    graph: Graph
+    signature: Signature
+    facts: Expressions
+    columns: Mapping[str, str]
+    names: Mapping[str, str]
+    passed: Sequence[str]
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+
+    @property
+    def key(self) -> object:
+        """The same for those that have the same text."""
+        return (
+            self.graph.sha256, self.signature, self.facts, tuple(self.columns.items()),
+            tuple(self.names.items()), tuple(self.passed), tuple(self.domains.items()),
+        )  # fmt: skip
+
+
+def written(model: Compilation) -> Text:
     """`pushdown.select` as text; its refusals are not raised, but told."""
-    key = _key(graph, signature, facts, columns, names, passed, domains)
+    key = model.key
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    relation = exp.table_(_ROWS, quoted=True, alias="sqlscore_fed")
-    try:
-        tree = select(
-            graph, signature, facts, relation=relation, columns=columns, names=names,
-            passed=passed, domains=domains,
-        )  # fmt: skip
-    except PushdownUnsupported as error:
-        made = Text(refusals=error.refusals)
-    else:
-        whole = tree.sql(dialect=facts.dialect, unsupported_level=ErrorLevel.RAISE, copy=False)
-        mark = exp.to_identifier(_ROWS, quoted=True).sql(dialect=facts.dialect)
-        before, _, after = whole.partition(mark)
-        made = Text(before=before, after=after)
+    made = _made(model)
     with _lock:
         _kept[key] = made
         while len(_kept) > _MOST:
@@ -80,31 +80,22 @@ def written(
     return made
 
 
-def is_kept(
-    graph: Graph,
-    signature: Signature,
-    facts: Expressions,
-    *,
-    columns: Mapping[str, str],
-    names: Mapping[str, str],
-    passed: Sequence[str] = (),
-    domains: Mapping[str, Domain] | None = None,
-) -> bool:
+def is_kept(model: Compilation) -> bool:
     """Whether `written` has that text already."""
     with _lock:
-        return _key(graph, signature, facts, columns, names, passed, domains) in _kept
+        return model.key in _kept
 
 
-def _key(
-    graph: Graph,
-    signature: Signature,
-    facts: Expressions,
-    columns: Mapping[str, str],
-    names: Mapping[str, str],
-    passed: Sequence[str],
-    domains: Mapping[str, Domain] | None,
-) -> object:
-    return (
-        graph.sha256, signature, facts, tuple(columns.items()), tuple(names.items()),
-        tuple(passed), tuple((domains or {}).items()),
-    )  # fmt: skip
+def _made(model: Compilation) -> Text:
+    relation, dialect = exp.table_(_ROWS, quoted=True, alias="sqlscore_fed"), model.facts.dialect
+    try:
+        tree = select(
+            model.graph, model.signature, model.facts, relation=relation, columns=model.columns,
+            names=model.names, passed=model.passed, domains=model.domains,
+        )  # fmt: skip
+    except PushdownUnsupported as error:
+        return Text(refusals=error.refusals)
+    whole = tree.sql(dialect=dialect, unsupported_level=ErrorLevel.RAISE, copy=False)
+    mark = exp.to_identifier(_ROWS, quoted=True).sql(dialect=dialect)
+    before, _, after = whole.partition(mark)
+    return Text(before=before, after=after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from sqlglot import exp
@@ -19,7 +19,7 @@ from sqlscore.predict.classes import longest_label
 from sqlscore.products.expressions import Expressions, expressions_for
 from sqlscore.pushdown.sql import literals
 from sqlscore.pushdown.sql.labels import label_of
-from sqlscore.pushdown.text import is_kept, written
+from sqlscore.pushdown.text import Compilation, is_kept, written
 from sqlscore.signature import InputKind
 from sqlscore.types import is_text
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from sqlscore.statements.ready import Ready
 
 
-T = TypeVar("T")
 _MOST_TERMS = 200  #: of a sum that is computed twice
 _CURVES = 2  #: classes, each with a score
 
@@ -98,20 +97,19 @@ def outline(ready: Ready, product: Product, write: Callable[[exp.Expression], st
 
 def is_compiled(ready: Ready, product: Product) -> bool:
     """Whether this process has compiled it before."""
-    return _compiled_by(is_kept, ready, product)
+    return is_kept(_compilation(ready, product))
 
 
 def _written(ready: Ready, product: Product) -> Text:
+    return written(_compilation(ready, product))
+
+
+def _compilation(ready: Ready, product: Product) -> Compilation:
     """The model over the columns that are fed."""
-    return _compiled_by(written, ready, product)
-
-
-def _compiled_by(function: Callable[..., T], ready: Ready, product: Product) -> T:
-    """What one of the functions of `pushdown.text` says of it."""
-    return function(
-        ready.model.graph, ready.plan.binding.signature, _facts(ready, product),
-        columns=_feeding(ready), names=_names(ready), domains=ready.domains,
-        passed=[column.name for column in ready.plan.kept],
+    return Compilation(
+        graph=ready.model.graph, signature=ready.plan.binding.signature,
+        facts=_facts(ready, product), columns=_feeding(ready), names=_names(ready),
+        passed=[column.name for column in ready.plan.kept], domains=ready.domains,
     )  # fmt: skip
 
 
