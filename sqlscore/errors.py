@@ -21,7 +21,7 @@ carries a password or the contents of a row.
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,6 +35,11 @@ class SqlscoreError(Exception):
     line: int | None = None  #: in a script's whole text, from 1; None where no place is to blame
     column: int | None = None
     procedure: str | None = None  #: whose text the line is in, where it is not the script's
+
+    def at_rows(self, rows: Iterable[int]) -> Self:
+        """This error, which is about these places of the batch."""
+        self.rows = tuple(map(int, rows))
+        return self
 
     @property
     def message(self) -> str:

@@ -170,8 +170,7 @@ class Scorer:
             return error
         more = len(error.rows) - len(keys)
         told = type(error)(f"{error} (at {'; '.join(keys)}{f'; {more} more' if more else ''})")
-        told.rows = error.rows
-        return told
+        return told.at_rows(error.rows)
 
 
 def preview(prepared: Prepared, limit: int) -> pa.Table:

@@ -26,8 +26,7 @@ def predicted(predictor: Predictor, batch: pa.RecordBatch) -> list[pa.RecordBatc
             if not error.rows:
                 raise
             told = SignatureError(f"{error} (row {at + error.rows[0]}, counted from 0)")
-            told.rows = tuple(at + row for row in error.rows)
-            raise told from error
+            raise told.at_rows(at + row for row in error.rows) from error
 
     starts = range(0, max(batch.num_rows, 1), _AT_ONCE)
     if len(starts) == 1:

@@ -71,9 +71,8 @@ def bad_rows(predictor: Predictor, batch: pa.RecordBatch, *, finite: bool = Fals
 def refuse_not_finite(predictions: pa.RecordBatch) -> None:
     """Raise ModelError where a prediction is NaN or infinite; NULL is neither."""
     for name, places in _not_finite(predictions).items():
-        error = ModelError(f"the prediction {name!r} of {len(places)} rows: {_NOT_FINITE}")
-        error.rows = tuple(places.tolist())
-        raise error
+        message = f"the prediction {name!r} of {len(places)} rows: {_NOT_FINITE}"
+        raise ModelError(message).at_rows(places)
 
 
 def _not_finite(predictions: pa.RecordBatch) -> dict[str, np.ndarray]:

@@ -103,7 +103,7 @@ def _misfit(given: np.ndarray, wrong: np.ndarray, feature: Feature, one: Input) 
     held = "lists of different lengths" if _UNEVEN in shape else " by ".join(map(str, shape))
     wants = " by ".join("?" if d is None else str(d) for d in one.shape[1:])
     flat = len(shape) == 1 and list(one.shape[1:]).count(None) > 1
-    error = SignatureError(
+    return SignatureError(
         f"the feature {feature.name!r} takes {wants} values a row, and "
         f"{'a row holds' if len(places) == 1 else f'{len(places)} rows do not: the first holds'} "
         f"{held}"
@@ -113,6 +113,4 @@ def _misfit(given: np.ndarray, wrong: np.ndarray, feature: Feature, one: Input) 
             if flat
             else ""
         )
-    )
-    error.rows = tuple(places.tolist())
-    return error
+    ).at_rows(places)

@@ -115,12 +115,10 @@ def _from_json(column: pa.Array, feature: Feature) -> pa.Array:
     try:
         return _parsed(texts, feature)
     except (ValueError, TypeError, pa.ArrowException) as error:
-        wrong = SignatureError(
+        raise SignatureError(
             f"the feature {feature.name!r} has text that is no JSON array of {_values(feature)}, "
             "or arrays of different depth"
-        )
-        wrong.rows = tuple(i for i, text in enumerate(texts) if not _is_array(text, feature))
-        raise wrong from error
+        ).at_rows(i for i, text in enumerate(texts) if not _is_array(text, feature)) from error
 
 
 def _as_json(text: str) -> str:
@@ -152,12 +150,10 @@ def _is_array(text: str, feature: Feature) -> bool:
 def _from_bytes(column: pa.Array, feature: Feature, dtype: np.dtype[Any]) -> pa.Array:
     lengths = pc.fill_null(pc.binary_length(column), 0).to_numpy()
     if dtype.kind == "O" or (lengths % dtype.itemsize).any():
-        wrong = SignatureError(
+        raise SignatureError(
             f"the feature {feature.name!r} has binary values that are no whole number of "
             f"{dtype.name} values of {dtype.itemsize} bytes"
-        )
-        wrong.rows = tuple(np.flatnonzero(lengths % dtype.itemsize).tolist())
-        raise wrong
+        ).at_rows(np.flatnonzero(lengths % dtype.itemsize))
     offsets = np.concatenate([[0], np.cumsum(lengths // dtype.itemsize, dtype=np.int64)])
     whole = b"".join(v for v in column.to_pylist() if v is not None)
     values = np.frombuffer(whole, dtype.newbyteorder("<")).astype(dtype)

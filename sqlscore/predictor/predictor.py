@@ -104,7 +104,7 @@ class Predictor:
         try:
             predictions, found = self._scored([column.filter(kept) for column in columns])
         except SignatureError as error:
-            error.rows = tuple(np.flatnonzero(~lost)[list(error.rows)].tolist())
+            error.at_rows(np.flatnonzero(~lost)[list(error.rows)])
             raise
         gone = Tally(nulls=int(lost.sum()))
         counts += Counts(predictions=dict.fromkeys(predictions.schema.names, gone))
@@ -170,12 +170,10 @@ class Predictor:
         for feature, column in zip(self.signature.features, columns, strict=True):
             rule = self.policies[feature.name].rule
             if column.null_count and rule is NullRule.ERROR:
-                error = SignatureError(
+                raise SignatureError(
                     f"the feature {feature.name!r} has {column.null_count} NULLs, and its NULL "
                     "policy is 'error'. Exclude these rows, or choose another policy"
-                )
-                error.rows = tuple(np.flatnonzero(_nulls(column)).tolist())
-                raise error
+                ).at_rows(np.flatnonzero(_nulls(column)))
             if column.null_count and rule is NullRule.NULL:
                 null = _nulls(column)
                 lost = null if lost is None else lost | null

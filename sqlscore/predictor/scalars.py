@@ -82,12 +82,10 @@ def _refuse_rounded(column: pa.Array, feature: Feature) -> None:
         )
     held = _held(column, NUMPY_TYPES[feature.type])
     if not held.all():
-        error = SignatureError(
+        raise SignatureError(
             f"the feature {feature.name!r} has {len(held) - held.sum()} values that {feature.type} "
             "does not hold exactly, and its policy of types is 'exact'"
-        )
-        error.rows = tuple(np.flatnonzero(~held).tolist())
-        raise error
+        ).at_rows(np.flatnonzero(~held))
 
 
 def _held(column: pa.Array, dtype: type[np.generic]) -> np.ndarray:
@@ -154,11 +152,9 @@ def _exact(column: pa.Array, feature: Feature) -> pa.Array:
 
 
 def _inexact(column: pa.Array, feature: Feature) -> SignatureError:
-    error = SignatureError(
+    wrong = pc.not_equal(_double(_whole_part(column, feature)), _double(column))
+    return SignatureError(
         f"the feature {feature.name!r} takes {feature.type}, and its column ({column.type}) has a "
         "value that is none: out of range, or not whole. Convert the column in the source, or take "
         "the whole parts (types= lossy)"
-    )
-    wrong = pc.not_equal(_double(_whole_part(column, feature)), _double(column))
-    error.rows = tuple(np.flatnonzero(wrong.fill_null(False)).tolist())
-    return error
+    ).at_rows(np.flatnonzero(wrong.fill_null(False)))
