@@ -58,7 +58,7 @@ class Conversation:
         self._dialect = PredictTSQL if product.t_sql else product.dialect
         self.names = Names(marked=product.t_sql, folded=self.facts.folds)
         self.transactions = Transactions(
-            self.connection, product, self.names, joined=connection is not None
+            self.connection, product, self.names, self.told, joined=connection is not None
         )
         self.derived = Derivations()
         self._looked_up: dict[Key, Relation] = {}  #: since the statement began

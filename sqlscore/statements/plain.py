@@ -42,18 +42,18 @@ def check(on: Conversation, tree: exp.Expression) -> None:
     word = next((word for kind, word in _MAKES.items() if isinstance(tree, kind)), None)
     if tree.args.get("into"):
         word = "SELECT … INTO"
-    if word is not None and not _is_of_temporary(tree):
+    if word is not None and not _is_of_temporary(on, tree):
         on.transactions.check(word)
 
 
 _MAKES = {exp.Create: "CREATE", exp.Drop: "DROP", exp.Alter: "ALTER"}
 
 
-def _is_of_temporary(tree: exp.Expression) -> bool:
+def _is_of_temporary(on: Conversation, tree: exp.Expression) -> bool:
     into = tree.args.get("into")
     named = [into.this] if into else tree.args.get("tables") or [tree.find(exp.Table)]
     of_table = tree.args.get("kind") in (None, "TABLE") and not isinstance(tree, exp.Alter)
-    return of_table and all(one and table_name(one).startswith(("#", "@")) for one in named)
+    return of_table and all(one and on.names.is_temporary(table_name(one)) for one in named)
 
 
 def sql(on: Conversation, tree: exp.Expression, text: str) -> str:
@@ -103,7 +103,7 @@ def _merge_natively(on: Conversation, tree: exp.Merge, text: str) -> int:
 
 def _uncommitting(on: Conversation, tree: exp.Expression) -> exp.Expression:
     """The form of a statement that leaves a transaction open, where another one would commit."""
-    if isinstance(tree, exp.Drop) and _is_of_temporary(tree):
+    if isinstance(tree, exp.Drop) and _is_of_temporary(on, tree):
         tree.set("temporary", on.product.drops_temporary)
     if isinstance(tree, exp.TruncateTable) and on.transactions.count:
         return tree if on.product.transactional_ddl else exp.Delete(this=tree.expressions[0].copy())

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from sqlscore.errors import StatementError
-from sqlscore.transports.dbapi import driver_errors
-from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from sqlscore.products.product import Product
     from sqlscore.statements.names import Names
@@ -25,10 +24,20 @@ class Transactions:
     """The transactions of one conversation."""
 
     def __init__(
-        self, connection: sa.Connection, product: Product, names: Names, *, joined: bool
+        self,
+        connection: sa.Connection,
+        product: Product,
+        names: Names,
+        told: Callable[[str], AbstractContextManager[None]],
+        *,
+        joined: bool,
     ) -> None:
-        """`joined`: the connection is the caller's, in a transaction."""
+        """`told` translates the driver's errors while something is done.
+
+        `joined`: the connection is the caller's, in a transaction.
+        """
         self._connection, self._product, self._names = connection, product, names
+        self._told = told
         self.joined = joined
         self._begun = 0  #: by the script, one in another
         self._mark = names.mark()  #: the temporary tables that were there when it began
@@ -134,9 +143,3 @@ class Transactions:
             with suppress(sa.exc.SQLAlchemyError):
                 self._connection.rollback()
         self._begun, self.failed = 0, False
-
-    @contextmanager
-    def _told(self, doing: str) -> Iterator[None]:
-        engine = self._connection.engine
-        with translated(doing, *driver_errors(engine), url=engine.url):
-            yield
