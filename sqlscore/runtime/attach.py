@@ -15,17 +15,13 @@ from sqlscore.model import stored
 from sqlscore.predictor.rows import predicted_rows
 from sqlscore.products import functions_for, product_for
 from sqlscore.registry import Registry
-from sqlscore.registry.running import running
 from sqlscore.registry.versions import Spec
 from sqlscore.runtime.chosen import Chosen, parts_of
-from sqlscore.session.numeric import NumericModel
 from sqlscore.types import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlscore.model import Model
-    from sqlscore.session.numeric import Numeric
     from sqlscore.signature import Prediction
 
 
@@ -68,7 +64,6 @@ class Held:
         self._registry = registry
         self._lock = threading.Lock()
         self._found: dict[str, Chosen] = {}
-        self._numeric: dict[str, NumericModel | None] = {}
 
     def row(self, model: str, values: Sequence[Any]) -> Any:
         """The prediction for a row of values."""
@@ -83,11 +78,10 @@ class Held:
     def column(self, model: str, columns: Sequence[pa.Array]) -> pa.Array:
         """The prediction for each row."""
         found = self._find(model)
-        place = found.place
-        numeric = self._numeric_of(model, found.model, place)
-        if numeric is not None and all(map(_is_plain, columns)):
+        place, floats = found.place, found.floats
+        if floats is not None and all(map(_is_plain, columns)):
             found.refuse_count(len(columns))
-            return numbers(numeric(_block(columns), None)[0][found.predictions[place]])
+            return numbers(floats(_block(columns), None)[0][found.predictions[place]])
         return self._predict(found, columns).column(place)
 
     def columns(self, model: str, columns: Sequence[pa.Array]) -> pa.RecordBatch:
@@ -116,19 +110,6 @@ class Held:
         batch = pa.RecordBatch.from_arrays(list(columns), names=found.features)
         return found.predictor(batch).batch
 
-    def _numeric_of(self, spec: str, model: Model, place: int) -> NumericModel | None:
-        """What runs a model of 4-byte floats alone, at two thirds of what a predictor adds."""
-        with self._lock:
-            if spec not in self._numeric:
-                constants = model.options["constants"] or {}
-                made = running(model.graph, model.signature, model.proof, constants)
-                self._numeric[spec] = (
-                    NumericModel(made.numeric, made.graph)
-                    if made is not None and _is_of_floats(made.numeric, place)
-                    else None
-                )
-            return self._numeric[spec]
-
     def _find(self, spec: str) -> Chosen:
         with self._lock:
             if spec not in self._found:
@@ -136,11 +117,6 @@ class Held:
                 model = stored(self._registry, name)
                 self._found[spec] = Chosen(spec=name, load=lambda: model, wanted=wanted)
             return self._found[spec]
-
-
-def _is_of_floats(facts: Numeric, place: int) -> bool:
-    taken = {one.element for one in facts.inputs}
-    return taken == {"float"} and facts.predictions[place].element == "float"
 
 
 def _is_plain(column: pa.Array) -> bool:
