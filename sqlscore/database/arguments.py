@@ -16,51 +16,17 @@ from sqlscore.relations.ranges import encoded
 from sqlscore.session import known
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
-def job(
-    models: str | Sequence[str],
-    *,
-    source: str,
-    target: str,
-    key: str | Sequence[str] | None = None,
-    mode: str = "upsert",
-    where: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    columns: Sequence[str] = (),
-    lineage: bool | str | Sequence[str] = (),
-    map: Mapping[str, str] | None = None,
-    nulls: Mapping[str, Any] | None = None,
-    types: str | Mapping[str, str] | None = None,
-    constants: Mapping[str, Any] | None = None,
-    incremental: str | None = None,
-    lag: timedelta | float | None = None,
-    only_new: bool = False,
-    rescore: str | None = None,
-    sync: bool = False,
-    finite: bool = False,
-    quarantine: bool = False,
-    max_bad: float | str | None = None,
-    name: str | None = None,
-    provider: str = "cpu",
-    provider_options: Mapping[str, str] | None = None,
-    without: str | Sequence[str] = (),
-    route: str = "bridge",
-) -> Job:
-    """The job of `Database.score`'s arguments; `SqlscoreError` for a word that nothing knows."""
-    return Job(
-        models=names(models), source=source, target=target, key=names(key), mode=Mode.of(mode),
-        where=where, params={n: encoded(value) for n, value in (params or {}).items()},
-        columns=tuple(columns), lineage=Lineage.of(lineage), map=dict(map or {}),
-        nulls={n: str(NullPolicy.of(policy)) for n, policy in (nulls or {}).items()},
-        types={n: str(rule) for n, rule in named_rules(types).items()},
-        constants=plain(constants or {}), incremental=incremental, lag_seconds=_seconds(lag),
-        only_new=only_new, rescore=rescore, sync=sync, finite=finite, quarantine=quarantine,
-        max_bad=allowed(max_bad), provider=known(provider),
-        provider_options=dict(provider_options or {}), without=_without(without),
-        route=str(route_named(route)), name=name,
-    )  # fmt: skip
+def job(**given: Any) -> Job:
+    """The job of `Database.score`'s arguments, by name; for those left out its own defaults hold.
+
+    Raises `SqlscoreError` for a word that nothing knows.
+    """
+    lag = given.pop("lag", None)
+    kept = {name: _KEPT[name](value) if name in _KEPT else value for name, value in given.items()}
+    return Job(lag_seconds=_seconds(lag), **kept)
 
 
 def names(given: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -75,7 +41,40 @@ def _seconds(lag: timedelta | float | None) -> float:
     return lag.total_seconds() if isinstance(lag, timedelta) else float(lag or 0)
 
 
+def _params(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: encoded(value) for name, value in (given or {}).items()}
+
+
+def _nulls(given: Mapping[str, Any] | None) -> dict[str, str]:
+    return {name: str(NullPolicy.of(policy)) for name, policy in (given or {}).items()}
+
+
+def _types(given: str | Mapping[str, str] | None) -> dict[str, str]:
+    return {name: str(rule) for name, rule in named_rules(given).items()}
+
+
+def _constants(given: Mapping[str, Any] | None) -> Any:
+    return plain(given or {})
+
+
+def _mapping(given: Mapping[str, str] | None) -> dict[str, str]:
+    return dict(given or {})
+
+
 def _without(given: str | Sequence[str]) -> tuple[str, ...]:
     """The names of optimisations that are left out, checked."""
     optimisations(given)
     return names(given)
+
+
+def _route(given: str) -> str:
+    return str(route_named(given))
+
+
+#: argument -> what a job keeps of it, where that is not the value itself
+_KEPT: dict[str, Callable[[Any], Any]] = {
+    "models": names, "key": names, "mode": Mode.of, "params": _params, "columns": tuple,
+    "lineage": Lineage.of, "map": _mapping, "nulls": _nulls, "types": _types,
+    "constants": _constants, "max_bad": allowed, "provider": known, "provider_options": _mapping,
+    "without": _without, "route": _route,
+}  # fmt: skip

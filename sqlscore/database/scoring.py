@@ -113,8 +113,8 @@ class Scoring(Connected):
         one, is the error's attribute ``run``.
         """
         job = arguments.job(
-            models, source=source, target=target, key=key, mode=mode, where=where, params=params,
-            columns=columns, lineage=lineage, map=map, nulls=nulls, types=types,
+            models=models, source=source, target=target, key=key, mode=mode, where=where,
+            params=params, columns=columns, lineage=lineage, map=map, nulls=nulls, types=types,
             constants=constants, incremental=incremental, lag=lag, only_new=only_new,
             rescore=rescore, sync=sync, finite=finite, quarantine=quarantine, max_bad=max_bad,
             provider=provider, provider_options=provider_options, without=without, route=route,
@@ -162,7 +162,7 @@ class Scoring(Connected):
     ) -> pa.Table:
         """Score the first rows of a source and write them nowhere: key, columns, predictions."""
         job = arguments.job(
-            models, source=source, target=_NOWHERE, key=key, where=where, params=params,
+            models=models, source=source, target=_NOWHERE, key=key, where=where, params=params,
             columns=columns, map=map, nulls=nulls, types=types, constants=constants,
             provider=provider, provider_options=provider_options,
         )  # fmt: skip
@@ -193,9 +193,9 @@ class Scoring(Connected):
         Raises `SignatureError` with the nearest names for features that no column feeds.
         """
         job = arguments.job(
-            models, source=source, target=target or _NOWHERE, key=key, mode=mode, where=where,
-            params=params, columns=columns, lineage=lineage, map=map, nulls=nulls, types=types,
-            constants=constants,
+            models=models, source=source, target=target or _NOWHERE, key=key, mode=mode,
+            where=where, params=params, columns=columns, lineage=lineage, map=map, nulls=nulls,
+            types=types, constants=constants,
         )  # fmt: skip
         with Engines.opened(self.engine, source_db, target_db) as engines:
             return Bound.of(ranged(prepare(job, engines)))
