@@ -1,6 +1,6 @@
 """Which features are not read, since no value of theirs can change a prediction: pure.
 
-In their place the graph is fed zeros, so the bits of what is left are the same.
+The graph is cut to what is left (`graph/cutting.py`), or fed zeros in their place.
 """
 
 from __future__ import annotations

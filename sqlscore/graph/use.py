@@ -17,7 +17,7 @@ from sqlscore.graph.nodes import all_nodes, attributes, constants, used_inputs
 from sqlscore.signature import Use
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from onnx import GraphProto, ModelProto, NodeProto
 
@@ -35,24 +35,19 @@ def uses_of(model: ModelProto, widths: Mapping[str, int]) -> dict[Source, Use]:
     graph = model.graph
     if model.functions or len(list(all_nodes(model))) > len(graph.node):
         return {}  # subgraphs see values by their names
-    known: dict[str, Columns] = {
-        value.name: [(value.name, j) for j in range(widths.get(value.name, 0))]
-        for value in used_inputs(graph)
-    }
+    known = columns_of(graph, widths)
     every = {source for columns in known.values() for source in columns if source}
     fixed = constants(graph)
-    texts = {v.name for v in graph.input if v.type.tensor_type.elem_type == TensorProto.STRING}
+    texts = text_inputs(graph)
     looked: set[Source] = set()
     weightless: set[Source] = set()
     for node in graph.node:
         sources = [s for name in node.input for s in known.get(name, []) if s]
         if not sources:
             continue
-        reads_text = node.op_type == "Cast" and any(name in texts for name, _ in sources)
-        moves = None if reads_text else _MOVES.get(node.op_type)
-        moved = moves(node, known, fixed) if moves else None
-        if moved is not None:
-            known.update(zip(node.output, moved, strict=False))
+        found = moved(node, known, fixed, texts)
+        if found is not None:
+            known.update(zip(node.output, found, strict=False))
             continue
         looked |= _looked(node, known, fixed, sources)
         weightless |= set(sources) if node.op_type in _WEIGH else set()
@@ -60,6 +55,32 @@ def uses_of(model: ModelProto, widths: Mapping[str, int]) -> dict[Source, Use]:
     if not _calm(graph, fixed):
         looked |= weightless
     return {s: Use.NOT_FINITE if s in weightless else Use.NEVER for s in every - looked}
+
+
+def columns_of(graph: GraphProto, widths: Mapping[str, int]) -> dict[str, Columns]:
+    """The columns of each input that something depends on."""
+    return {
+        value.name: [(value.name, j) for j in range(widths.get(value.name, 0))]
+        for value in used_inputs(graph)
+    }
+
+
+def text_inputs(graph: GraphProto) -> set[str]:
+    """The inputs that hold text."""
+    return {v.name for v in graph.input if v.type.tensor_type.elem_type == TensorProto.STRING}
+
+
+def moved(
+    node: NodeProto, known: Known, fixed: Constants, texts: Collection[str]
+) -> list[Columns] | None:
+    """The columns of a node's outputs, where it only moves or changes them each for itself."""
+    sources = [s for name in node.input for s in known.get(name, []) if s]
+    moves = _MOVES.get(node.op_type)
+    if not sources or moves is None:
+        return None
+    if node.op_type == "Cast" and any(name in texts for name, _ in sources):
+        return None  # whether a text is a number is looked at
+    return moves(node, known, fixed)
 
 
 def _looked(
@@ -153,10 +174,12 @@ _MOVES: dict[str, Callable[[NodeProto, Known, Constants], list[Columns] | None]]
     **dict.fromkeys(("Concat", "FeatureVectorizer"), _joined),
     "OneHotEncoder": _encoded,
 }
+#: operators that look at the columns that their branches ask for
+TREES = ("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor")
 _SCALES = {"Scaler", "Add", "Sub", "Mul", "Div"}
 _WEIGH = {"Gemm", "LinearClassifier", "LinearRegressor", "MatMul"}
 _LOOKS: dict[str, Callable[[NodeProto, Known, Constants], Iterable[int] | None]] = {
     **dict.fromkeys(("LinearClassifier", "LinearRegressor"), _linear),
     **dict.fromkeys(("Gemm", "MatMul"), _product),
-    **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _tree),
+    **dict.fromkeys(TREES, _tree),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from sqlscore.graph.cutting import cut
 from sqlscore.predictor import NullPolicy, Predictor
 from sqlscore.predictor.type_rules import EVERY, TypeRule
 from sqlscore.prove.examples import hold
@@ -31,7 +32,10 @@ class Loaded:
         way = (str(model.version), model.version.sha256, model.binding.signature, model.provider)
         if way not in self._predictors:
             _hold(model, job)
-            self._predictors[way] = _predictor(model, job, model.binding.signature)
+            graph, signature = model.graph, model.binding.signature
+            if model.binding.idle and not model.rowwise:
+                graph, signature = cut(graph, signature)
+            self._predictors[way] = _predictor(model, job, graph, signature)
         return self._predictors[way]
 
 
@@ -41,14 +45,15 @@ def _hold(model: BoundModel, job: Job) -> None:
         plain = dataclasses.replace(job, nulls={}, types={})
         hold(
             model.examples, str(model.version), model.version.sha256, provider=model.provider,
-            runtime=runtime_version(), load=lambda: _predictor(model, plain, model.signature),
+            runtime=runtime_version(),
+            load=lambda: _predictor(model, plain, model.graph, model.signature),
         )  # fmt: skip
 
 
-def _predictor(model: BoundModel, job: Job, signature: Signature) -> Predictor:
+def _predictor(model: BoundModel, job: Job, graph: bytes, signature: Signature) -> Predictor:
     names = {feature.name for feature in signature.features}
     return Predictor(
-        model.graph,
+        graph,
         signature,
         provider=model.provider,
         options=job.provider_options,

@@ -9,6 +9,7 @@ from sqlscore import graph as graphs
 from sqlscore.bridge import workers
 from sqlscore.errors import SignatureError
 from sqlscore.forking import after_fork
+from sqlscore.graph.cutting import cut
 from sqlscore.predictor import Predictor
 from sqlscore.predictor.constants import constants_of, plain
 from sqlscore.predictor.nulls import NullPolicy
@@ -104,7 +105,8 @@ class Loaded:
     ) -> Predictor:
         """The loaded model for batches of features; the same one for the same arguments.
 
-        `signature` is the one in which tensor columns feed blocks, where some do.
+        `signature` is the one in which tensor columns feed blocks, where some do, and without the
+        features that are not read: the graph is cut to the others.
 
         Raises ProviderError where the provider is not there or refuses the model, SignatureError
         for a policy that does not fit its feature, or a constant that is missing.
@@ -118,8 +120,7 @@ class Loaded:
             if not constants and key in self._predictors:
                 return self._predictors[key]
             made = Predictor(
-                runnable(self.graph, self.proof),
-                signature or self.signature,
+                *self._cut_to(signature or self.signature),
                 provider=provider,
                 options=options,
                 rowwise=self.proof.rowwise,
@@ -130,6 +131,12 @@ class Loaded:
             if not constants:
                 self._predictors[key] = made
             return made
+
+    def _cut_to(self, signature: Signature) -> tuple[bytes, Signature]:
+        """What runs for a signature, which may lack features."""
+        whole = runnable(self.graph, self.proof)
+        lacks = len(signature.features) < len(self.signature.features)
+        return cut(whole, signature) if lacks and not self.proof.rowwise else (whole, signature)
 
     def _session(
         self, provider: str, options: Mapping[str, str], *, batched: bool = False

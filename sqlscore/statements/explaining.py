@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from sqlscore.errors import StatementError
+from sqlscore.graph.cutting import cut
 from sqlscore.plan import Route
 from sqlscore.predict import doors
 from sqlscore.predict.statements import Assign, Declare, Option, Query, Use
+from sqlscore.prove import runnable
 from sqlscore.statements import pushed
 from sqlscore.statements.interpreter import Interpreter
 
@@ -188,6 +190,16 @@ def _turned(on: Conversation, one: Routed) -> tuple[str, ...]:
     return pushed.told(one.ready, on.product) if one.route is Route.PUSH_DOWN else ()
 
 
+def _cut(one: Routed) -> tuple[str, ...]:
+    """That the graph is cut to what is read, where it runs here and is."""
+    binding, model = one.ready.plan.binding, one.ready.model
+    if one.route is not Route.BRIDGE or not binding.idle or model.proof.rowwise:
+        return ()
+    whole = runnable(model.graph, model.proof)
+    is_cut = cut(whole, binding.signature)[0] != whole
+    return ("projection: the graph is cut to the rest",) if is_cut else ()
+
+
 def _folded(one: Routed) -> tuple[str, ...]:
     """What became part of the weights, where there is something that can."""
     kinds = {node.op_type for node in one.ready.model.graph.proto.graph.node}
@@ -203,7 +215,10 @@ def _explained(on: Conversation, one: Routed, asked: Route) -> Explained:
     name = f"{model.name}:{model.version}" if model.name else "of bytes"
     return Explained(
         name=ready.name, route=one.route, refused=told.refused,
-        because=(_why(one, asked), *plan.reasons, *ready.known, *_turned(on, one), *_folded(one)),
+        because=(
+            _why(one, asked), *plan.reasons, *_cut(one), *ready.known, *_turned(on, one),
+            *_folded(one),
+        ),
         seconds={
             str(Route.BRIDGE): told.costs.bridge, str(Route.PUSH_DOWN): told.costs.push_down,
         },

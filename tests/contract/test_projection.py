@@ -74,6 +74,8 @@ def test_a_statement(shop: Shop, tree: bytes, without: tuple[str, ...], route: s
     read = [feature for feature, _ in explained.predicts[0].features]
     assert read == (FEATURES if without else ["f1", "f3"])
     assert ("f2" in explained.predicts[0].data) == bool(without)
+    is_cut = "projection: the graph is cut to the rest" in explained.predicts[0].because
+    assert is_cut == (route == "bridge" and not without)
     rows = list(shop.scoring.sql(statement, route=route, without=without))
     found = {key: None if s is None else float(np.float32(s)) for key, s in rows}
     wanted = expected(shop, tree)
