@@ -46,7 +46,7 @@ def test_a_deadline(shop: Shop):
         shop.score(limits=limits)
     stopped: Any = e.value.run
     assert stopped.status is Status.FAILED
-    assert stopped.rows <= 160
+    assert stopped.rows < len(IDS)
     if stopped.rows:  # on a slow machine the deadline may pass before the target is made
         assert len(shop.found()) == stopped.rows
     finished(shop, stopped.id)
