@@ -6,12 +6,15 @@ Arrow is the spine: a batch is a `pyarrow.RecordBatch`, a column's type is a `py
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from sqlscore.elements import SMALL_FLOATS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: ONNX element type (as ONNX Runtime prints it, without ``tensor()``) -> Arrow type of its column.
 #: The small floats have no Arrow type: their column is float32, which holds them exactly.
@@ -63,11 +66,39 @@ def numbers(
     `pyarrow.array` would import pandas to see whether it is given something of it.
     """
     type_ = type_ or ARROW_TYPES[_ELEMENTS.get(values.dtype.name, values.dtype.name)]
-    if values.dtype.kind not in "iuf" or NUMPY_TYPES.get(type_) is not values.dtype.type:
+    if values.dtype.kind not in "iuf" or values.dtype != NUMPY_TYPES.get(type_, np.void):
         return pa.array(values, type_, mask=nulls)
     there = None if nulls is None else pa.py_buffer(np.packbits(~nulls, bitorder="little"))
     buffers = [there, pa.py_buffer(np.ascontiguousarray(values))]
     return pa.Array.from_buffers(type_, len(values), buffers)
+
+
+def strings(values: Sequence[str]) -> pa.Array:
+    """Texts as Arrow's array, likewise without pandas."""
+    encoded = [value.encode() for value in values]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    held = pa.py_buffer(b"".join(encoded))
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(offsets), held)
+
+
+def array_of(column: pa.Array) -> np.ndarray:
+    """A column as numpy's array: as `to_numpy(zero_copy_only=False)`, which would import pandas.
+
+    Numbers without a NULL share the column's memory.
+    """
+    found: np.ndarray
+    if column.null_count or not (is_plain_number(column.type) or pa.types.is_boolean(column.type)):
+        found = column.to_numpy(zero_copy_only=False)
+    elif pa.types.is_boolean(column.type):
+        found = np.from_dlpack(column.cast(pa.uint8())).view(np.bool_)
+    else:
+        found = np.from_dlpack(column)
+    return found
+
+
+def is_plain_number(type_: pa.DataType) -> bool:
+    """Whether Arrow and numpy hold such values in the same bytes."""
+    return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_))
 
 
 def is_number(type_: pa.DataType) -> bool:

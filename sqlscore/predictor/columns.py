@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sqlscore.elements import DTYPES
 from sqlscore.predictor.held import held
 from sqlscore.predictor.lists import as_lists
 from sqlscore.predictor.scalars import as_number, as_text
 from sqlscore.predictor.type_rules import TypeRule
 from sqlscore.signature import InputKind
+from sqlscore.types import array_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
     from sqlscore.signature import Feature, Input
@@ -46,8 +48,7 @@ def values(column: pa.Array, feature: Feature, one: Input) -> np.ndarray:
     if one.element == "string":
         # each different text becomes a `str` once, however many rows have it
         encoded = column.dictionary_encode()
-        texts: np.ndarray = encoded.dictionary.to_numpy(zero_copy_only=False).astype(object)
-        repeated: np.ndarray = texts[encoded.indices.to_numpy(zero_copy_only=False)]
+        texts = np.array(encoded.dictionary.to_pylist(), object)
+        repeated: np.ndarray = texts[array_of(encoded.indices)]
         return repeated
-    numbers: np.ndarray = column.to_numpy(zero_copy_only=False)
-    return numbers
+    return array_of(column)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sqlscore import compute as pc
 from sqlscore.predictor.counts import Tally
-from sqlscore.types import NUMPY_TYPES, is_list
+from sqlscore.types import NUMPY_TYPES, array_of, is_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ def tally_features(
         while is_list(column.type):
             column = column.flatten()
         if feature.input in looked_at and pa.types.is_floating(column.type):
-            tally = _tally_column(column.drop_null().to_numpy(), NUMPY_TYPES[feature.type])
+            tally = _tally_column(array_of(column.drop_null()), NUMPY_TYPES[feature.type])
             if tally:
                 tallies[feature.name] = tally
     return tallies

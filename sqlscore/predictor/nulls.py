@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from sqlscore.errors import SignatureError, nearest
 from sqlscore.signature import InputKind, Use
-from sqlscore.types import is_text
+from sqlscore.types import array_of, is_plain_number, is_text, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +122,13 @@ def filled(column: pa.Array, policy: NullPolicy) -> pa.Array:
     value = float("nan") if policy.rule is NullRule.NAN else policy.value
     if isinstance(column.type, pa.DictionaryType):
         column = column.dictionary_decode()
-    return column.fill_null(pa.scalar(value, column.type))
+    if not is_plain_number(column.type):
+        return column.fill_null(pa.scalar(value, column.type))
+    buffers = [None, column.buffers()[1]]  # those of a NULL hold some number, too
+    given = pa.Array.from_buffers(column.type, len(column), buffers, offset=column.offset)
+    values = array_of(given).copy()
+    values[array_of(column.is_null())] = value
+    return numbers(values, column.type)
 
 
 def _nothing(feature: Feature) -> int | bool | str:

@@ -23,6 +23,7 @@ from sqlscore.predictor.tensors import to_columns
 from sqlscore.predictor.type_rules import TypeRule, type_rules
 from sqlscore.predictor.unexpected import tally_unexpected
 from sqlscore.signature import InputKind
+from sqlscore.types import array_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -126,7 +127,7 @@ class Predictor:
     def _plainly(self, batch: pa.RecordBatch) -> Predicted:
         """What a batch of floating-point numbers without a NULL needs, and no more."""
         columns = batch.columns
-        arrays = [column.to_numpy() for column in columns]
+        arrays = [array_of(column) for column in columns]
         outputs, suspects = self._slices.run(arrays, batch.num_rows)
         predictions = to_columns(outputs, self.signature)
         counts = Counts(
@@ -173,9 +174,9 @@ class Predictor:
                 raise SignatureError(
                     f"the feature {feature.name!r} has {column.null_count} NULLs, and its NULL "
                     "policy is 'error'. Exclude these rows, or choose another policy"
-                ).at_rows(np.flatnonzero(_nulls(column)))
+                ).at_rows(np.flatnonzero(array_of(column.is_null())))
             if column.null_count and rule is NullRule.NULL:
-                null = _nulls(column)
+                null = array_of(column.is_null())
                 lost = null if lost is None else lost | null
         return lost
 
@@ -228,8 +229,3 @@ def _empty(signature: Signature) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(
         [pa.nulls(0, p.type) for p in signature.predictions], schema=schema
     )
-
-
-def _nulls(column: pa.Array) -> np.ndarray:
-    mask: np.ndarray = column.is_null().to_numpy(zero_copy_only=False)
-    return mask

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from sqlscore import compute as pc
 from sqlscore.predictor.counts import Tally
-from sqlscore.types import is_text
+from sqlscore.types import is_text, strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,8 +42,13 @@ def _unknown(column: pa.Array, feature: Feature, categories: Iterable[Category])
         column = column.filter(pc.invert(pc.is_nan(column)))
         if all(isinstance(category, int) for category in categories):
             column = pc.trunc(column)  # it becomes a whole number on its way to its encoder
-    known = pa.array(list(categories)).cast(column.type, safe=False)
+    known = _array(list(categories)).cast(column.type, safe=False)
     return len(column) - (pc.sum(pc.is_in(column, value_set=known)).as_py() or 0)
+
+
+def _array(categories: list[Category]) -> pa.Array:
+    of_text = [category for category in categories if isinstance(category, str)]
+    return strings(of_text) if len(of_text) == len(categories) else pa.array(categories)
 
 
 def _outside(column: pa.Array, range_: Span) -> int:

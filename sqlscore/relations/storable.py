@@ -25,4 +25,4 @@ def _storable(array: pa.Array, product: Product) -> pa.Array:
     kept = pc.is_finite(array) if not product.infinity else pc.invert(pc.is_nan(array))
     if pc.all(kept).as_py() is not False:  # None: every value is NULL already
         return array
-    return pc.if_else(kept, array, pa.scalar(None, array.type))
+    return pc.if_else(kept, array, pa.nulls(1, array.type)[0])

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlscore.errors import DatabaseError
+from sqlscore.types import strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,12 +88,13 @@ def _doubles(array: pa.Array, name: str) -> pa.Array:
             "Write NULL in its place, or leave the rows out"
         )
     texts = doubles.cast(pa.string())
-    exponent = pc.if_else(pc.match_substring(texts, "e"), "", "e0")
-    return pc.binary_join_element_wise(texts, exponent, "")
+    nothing, exponent = strings(["", "e0"])
+    missing = pc.if_else(pc.match_substring(texts, "e"), nothing, exponent)
+    return pc.binary_join_element_wise(texts, missing, nothing)
 
 
 def _constant(text: str) -> pa.Scalar:
-    return pa.scalar(text, _TEXT)
+    return strings([text]).cast(_TEXT)[0]
 
 
 def _wrapped(before: str, hexadecimal: pa.Array) -> pa.Array:
@@ -109,4 +111,4 @@ def _hexadecimal(array: pa.Array) -> pa.Array:
     twice = ((offsets.astype(np.int64) - first) * 2).astype(np.int64)
     present = pc.is_valid(array)
     made = pa.LargeStringArray.from_buffers(len(array), pa.py_buffer(twice), pa.py_buffer(digits))
-    return pc.if_else(present, made, pa.scalar(None, _TEXT))
+    return pc.if_else(present, made, pa.nulls(1, _TEXT)[0])

@@ -12,7 +12,7 @@ import pytest
 from sqlscore.errors import ModelError, SignatureError
 from sqlscore.graph import read, signature_of
 from sqlscore.predictor.tensors import to_columns, to_tensors
-from sqlscore.types import ARROW_TYPES
+from sqlscore.types import ARROW_TYPES, NUMPY_TYPES, array_of, numbers, strings
 from tests.fixtures import models
 
 
@@ -325,3 +325,19 @@ def test_a_sequence_of_maps_becomes_columns():
 def test_an_output_of_another_shape_is_an_error():
     with pytest.raises(ModelError, match=r"the output 'y' has the shape \(2, 3\)"):
         to_columns({"y": np.zeros((2, 3), np.float32)}, signature("float", "N,1"))
+
+
+@pytest.mark.parametrize("type_", NUMPY_TYPES, ids=str)
+def test_numbers_cross_to_numpy_and_back(type_):
+    column = pa.array([0, 1, None, 1, 0], pa.int8()).cast(type_)
+    for part in (column, column[1:], column[:2], column[3:], column[:0]):
+        found = array_of(part)
+        np.testing.assert_array_equal(found, part.to_numpy(zero_copy_only=False))
+        if not part.null_count:
+            assert found.dtype == NUMPY_TYPES[type_]
+            assert numbers(found, type_).equals(part)
+
+
+def test_texts_cross_to_arrow():
+    for texts in ([], [""], ["a", "", "ß😀"]):
+        assert strings(texts).equals(pa.array(texts, pa.string()))

@@ -18,6 +18,7 @@ from sqlscore.products.sqlite.columns import MARK, restored
 from sqlscore.products.sqlite.types import Affinity, affinity, wire
 from sqlscore.transports.dbapi import Transaction
 from sqlscore.transports.fit import fitted
+from sqlscore.types import array_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,7 +140,7 @@ def _values(column: pa.Array) -> list[Any]:
         pa.types.is_integer(column.type) and not column.null_count
     ):
         # three times as fast as to_pylist
-        plain: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+        plain: list[Any] = array_of(column).tolist()
         return plain
     values: list[Any] = column.to_pylist()
     if pa.types.is_string(column.type) and pc.any(pc.starts_with(column, MARK)).as_py():
