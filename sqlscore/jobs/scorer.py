@@ -18,6 +18,7 @@ from sqlscore.products import product_for
 from sqlscore.relations import source as sources
 from sqlscore.relations.source import Projection
 from sqlscore.relations.storable import storable
+from sqlscore.transports.constants import constant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -141,7 +142,7 @@ class Scorer:
                 raise self._with_keys(error, batch) from error
             columns += storable(predicted.batch, self._product).columns
             counts += predicted.counts.tallies_of(prefix)
-        columns += [pa.repeat(value, batch.num_rows) for value in self._stamp]
+        columns += [constant(value, batch.num_rows) for value in self._stamp]
         written = pa.RecordBatch.from_arrays(columns, names=self._names[: len(columns)])
         return Scored(batch=written, counts=counts)
 

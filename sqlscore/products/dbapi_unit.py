@@ -36,12 +36,14 @@ class DbapiUnit(Transaction):
 
     def write(self, target: Target, batches: Sequence[pa.RecordBatch], how: Write) -> int:
         """Write the batches' rows; the number of rows given."""
-        name = target.table.fullname
-        fitting = [fitted(b, self._types(target, b.schema), name) for b in batches if b.num_rows]
+        fitting = [self._fitted(target, batch) for batch in batches if batch.num_rows]
         if fitting:
-            with self.translated(f"writing to table {name}"):
+            with self.translated(f"writing to table {target.table.fullname}"):
                 self._write(target, fitting, how)
         return sum(b.num_rows for b in fitting)
+
+    def _fitted(self, target: Target, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return fitted(batch, self._types(target, batch.schema), target.table.fullname)
 
     def _types(self, target: Target, given: pa.Schema) -> dict[str, pa.DataType]:
         types = {c.name: c for c in target.columns}

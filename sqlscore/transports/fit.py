@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlscore.errors import DatabaseError, nearest
+from sqlscore.transports.constants import spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 def fitted(batch: pa.RecordBatch, types: Mapping[str, pa.DataType], table: str) -> pa.RecordBatch:
     """The batch with every column cast to the type that `types` names for it.
 
-    Raises `DatabaseError` where `types` lacks a column, or a value would become another value.
-    NULL and NaN stay what they are. `table` is named in messages.
+    What `constants.constant` made is spread out. Raises `DatabaseError` where `types` lacks a
+    column, or a value would become another value. NULL and NaN stay what they are. `table` is
+    named in messages.
     """
+    batch = spread(batch)
     for name in batch.schema.names:
         if name not in types:
             raise DatabaseError(f"table {table} has no column {name!r}." + nearest(name, types))

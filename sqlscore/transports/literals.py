@@ -25,18 +25,27 @@ ROWS = 4096  #: rows of one statement: more gain nothing, and a server parses th
 _TEXT = pa.large_string()  # hexadecimal doubles a column, past what 4-byte offsets reach
 
 
-def statements(head: str, batch: pa.RecordBatch, tail: str, *, most_bytes: int) -> Iterator[str]:
-    """Statements that together hold all rows: ``head (…),(…) tail``.
+def statements(
+    head: str, batch: pa.RecordBatch, tail: str, *, most_bytes: int, end: str = ""
+) -> Iterator[str]:
+    """Statements that together hold all rows: ``head (…end),(…end) tail``.
 
     None is longer than `most_bytes`, unless a single row is: `DatabaseError`. NULL is NULL; NaN
     and ±inf have no literal: `DatabaseError`. Types: boolean, integers, floating point, string,
     binary.
     """
     room = most_bytes - len(head.encode()) - len(tail.encode()) - 16
+    between = f"{end}),("
     for start in range(0, batch.num_rows, ROWS):
         texts = _rows(batch.slice(start, ROWS))
-        for piece in _pieces(texts, room):
-            yield f"{head} ({'),('.join(piece)}){tail}"
+        for piece in _pieces(texts, room, len(between)):
+            yield f"{head} ({between.join(piece)}{end}){tail}"
+
+
+def literals(row: pa.RecordBatch) -> list[str]:
+    """The values of a batch of one row, each by itself."""
+    named = zip(row.columns, row.schema.names, strict=True)
+    return [_texts(array, name)[0].as_py() or "NULL" for array, name in named]
 
 
 def _rows(batch: pa.RecordBatch) -> list[str]:
@@ -49,9 +58,9 @@ def _rows(batch: pa.RecordBatch) -> list[str]:
     return rows
 
 
-def _pieces(rows: list[str], room: int) -> Iterator[list[str]]:
+def _pieces(rows: list[str], room: int, between: int) -> Iterator[list[str]]:
     """The rows in order, in as few lists as the room allows."""
-    sizes = np.cumsum([len(row) + 3 for row in rows])
+    sizes = np.cumsum([len(row) + between for row in rows])
     start = 0
     while start < len(rows):
         before = sizes[start - 1] if start else 0

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products.product import Write
+from sqlscore.transports.constants import constant
 from tests.contract.tables import column_named, create, read, rows_in, write
 from tests.contract.type_cases import TypeCase, cases_for
 
@@ -134,6 +135,23 @@ def test_update_changes_existing_rows_alone(database: Database) -> None:
     write(database, target, {"id": [1, 2], "score": [0.1, 0.2], "note": ["a", "b"]})
     write(database, target, {"id": [2, 3], "score": [None, 3.0]}, Write.UPDATE)
     assert rows_in(database, target) == [(1, 0.1, None, "a"), (2, None, None, "b")]
+
+
+@pytest.mark.parametrize("label", [7, None])
+def test_a_value_of_all_rows_is_written_into_each(database: Database, label: int | None) -> None:
+    target = create(database, "scores", SCORES)
+    for how, note, ids in [
+        (Write.INSERT, "o'c\\%", range(300)), (Write.UPSERT, "b", range(150, 450)),
+        (Write.UPDATE, None, range(440, 500)),
+    ]:  # fmt: skip
+        alike = [constant(pa.scalar(label, pa.int8()), len(ids))]
+        alike.append(constant(pa.scalar(note, pa.string()), len(ids)))
+        columns = [pa.array(ids), *alike, pa.array([float(i) for i in ids])]
+        names = ["id", "label", "note", "score"]
+        write(database, target, pa.RecordBatch.from_arrays(columns, names=names), how)
+    assert rows_in(database, target) == [
+        (i, float(i), label, "o'c\\%" if i < 150 else "b" if i < 440 else None) for i in range(450)
+    ]
 
 
 def test_a_composite_text_key_is_matched_by_the_database(database: Database) -> None:

@@ -36,9 +36,11 @@ def test_rows_as_text(start: int, stop: int) -> None:
 
 @pytest.mark.parametrize("most_bytes", [110, 150, 200])
 def test_no_statement_is_longer_than_the_server_takes(most_bytes: int) -> None:
-    made = list(statements("V", BATCH, "", most_bytes=most_bytes))
-    assert all(len(text.encode()) <= most_bytes for text in made)
-    assert ",".join(text.removeprefix("V ") for text in made) == ",".join(ROWS)
+    for end in ("", ",@a"):
+        made = list(statements("V", BATCH, "", most_bytes=most_bytes, end=end))
+        assert all(len(text.encode()) <= most_bytes for text in made)
+        rows = [row.removesuffix(")") + end + ")" for row in ROWS]
+        assert ",".join(text.removeprefix("V ") for text in made) == ",".join(rows)
 
 
 def test_many_rows_go_in_several_statements(monkeypatch: pytest.MonkeyPatch) -> None:

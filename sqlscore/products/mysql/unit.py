@@ -22,8 +22,9 @@ from sqlscore.products.dbapi_unit import DbapiUnit
 from sqlscore.products.mysql.catalogue import LITERALLY, EmptyCopy, qualified, quoted
 from sqlscore.products.mysql.types import carried, fraction
 from sqlscore.products.product import Write
+from sqlscore.transports.constants import apart, together
 from sqlscore.transports.failures import without_contents
-from sqlscore.transports.literals import statements
+from sqlscore.transports.literals import literals, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -71,10 +72,14 @@ class LiteralUnit(DbapiUnit):
     def _column_type(self, column: Column, given: pa.DataType) -> pa.DataType:
         return carried(column)
 
+    def _fitted(self, target: Target, batch: pa.RecordBatch) -> pa.RecordBatch:
+        parts = [super(LiteralUnit, self)._fitted(target, part) for part in apart(batch)]
+        for part in parts:
+            _refuse_cut_times(target, part)
+        return together(*parts)
+
     def _write(self, target: Target, batches: Sequence[pa.RecordBatch], how: Write) -> None:
         self._wrote = True
-        for batch in batches:
-            _refuse_cut_times(target, batch)
         if how is Write.INSERT or (how is Write.UPSERT and self._only_key(target)):
             tail = (
                 self._on_duplicate(target, batches[0].schema.names) if how is Write.UPSERT else ""
@@ -99,9 +104,7 @@ class LiteralUnit(DbapiUnit):
     def _insert(self, name: str, batches: Sequence[pa.RecordBatch], tail: str) -> None:
         columns = ", ".join(quoted(n) for n in batches[0].schema.names)
         head = f"INSERT INTO {name} ({columns}) VALUES"
-        room = self._most_bytes()
-        texts = (t for batch in batches for t in statements(head, batch, tail, most_bytes=room))
-        with closing(_ahead(texts)) as prepared:
+        with closing(_ahead(_inserts(head, batches, tail, self._most_bytes()))) as prepared:
             for text in prepared:
                 self._write_out(text)
 
@@ -201,6 +204,18 @@ def _from(
         return insert
     changed = {n: insert.inserted[n] for n in names if n not in key}
     return insert.on_duplicate_key_update(changed or {n: table.c[n] for n in key[:1]})
+
+
+def _inserts(head: str, batches: Sequence[pa.RecordBatch], tail: str, room: int) -> Iterator[str]:
+    """Statements that insert the rows; what all rows of a batch have is a variable's value."""
+    for batch in batches:
+        varying, alike = apart(batch)
+        variables = [f"@sqlscore_{i}" for i in range(alike.num_columns)]
+        if variables:
+            pairs = zip(variables, literals(alike), strict=True)
+            yield "SET " + ", ".join(f"{name} = {value}" for name, value in pairs)
+        end = "".join(f",{name}" for name in variables)
+        yield from statements(head, varying, tail, most_bytes=room, end=end)
 
 
 def _ahead(texts: Iterator[str]) -> Generator[str]:

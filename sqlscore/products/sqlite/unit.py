@@ -16,6 +16,7 @@ from sqlscore.errors import DatabaseError
 from sqlscore.products.product import Write
 from sqlscore.products.sqlite.columns import MARK, restored
 from sqlscore.products.sqlite.types import Affinity, affinity, wire
+from sqlscore.transports.constants import apart, spread
 from sqlscore.transports.dbapi import Transaction
 from sqlscore.transports.fit import fitted
 from sqlscore.types import array_of
@@ -104,12 +105,13 @@ class SqliteUnit(Transaction):
         for batch in batches:
             if not batch.num_rows:
                 continue
-            types = {name: _taken(batch, name, wish) for name, wish in wishes.items()}
-            fitting = fitted(batch, types, target.table.fullname)
+            parts = (spread(batch), batch.select([])) if how is Write.UPDATE else apart(batch)
+            varying, alike = (_fitted(target, part, wishes) for part in parts)
+            statements = _statements(target, varying, alike, how, self.engine.dialect)
             with self.translated(f"writing to table {target.table.fullname}"):
-                for text, parameters in _statements(target, fitting, how, self.engine.dialect):
+                for text, parameters in statements:
                     self.connection.exec_driver_sql(text, parameters)
-            rows += fitting.num_rows
+            rows += batch.num_rows
         return rows
 
 
@@ -120,6 +122,11 @@ def begin(connection: sa.Connection, how: str = "BEGIN") -> None:
     """
     if not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
         connection.exec_driver_sql(how)
+
+
+def _fitted(target: Target, batch: pa.RecordBatch, wishes: dict[str, Affinity]) -> pa.RecordBatch:
+    types = {name: _taken(batch, name, wish) for name, wish in wishes.items()}
+    return fitted(batch, types, target.table.fullname)
 
 
 def _taken(batch: pa.RecordBatch, name: str, wish: Affinity) -> pa.DataType:
@@ -149,54 +156,65 @@ def _values(column: pa.Array) -> list[Any]:
 
 
 def _statements(
-    target: Target, batch: pa.RecordBatch, how: Write, dialect: sa.Dialect
+    target: Target, batch: pa.RecordBatch, alike: pa.RecordBatch, how: Write, dialect: sa.Dialect
 ) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
     """What writes a batch: a statement's text, and its values for each time that it runs.
 
-    An INSERT takes many rows: sqlite3 gives Python's lock away each time that a statement runs,
-    and has to wait for it where other threads score.
+    `alike` are the columns that have one value in all of its rows. An INSERT takes many rows:
+    sqlite3 gives Python's lock away each time that a statement runs, and has to wait for it where
+    other threads score.
     """
-    names = tuple(batch.schema.names)
+    names = (*alike.schema.names, *batch.schema.names)
     if how is Write.UPDATE and set(names) <= set(target.key):
         return  # nothing but the key: there is nothing to change
     place = (target.table.schema, target.table.name)
+    once = tuple(_values(column)[0] for column in alike.columns)
     values = [_values(column) for column in batch.columns]
-    most = 1 if how is Write.UPDATE else max(1, _VALUES // len(names))
+    most = 1 if how is Write.UPDATE else max(1, (_VALUES - len(once)) // len(values))
     whole = batch.num_rows - batch.num_rows % most
     for rows, first, last in ((most, 0, whole), (1, whole, batch.num_rows)):
         if last > first:
-            text, order = _statement(place, names, target.key, how, rows, dialect)
+            if how is Write.UPDATE:
+                text, order = _update(place, names, target.key, dialect)
+            else:
+                text = _insert(place, names, len(once), target.key, how, rows, dialect)
+                order = list(range(len(values)))
             chosen = (values[i][first:last] for i in order)
             flat = list(chain.from_iterable(zip(*chosen, strict=True)))
             step = rows * len(order)
-            yield text, [tuple(flat[at : at + step]) for at in range(0, len(flat), step)]
+            yield text, [once + tuple(flat[at : at + step]) for at in range(0, len(flat), step)]
 
 
 @lru_cache(maxsize=256)
-def _statement(
-    place: tuple[str | None, str], names: tuple[str, ...], key: tuple[str, ...], how: Write,
-    rows: int, dialect: sa.Dialect,
-) -> tuple[str, list[int]]:  # fmt: skip
-    """The text of a statement for some rows, and which column each value of a row belongs to."""
-    schema, table_name = place
-    table = sa.table(table_name, *map(sa.column, names), schema=schema)
-    changed = [name for name in names if name not in key]
-    if how is Write.UPDATE:
-        # numbered: a column's name may hold what no parameter's name can
-        given: dict[str, Any] = {name: sa.bindparam(f"p_{i}") for i, name in enumerate(names)}
-        same = sa.and_(*(table.c[k] == given[k] for k in key))
-        update = sa.update(table).where(same).values({n: given[n] for n in changed})
-        compiled = update.compile(dialect=dialect)
-        return str(compiled), [int(p.removeprefix("p_")) for p in compiled.positiontup or []]
+def _update(
+    place: tuple[str | None, str], names: tuple[str, ...], key: tuple[str, ...], dialect: sa.Dialect
+) -> tuple[str, list[int]]:
+    """The text of an UPDATE of a row, and which column each of its values belongs to."""
+    table = sa.table(place[1], *map(sa.column, names), schema=place[0])
+    # numbered: a column's name may hold what no parameter's name can
+    given: dict[str, Any] = {name: sa.bindparam(f"p_{i}") for i, name in enumerate(names)}
+    same = sa.and_(*(table.c[k] == given[k] for k in key))
+    changed = {name: given[name] for name in names if name not in key}
+    compiled = sa.update(table).where(same).values(changed).compile(dialect=dialect)
+    return str(compiled), [int(p.removeprefix("p_")) for p in compiled.positiontup or []]
+
+
+@lru_cache(maxsize=256)
+def _insert(
+    place: tuple[str | None, str], names: tuple[str, ...], once: int, key: tuple[str, ...],
+    how: Write, rows: int, dialect: sa.Dialect,
+) -> str:  # fmt: skip
+    """The text of an INSERT of some rows; the first `once` columns take one value for all."""
+    table = sa.table(place[1], *map(sa.column, names), schema=place[0])
     # as text: to compile a parameter for each value takes longer than to write some thousand rows
-    row = f"({', '.join('?' * len(names))})"
-    rows_given = sa.text(f"VALUES {', '.join([row] * rows)}").columns(*map(sa.column, names))
-    insert = sqlite.insert(table).from_select(list(names), rows_given)
+    row = ", ".join([*(f"?{i + 1}" for i in range(once)), *"?" * (len(names) - once)])
+    given = sa.text(f"VALUES {', '.join([f'({row})'] * rows)}").columns(*map(sa.column, names))
+    insert = sqlite.insert(table).from_select(list(names), given)
     if how is Write.UPSERT:
-        new = {name: insert.excluded[name] for name in changed}
+        new = {name: insert.excluded[name] for name in names if name not in key}
         insert = (
             insert.on_conflict_do_update(index_elements=list(key), set_=new)
             if new
             else insert.on_conflict_do_nothing(index_elements=list(key))
         )
-    return str(insert.compile(dialect=dialect)), list(range(len(names)))
+    return str(insert.compile(dialect=dialect))
