@@ -98,8 +98,8 @@ def _meeting(
 ) -> None:
     """Read a range while the one before it is written; that commits when the reader is closed.
 
-    A write begins when the reader has begun: one that came later might wait for the write's end,
-    and the write for its.
+    A write begins when the reader has begun, as its first batch says, an empty one too: a reader
+    that came later might wait for the write's end, and the write for its.
     """
     before: tuple[KeyRange, list[Future[Result]]] | None = None
 
@@ -108,8 +108,9 @@ def _meeting(
         try:
             with closing(read(range_)) as batches:
                 for batch in batches:
-                    futures.append(submit(batch))
                     begun.set()
+                    if batch.num_rows:
+                        futures.append(submit(batch))
         finally:
             begun.set()
         return futures

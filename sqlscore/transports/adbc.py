@@ -45,7 +45,8 @@ def read_file(
     The schema's types are int64, double, string and binary; a value of another kind, and every
     other failure, is a `ReaderFailed`. A query with an ORDER BY needs a LIMIT (-1 is none) beside
     it: without one SQLite may leave out the order of a query inside a query. Closing the iterator
-    early ends the query at once.
+    early ends the query at once. The first batch is empty: it says that the file is locked against
+    a commit, until the last one.
     """
     kinds = [_kind(field.type) for field in schema]
     first = ", ".join(_FIRST[kind] for kind in kinds)

@@ -50,7 +50,7 @@ def test_batches_are_bounded_ordered_and_typed(database: Database, many: Target)
     query, schema = select(database, many)
     stream = database.product.read(database.engine, query, schema, batch_rows=50_000)
     batches = list(stream)
-    assert all(b.schema == schema and 0 < b.num_rows <= 50_000 for b in batches)
+    assert all(b.schema == schema and b.num_rows <= 50_000 for b in batches)
     rows, count = pa.Table.from_batches(batches), rows_of(database)
     np.testing.assert_array_equal(rows["id"].to_numpy(), np.arange(rows_of(database)))
     np.testing.assert_array_equal(rows["x"].to_numpy(), np.arange(rows_of(database)) / 8)
@@ -136,7 +136,7 @@ def test_an_early_close_ends_the_work(database: Database, many: Target, given: b
             batch_rows=1000,
             connection=connection if given else None,
         )
-        assert next(iter(stream)).num_rows == 1000
+        assert next(b.num_rows for b in stream if b.num_rows) == 1000
         began = time.monotonic()
         stream.close()  # type: ignore[attr-defined]
         assert connection.scalar(sa.select(sa.literal(1))) == 1

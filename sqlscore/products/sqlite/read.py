@@ -75,7 +75,7 @@ def _read_file(
         batches = adbc.read_file(path, text, wire, batch_rows=batch_rows, busy_ms=WAIT * 1000)
         with closing(batches):  # type: ignore[type-var]
             for batch in batches:
-                started = True
+                started = started or batch.num_rows > 0
                 yield batch
         return
     except adbc.ReaderFailed as error:
