@@ -73,7 +73,8 @@ class Into(StrEnum):
 
     READER = "reader"  #: to the caller
     TARGET = "target"  #: into a table
-    INSIDE = "inside"  #: into a statement that the database runs
+    BESIDE = "beside"  #: into a temporary table, for a statement that the database runs
+    INSIDE = "inside"  #: the same, with predictions beside a copy that never left the database
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +147,11 @@ def _bridge(task: Task, costs: Costs) -> float:
     if task.into is Into.TARGET:
         write = costs.write_row + costs.write_value * out
         return costs.start + task.rows * _overlapped([read, score, write], task.cores)
+    if task.into is Into.BESIDE:
+        put = costs.put_row + costs.put_value * out
+        row = _overlapped([read, score, put], task.cores)
+        row += costs.scan_row + costs.scan_value * out
+        return costs.start + costs.stage_start + task.rows * row
     row = costs.stage_row + costs.stage_value * (task.features + task.kept)
     fetch = costs.fetch_row + costs.fetch_value * task.features + costs.read_text * task.texts
     row += _overlapped([fetch, score], task.cores)

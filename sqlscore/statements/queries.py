@@ -1,8 +1,8 @@
 """One statement that a database runs, with the PREDICTs in it.
 
-Where the statement only passes on what its PREDICT gives, rows stream through the model. Else DATA
-is evaluated into a temporary table, its predictions go into another beside it, and the database
-runs the statement on their join. Only features leave the database then.
+Where the statement only passes on what its PREDICT gives, rows stream through the model. Else they
+are in temporary tables, on which the database runs the statement: DATA with its predictions in one,
+or each in its own, so that only features leave the database.
 """
 
 from __future__ import annotations
@@ -65,6 +65,9 @@ _STREAMED = {
     Into.READER: "rows stream through the model to the reader",
     Into.TARGET: "rows stream through the model into the target",
 }
+_BESIDE = (
+    "rows stream through the model into a temporary table, and the database runs the statement"
+)
 _STAGED = "rows and predictions become temporary tables, and the database runs the statement"
 _PUSHED = "the database runs the statement, with the model as SQL in it"
 _PLAIN = "the database runs the statement; there is no PREDICT in it"
@@ -97,7 +100,7 @@ class Queries:
             elif passing is not None and into is Into.TARGET:
                 return writing.stream(self._on, ready, passing, tree, text)
             else:
-                self._stage(ready)
+                self._stage(ready, into)
         return plain.run(self._on, tree, text)
 
     def explain(self, tree: exp.Expression, text: str, variables: Variables) -> Choice:
@@ -105,6 +108,7 @@ class Queries:
         tree = self._prepared(tree, text, variables)
         found = predicts(tree)
         routed: list[Routed] = []
+        staged: set[Into] = set()
         for predict in found:
             ready = self._ready(predict, tree, text, variables)
             passing = _passing(self._on, tree, ready) if len(found) == 1 else None
@@ -117,10 +121,12 @@ class Queries:
             elif into in _STREAMED:
                 return Choice(how=_STREAMED[into], predicts=routed)
             else:
-                self._stage(ready, fill=False)
-        routes = {one.route for one in routed}
-        how = _STAGED if Route.BRIDGE in routes else _PUSHED if routes else _PLAIN
-        return Choice(how=how, predicts=routed, sql=plain.sql(self._on, tree, text))
+                self._stage(ready, into, fill=False)
+                staged.add(into)
+        how = _STAGED if Into.INSIDE in staged else _BESIDE if staged else _PUSHED
+        return Choice(
+            how=how if found else _PLAIN, predicts=routed, sql=plain.sql(self._on, tree, text)
+        )
 
     def _into(
         self, ready: Ready, passing: tuple[Passing, ...] | None, tree: exp.Expression, text: str
@@ -130,7 +136,7 @@ class Queries:
             return Into.READER
         if passing is not None and writing.can_stream(self._on, ready, passing, tree, text):
             return Into.TARGET
-        return Into.INSIDE
+        return Into.BESIDE if staging.can_stream(self._on, ready) else Into.INSIDE
 
     def make_view(self, view: CreateView, text: str, variables: Variables) -> tuple[str, ...]:
         """Make a view in the database itself; or why it cannot be there: nothing is made then.
@@ -204,11 +210,15 @@ class Queries:
             alone=alone,
         )  # fmt: skip
 
-    def _stage(self, ready: Ready, *, fill: bool = True) -> None:
+    def _stage(self, ready: Ready, into: Into, *, fill: bool = True) -> None:
         """Score a PREDICT's rows into temporary tables that take its place in the statement."""
-        tables = staging.stage(self._on, ready, fill=fill)
         kept = [column.name for column in ready.plan.kept]
         given = [output.name for output in ready.plan.outputs]
+        if into is Into.BESIDE:
+            name = staging.stream(self._on, ready, fill=fill)
+            data.derive(ready.predict, name, kept, given)
+            return
+        tables = staging.stage(self._on, ready, fill=fill)
         data.replace(ready.predict, tables.rows, tables.predicted, kept, given)
 
 

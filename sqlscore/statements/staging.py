@@ -1,8 +1,12 @@
-"""DATA's rows in one temporary table, their predictions in another, both on one connection.
+"""What a PREDICT gives, in temporary tables that a statement reads in its place.
 
-The rows keep the database's own types and never leave it; only features do, by ranges of the
-numbers that the rows are given. One connection reads or writes, never both at once: a range is
-read while the one before it is scored, then that one is written.
+In one table where another connection may read DATA and few of its columns are kept: they stream
+through the model with the features, and come back beside the predictions.
+
+Else DATA's rows in one and their predictions in another, both on one connection. The rows keep the
+database's own types and never leave it; only features do, by ranges of the numbers that the rows
+are given. One connection reads or writes, never both at once: a range is read while the one before
+it is scored, then that one is written.
 """
 
 from __future__ import annotations
@@ -16,16 +20,18 @@ from sqlglot import exp
 
 from sqlscore import bridge
 from sqlscore.plan import storage
+from sqlscore.plan.passing import Passing
 from sqlscore.products.product import RowIndex, Write
 from sqlscore.relations.ranges import KeyRange
-from sqlscore.statements import made
+from sqlscore.statements import made, writing
 from sqlscore.statements.data import ROW
 from sqlscore.statements.scored import Scorer
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
+    from sqlscore.predict.asked import Output
     from sqlscore.products.product import Target
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.ready import Ready
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
 NUMBER = Column(name=ROW, type=pa.int64())
 RANGE_ROWS = 131_072  #: read, scored and written at a time
 _BATCH_ROWS = 16_384
+#: columns for each feature that leave the database and come back sooner than all are copied inside
+_KEPT = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +49,43 @@ class Staged:
 
     rows: str
     predicted: str
+
+
+def can_stream(on: Conversation, ready: Ready) -> bool:
+    """Whether one table will do, and is the faster way.
+
+    A type that is carried as text would be cast twice, and a name that both sides have would be two
+    columns of one table.
+    """
+    kept, outputs = ready.plan.kept, ready.plan.outputs
+    names = [name.casefold() for name in (*_names(kept), *_names(outputs))]
+    return (
+        len(kept) <= _KEPT * len(ready.plan.binding.features)
+        and len(set(names)) == len(names)
+        and all(on.product.carried(column) == column.type for column in kept)
+        and not on.derived.by_chance(ready.query)
+        and writing.reads_beside(on, ready)
+    )
+
+
+def _names(columns: Sequence[Column] | Sequence[Output]) -> list[str]:
+    return [column.name for column in columns]
+
+
+def stream(on: Conversation, ready: Ready, *, fill: bool = True) -> str:
+    """Score DATA's rows as they are read, into one temporary table; its name.
+
+    Without `fill` it is made and stays empty.
+    """
+    passing = [Passing(name=c.name, data=c, output=None) for c in ready.plan.kept]
+    passing += [Passing(name=o.name, data=None, output=o) for o in ready.plan.outputs]
+    target = made.temporary(on, on.names.temporary("scored"), writing.wanted(on, passing))
+    if fill:
+        writing.through(on, ready, passing, target, make=target)
+    else:
+        with on.transaction():
+            on.make(target)
+    return target.table.name
 
 
 def stage(on: Conversation, ready: Ready, *, fill: bool = True) -> Staged:

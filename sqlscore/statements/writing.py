@@ -51,14 +51,19 @@ def can_stream(
 
     Not where the target's types need casts of the database's own.
     """
-    if not can_read_elsewhere(on, ready) or not on.product.reads_elsewhere(on.engine):
+    if not reads_beside(on, ready):
         return False
     if isinstance(tree, exp.Select):
         return tree.args.get("into") is not None
     if not isinstance(tree, exp.Insert) or tree.args.get("returning") or tree.args.get("default"):
         return False
     target = _existing(on, tree.this, len(passing), text)
-    return all(map(_takes, target.columns, _wanted(on, passing)))
+    return all(map(_takes, target.columns, wanted(on, passing)))
+
+
+def reads_beside(on: Conversation, ready: Ready) -> bool:
+    """Whether DATA's rows can be read over another connection while this one writes."""
+    return can_read_elsewhere(on, ready) and on.product.reads_elsewhere(on.engine)
 
 
 def stream(
@@ -67,10 +72,10 @@ def stream(
     """Write the rows; how many."""
     if isinstance(tree, exp.Insert):
         target = _existing(on, tree.this, len(passing), text)
-        return _written(on, ready, passing, target, make=None)
+        return through(on, ready, passing, target, make=None)
     table = tree.args["into"].this
-    target = made.into(on, table, _wanted(on, passing))
-    count = _written(on, ready, passing, target, make=target)
+    target = made.into(on, table, wanted(on, passing))
+    count = through(on, ready, passing, target, make=target)
     if table_name(table).startswith("#"):
         on.names.keep(on.names.spelled(table_name(table)))
     return count
@@ -87,7 +92,7 @@ def insert(on: Conversation, into: exp.Expression, rows: pa.Table, text: str) ->
     return written
 
 
-def _wanted(on: Conversation, passing: Sequence[Passing]) -> list[Column]:
+def wanted(on: Conversation, passing: Sequence[Passing]) -> list[Column]:
     """The columns that the statement gives, as a table would hold them."""
     columns = []
     for one in passing:
@@ -136,7 +141,7 @@ def _takes(there: Column, given: Column) -> bool:
     return is_text(given.type) and is_text(there.type)
 
 
-def _written(
+def through(
     on: Conversation,
     ready: Ready,
     passing: Sequence[Passing],
@@ -144,6 +149,7 @@ def _written(
     *,
     make: Target | None,
 ) -> int:
+    """Rows through the model into a target, which is made first where it is not there; how many."""
     kept = [one.data for one in passing if one.data is not None]
     carried = [(column, on.product.carried(column)) for column in kept]
     scorer = Scorer(ready.plan, ready.model, on.product, carried, ready.place)
@@ -158,7 +164,9 @@ def _written(
         return pa.RecordBatch.from_arrays(columns, names=names)
 
     with ExitStack() as stack:
-        step = stack.enter_context(on.steps.timed("rows through the model into the target"))
+        temporary = on.names.is_temporary(target.table.name)
+        into = "a temporary table" if temporary else "the target"
+        step = stack.enter_context(on.steps.timed(f"rows through the model into {into}"))
         stack.enter_context(on.transaction())
         if make is not None and not on.product.transactional_ddl:
             stack.enter_context(_undone(on, make))
