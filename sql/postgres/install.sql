@@ -63,7 +63,7 @@ CREATE OR REPLACE FUNCTION sqlscore.predict(model text, query text) RETURNS SETO
 LANGUAGE plpython3u STABLE STRICT AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
-    return GD["sqlscore"].plpython.predict(plpy, model, query)
+    return GD["sqlscore"].plpython.predict(plpy, globals())
 $$;
 
 -- The same with values for the query, which are written $1 ->> 'day' in it.
@@ -71,7 +71,7 @@ CREATE OR REPLACE FUNCTION sqlscore.predict(model text, query text, params jsonb
 RETURNS SETOF record LANGUAGE plpython3u STABLE STRICT AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
-    return GD["sqlscore"].plpython.predict(plpy, model, query, params)
+    return GD["sqlscore"].plpython.predict(plpy, globals())
 $$;
 
 -- The same for a whole table or view: FROM sqlscore.predict('churn', 'customers'::regclass) AS p(…).
@@ -79,7 +79,7 @@ CREATE OR REPLACE FUNCTION sqlscore.predict(model text, source regclass) RETURNS
 LANGUAGE plpython3u STABLE STRICT AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
-    return GD["sqlscore"].plpython.predict(plpy, model, source)
+    return GD["sqlscore"].plpython.predict(plpy, globals())
 $$;
 
 -- The same, some thousands of rows in each record, whose columns are arrays: for very many rows.

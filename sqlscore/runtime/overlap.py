@@ -44,16 +44,20 @@ def overlapped(
     """
     waiting: list[Future[Result]] = []
     count = 0
-    for one in given:
-        if not waiting and small(one):
-            yield work(one)
-            continue
-        count = count or threads()
-        waiting.append(_submit(count, work, one))
-        if len(waiting) > count:
+    try:
+        for one in given:
+            if not waiting and small(one):
+                yield work(one)
+                continue
+            count = count or threads()
+            waiting.append(_submit(count, work, one))
+            if len(waiting) > count:
+                yield waiting.pop(0).result()
+        while waiting:
             yield waiting.pop(0).result()
-    while waiting:
-        yield waiting.pop(0).result()
+    finally:
+        for future in waiting:  # of a statement that ended early
+            future.cancel()
 
 
 def _submit(threads: int, work: Callable[[Given], Result], one: Given) -> Future[Result]:
@@ -74,9 +78,9 @@ def _started(threads: int) -> ThreadPoolExecutor:
     with without_signals():
         # each waits for the others, so as many are started
         wait([pool.submit(_begun, all_there) for _ in range(threads)])
-    # Handlers run in the reverse order: this one before those of every library that is loaded now.
-    # The server calls exit() and never ends Python, so Python's own atexit would not be called.
-    ctypes.CDLL(None).__cxa_atexit(_at_exit, None, None)
+    # The server calls exit() and never ends Python, so Python's own atexit would not be called; and
+    # what ONNX Runtime makes when it first runs goes before whatever was registered with C by now.
+    ctypes.CDLL(None).on_proc_exit(_at_exit, None)
     return pool
 
 
@@ -88,10 +92,11 @@ def _begun(all_there: Barrier) -> None:
     all_there.wait()
 
 
-def _wait(_: int | None) -> None:
+def _wait(_code: int, _argument: int | None) -> None:
     from concurrent.futures import wait
 
-    wait(list(_running), timeout=10)
+    wait([future for future in list(_running) if not future.cancel()])
 
 
-_at_exit = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_wait)  # kept here: C holds no reference
+#: kept here: C holds no reference
+_at_exit = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)(_wait)

@@ -43,12 +43,16 @@ _MOST_WORKERS = (
 _bound: dict[Any, Numbers | General] = {}
 
 
-def predict(plpy: Any, model: str, query: str, *params: str) -> Iterator[Any]:
+def predict(plpy: Any, given: dict[str, Any]) -> Iterator[Any]:
     """The rows that ``AS p(…)`` asks for: columns of the query and predictions, by name.
 
-    Raises SignatureError for what does not bind and for names that are neither, RegistryError for a
-    model that the caller may not use.
+    `given` are the function's globals, from which PL/Python's arguments are taken: it would save
+    and restore those that it finds there around each row. Raises SignatureError for what does not
+    bind and for names that are neither, RegistryError for a model that the caller may not use.
     """
+    model, query, *params = given.pop("args")
+    for name in ("model", "query", "source", "params"):
+        given.pop(name, None)
     # not a generator itself: what is wrong at the start is then the error's own words
     wanted = Wanted(Columns.records)
     return records(_scored(plpy, model, query, params, wanted), wanted)
