@@ -11,36 +11,24 @@ A new process imports no more than its first call needs: `numbers` scores what i
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlscore.errors import SignatureError
 from sqlscore.runtime.arrays import rows_of_array
 from sqlscore.runtime.choosing import choose
 from sqlscore.runtime.literals import jsonable
-from sqlscore.runtime.numbers import Numbers, fields
-from sqlscore.runtime.overlap import overlapped
-from sqlscore.runtime.prepared import ask, keep
-from sqlscore.runtime.queries import described, fetched, query_of
+from sqlscore.runtime.numbers import fields
+from sqlscore.runtime.queries import described, query_of
 from sqlscore.runtime.records import Columns, Wanted, batches, records
-from sqlscore.runtime.signals import without_signals
-from sqlscore.session.company import MOST_ROWS
+from sqlscore.runtime.scored import bound_to, general, scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
     from sqlscore.runtime.chosen import Chosen
-    from sqlscore.runtime.general import General
-    from sqlscore.runtime.taken import Taken
 
 Result = TypeVar("Result")
-
-#: how many processes more a query may have is a setting that every administrator knows
-_MOST_WORKERS = (
-    "SELECT pg_catalog.current_setting('max_parallel_workers_per_gather')::pg_catalog.int4 AS most"
-)
-_bound: dict[Any, Numbers | General] = {}
 
 
 def predict(plpy: Any, given: dict[str, Any]) -> Iterator[Any]:
@@ -72,38 +60,6 @@ def _scored(
     return scored(plpy, bound, then, params)
 
 
-def bound_to(
-    plpy: Any,
-    chosen: Chosen,
-    query: str,
-    columns: Mapping[str, int],
-    carry: tuple[str, ...] | None = None,
-) -> Numbers | General:
-    """The model bound to a query's columns, with those that feed no feature, or with `carry`."""
-    key = (chosen.key, query, tuple(columns.items()), carry)
-    if key not in _bound:
-        found: Numbers | General | None = None
-        if chosen.numeric is not None:
-            found = Numbers.of(chosen.numeric, query, columns, plpy.quote_ident, carry)
-        if found is None:
-            found = _general().General.of(plpy, chosen, query, columns, carry)
-        keep(_bound, key, found)
-    return _bound[key]
-
-
-def scored(
-    plpy: Any,
-    bound: Numbers | General,
-    then: Callable[[Columns], Result],
-    params: Sequence[str] = (),
-) -> Iterator[Result]:
-    """What `then` makes of the rows of a query with their predictions, in batches."""
-    rows = fetched(plpy, bound.text, params)
-    return overlapped(
-        rows, lambda taken: then(bound.score(taken)), threads=_threads(plpy), small=_small
-    )
-
-
 def score(plpy: Any, *arguments: str) -> None:
     """See `writing.score`."""
     _writing().score(plpy, *arguments)
@@ -118,26 +74,6 @@ def _writing() -> ModuleType:
     from sqlscore.runtime import writing
 
     return writing
-
-
-def _general() -> ModuleType:
-    with without_signals():
-        from sqlscore.runtime import general
-    return general
-
-
-def _threads(plpy: Any) -> Callable[[], int]:
-    """What tells how many threads may score for one call beside the server's own."""
-
-    def allowed() -> int:
-        most: int = ask(plpy, _MOST_WORKERS)[0]["most"]
-        return max(1, min(most, len(os.sched_getaffinity(0))))
-
-    return allowed
-
-
-def _small(rows: Taken) -> bool:
-    return len(rows) < MOST_ROWS
 
 
 def predict_row(plpy: Any, model: str, features: Sequence[float | None]) -> Any:
@@ -157,7 +93,7 @@ def predict_object(plpy: Any, model: str, features: str) -> str:
     given = json.loads(features)
     if not isinstance(given, dict):
         raise SignatureError("the row is no JSON object: give to_jsonb(c) for a row c of a table")
-    found = _of_numbers(chosen, given) or _general().predicted_object(chosen, given)
+    found = _of_numbers(chosen, given) or general().predicted_object(chosen, given)
     return json.dumps(dict(zip(chosen.predictions, map(jsonable, found), strict=True)))
 
 
@@ -182,7 +118,7 @@ def predict_bytes(plpy: Any, model: str, features: bytes) -> str:
     if not len(values):
         return "{}"
     if chosen.numeric is None:
-        found: str = _general().predicted_array(chosen, features, place)
+        found: str = general().predicted_array(chosen, features, place)
         return found
     chosen.refuse_count(values.shape[1])
     predictions, lost = chosen.numeric(values.copy(), nulls)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlscore.errors import SignatureError, SqlscoreError, nearest
 from sqlscore.runtime.choosing import choose
-from sqlscore.runtime.plpython import bound_to, scored
 from sqlscore.runtime.queries import described, query_of
+from sqlscore.runtime.scored import bound_to, scored
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -81,6 +81,9 @@ def test_who_may_make_roles_runs_what_was_printed_for_postgresqls_queue(
             assert theirs.worker().drain() == 1
             found = connection.exec_driver_sql(rows_of(job)).all()
             assert dict(map(tuple, found)) == expected(range(0, 900, 3))
+            unpushed = "SELECT * FROM sqlscore.predict('churn', 'customers') AS p(score real)"
+            with pytest.raises(sa.exc.DBAPIError, match=r"sqlscore\.submit"):
+                connection.exec_driver_sql(unpushed)
         psql(printed(capsys, "uninstall", "--purge", "--db", url), sa.make_url(url))
     assert plain.ask("SELECT to_regnamespace('sqlscore')") == [(None,)]
 

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 import sqlscore
 from sqlscore.products import engine_for
+from sqlscore.products.postgres.routines import as_a_whole
 from tests.fixtures import models, scoring
 from tests.fixtures.scoring import Shop, customers, expected
 
@@ -611,6 +612,22 @@ def test_so_many_new_connections_call_at_once(shop: Shop, count: int):
     with ThreadPoolExecutor(count) as pool:
         assert all(pool.map(call, range(count)))
     assert_no_crash(shop)
+
+
+def test_what_another_databases_install_was_in_the_way_of_is_done_again(postgres: Database):
+    """Roles are the whole server's, so two databases that install at once may deadlock."""
+    seen: list[int] = []
+
+    def work(connection: sa.Connection) -> int:
+        seen.append(connection.exec_driver_sql("SELECT 1").scalar_one())
+        if len(seen) < 3:
+            deadlock = "DO $$ BEGIN RAISE 'in the way' USING ERRCODE = '40P01'; END $$"
+            connection.exec_driver_sql(deadlock)
+        return len(seen)
+
+    assert as_a_whole(postgres.engine, work, "installing") == 3
+    with pytest.raises(sqlscore.DatabaseError, match=r"installing failed \(22012\)"):
+        as_a_whole(postgres.engine, lambda one: one.exec_driver_sql("SELECT 1 / 0"), "installing")
 
 
 def test_a_backup_has_functions_models_and_rights(shop: Shop):

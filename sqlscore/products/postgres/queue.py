@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.products.postgres.routines import PSQL, refuse_other_schema, run_scripts
+from sqlscore.products.postgres.routines import PSQL, as_a_whole, refuse_other_schema, run_scripts
 from sqlscore.products.postgres.types import meaning
 from sqlscore.products.queue import Queue
 from sqlscore.products.scripts import by_hand
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 _CHANNEL = "sqlscore_queue"
+_SCRIPTS = ("rights", "queue", "pushdown")
 
 
 def install(engine: Engine) -> None:
     """Make the queue, or upgrade it; no superuser is needed. One transaction."""
     refuse_other_schema(engine)
-    with translated("installing the queue", url=engine.url), engine.begin() as connection:
-        run_scripts(connection, "rights", "queue", "pushdown")
+    as_a_whole(engine, lambda one: run_scripts(one, *_SCRIPTS), "installing the queue")
 
 
 def install_sql(engine: Engine, tables: Sequence[str]) -> str:
     """What `install` would run."""
     refuse_other_schema(engine)
     how = f"As the owner of the tables, who may make roles: {PSQL}"
-    return by_hand("postgres", how, tables, "rights", "queue")
+    return by_hand("postgres", how, tables, *_SCRIPTS)
 
 
 def column(described: Mapping[str, Any]) -> Column:

@@ -7,9 +7,11 @@ can import this package.
 from __future__ import annotations
 
 import json
+import random
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
@@ -21,13 +23,19 @@ from sqlscore.tables.schema import schema_of
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy import Connection, Engine
+
+Result = TypeVar("Result")
 
 #: how a person runs a printed text, whole or not at all
 PSQL = "psql -1 -v ON_ERROR_STOP=1 -f THIS_FILE DATABASE"
 _DEPENDED_ON = "2BP01"  # SQLSTATE: other objects depend on what was to be dropped
+#: SQLSTATE: what two databases meet that install at once, since roles are the whole server's: a
+#: deadlock, a role that the other one dropped, a row of a catalogue that it changed
+_IN_THE_WAY = frozenset({"40P01", "42704", "XX000"})
+_TRIES = 6
 
 _PROBE = """
 CREATE FUNCTION pg_temp.sqlscore_probe(folders text[]) RETURNS text LANGUAGE plpython3u AS $probe$
@@ -57,7 +65,8 @@ def install(engine: Engine, folders: Sequence[str], versions: Mapping[str, str])
     refuse_other_schema(engine)
     engine.dispose()  # a process of the server that has imported the package would find it anyhow
     given = [str(Path(folder)) for folder in folders] or _own_folders()
-    with translated("installing the functions", url=engine.url), engine.begin() as connection:
+
+    def work(connection: Connection) -> dict[str, Any]:
         _extension(connection)
         found = _probe(connection, given, versions)
         run_scripts(connection, "rights", "install")
@@ -65,7 +74,9 @@ def install(engine: Engine, folders: Sequence[str], versions: Mapping[str, str])
         insert = "INSERT INTO sqlscore.python_folders VALUES (%s, %s)"
         for number, folder in enumerate(given, 1):
             connection.exec_driver_sql(insert, (number, folder))
-    return {**found, "folders": given}
+        return {**found, "folders": given}
+
+    return as_a_whole(engine, work, "installing the functions")
 
 
 def install_sql(engine: Engine, folders: Sequence[str], tables: Sequence[str]) -> str:
@@ -98,8 +109,8 @@ def uninstall(engine: Engine, *, purge: bool) -> None:
 
     Raises DatabaseError that names what depends on them.
     """
-    doing = "taking the functions away"
-    with translated(doing, url=engine.url), engine.begin() as connection:
+
+    def work(connection: Connection) -> None:
         try:
             run_scripts(connection, "uninstall", *(["purge"] if purge else []))
         except DBAPIError as error:
@@ -109,6 +120,8 @@ def uninstall(engine: Engine, *, purge: bool) -> None:
             raise DatabaseError(
                 f"sqlscore is in use here, so nothing was taken away: {details}. Drop that first"
             ) from error
+
+    as_a_whole(engine, work, "taking the functions away")
 
 
 def _refuse_no_room(connection: Connection) -> None:
@@ -192,6 +205,21 @@ def refuse_other_schema(engine: Engine) -> None:
             f"the tables of sqlscore are in the schema {schema_of(engine)!r} here, and its "
             "functions work with tables in the schema 'sqlscore' only"
         )
+
+
+def as_a_whole(engine: Engine, work: Callable[[Connection], Result], doing: str) -> Result:
+    """What `work` returns, in one transaction; again where another database's was in its way."""
+    with translated(doing, url=engine.url):
+        for attempt in range(1, _TRIES):
+            try:
+                with engine.begin() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:
+                    raise
+            time.sleep(random.uniform(0, 0.1 * attempt))
+        with engine.begin() as connection:
+            return work(connection)
 
 
 def run_scripts(connection: Connection, *names: str) -> None:
