@@ -15,11 +15,11 @@ import sqlalchemy as sa
 import sqlscore
 from benchmarks.processes import processor_seconds
 from sqlscore import bridge
+from sqlscore.jobs import planning
 from sqlscore.jobs.engines import Engines
 from sqlscore.jobs.job import Job, Lineage
 from sqlscore.jobs.lineage import stamp
 from sqlscore.jobs.plan import Plan
-from sqlscore.jobs.planning import RANGE_ROWS
 from sqlscore.jobs.prepare import prepare
 from sqlscore.jobs.scorer import Layout, Scorer
 from sqlscore.jobs.scoring import batch_rows
@@ -183,14 +183,13 @@ def _write(prepared: Prepared, scored: list[Scored], meter: Meter) -> None:
     """Write as a run does: a unit a range, with its mark."""
     engine = prepared.source.engine
     work, run = Work.on(Engines.one(engine)), new_id()
-    key, source = prepared.key, prepared.source
-    ranges = sources.ranges_of(source, key, rows=RANGE_ROWS).ranges
+    ranges = planning.cut(prepared, work.product, None, held=True).ranges
     with work.unit() as unit:
         plan = Plan(job=prepared.job, versions=(), sha256=(), features=(), written=())
         work.records.begin(unit, run, TARGET, plan)
         work.records.store_ranges(unit, run, ranges, plan)
         unit.commit()
-    grouped = _grouped(scored, RANGE_ROWS)
+    grouped = _grouped(scored, -(-sum(one.batch.num_rows for one in scored) // len(ranges)))
     _calm(engine)
     with meter.measure("write") as found:
         for range_, results in zip(ranges, grouped, strict=False):

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-#: batches that are read and not yet taken, beside those that the workers hold: enough to go on
-#: reading while a range of the usual size is written
+#: enough batches to go on reading while a range of the usual size is written
 AHEAD = 8
 
 
@@ -58,15 +57,21 @@ def run(
     predict: Callable[[pa.RecordBatch], Result],
     write: Write[Result],
     overlap: Overlap = Overlap.READING,
+    ahead: int = AHEAD,
 ) -> None:
     """Score the ranges. What any stage raises is raised here, when the other stages have ended.
 
-    `write` calls its third argument just before it commits.
+    `write` calls its third argument just before it commits. `ahead` is for `Overlap.READING`: as
+    many batches are read and not yet taken, beside those that the workers hold.
     """
-    loop = _LOOPS[overlap]
+    loops: dict[Overlap, Callable[..., None]] = {
+        Overlap.READING: partial(_overlapped, ahead=ahead),
+        Overlap.READING_UNTIL_COMMIT: _meeting,
+        Overlap.NOTHING: _alternating,
+    }
     with ThreadPoolExecutor(workers(), thread_name_prefix="sqlscore-predict") as pool:
         try:
-            loop(ranges, read, lambda batch: pool.submit(predict, batch), write)
+            loops[overlap](ranges, read, lambda batch: pool.submit(predict, batch), write)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -133,9 +138,11 @@ def _overlapped(
     read: Callable[[KeyRange], Generator[pa.RecordBatch]],
     submit: Callable[[pa.RecordBatch], Future[Result]],
     write: Write[Result],
+    *,
+    ahead: int,
 ) -> None:
     """Read in a thread of its own; write here, in the order of the ranges."""
-    reader = _Reader(ranges, read, submit)
+    reader = _Reader(ranges, read, submit, ahead)
     reader.start()
     results: list[Result] = []
     try:
@@ -153,13 +160,6 @@ def _nothing() -> None:
     """Nothing to wait for: readers do not stand in the way of a commit, or there is none."""
 
 
-_LOOPS: dict[Overlap, Callable[..., None]] = {
-    Overlap.READING: _overlapped,
-    Overlap.READING_UNTIL_COMMIT: _meeting,
-    Overlap.NOTHING: _alternating,
-}
-
-
 class _Stopped(Exception):
     """Nobody takes batches any more."""
 
@@ -172,10 +172,11 @@ class _Reader(Generic[Result]):
         ranges: Iterable[KeyRange],
         read: Callable[[KeyRange], Generator[pa.RecordBatch]],
         submit: Callable[[pa.RecordBatch], Future[Result]],
+        ahead: int,
     ) -> None:
         self._ranges, self._read, self._submit = ranges, read, submit
         self._items: queue.Queue[Future[Result] | KeyRange | BaseException | None]
-        self._items = queue.Queue(AHEAD + workers())
+        self._items = queue.Queue(ahead + workers())
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sqlscore-read", daemon=True)
 

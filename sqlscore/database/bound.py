@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlscore.jobs.planning import range_rows
+from sqlscore.jobs.planning import cut
 from sqlscore.predictor.nulls import NullPolicy
 from sqlscore.relations import keys
-from sqlscore.relations import source as sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlscore.jobs.prepared import Prepared
+    from sqlscore.products.product import Product
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,15 +42,13 @@ class Bound:
     rows: int | None  #: about
 
     @classmethod
-    def of(cls, prepared: Prepared) -> Bound:
-        """What a prepared job binds; its rows are counted, and none is read."""
+    def of(cls, prepared: Prepared, product: Product) -> Bound:
+        """What a prepared job binds, for a target of the product; no row is read, but counted."""
         ranges = rows = None
         if prepared.source.repeatable:
-            size = range_rows(prepared)
-            source, key, where = prepared.source, prepared.key, prepared.where
-            by_index = keys.in_catalogue(source, key)
-            cut = sources.ranges_of(source, key, rows=size, where=where, held=by_index)
-            ranges, rows = len(cut.ranges), cut.rows
+            by_index = keys.in_catalogue(prepared.source, prepared.key)
+            found = cut(prepared, product, prepared.where, held=by_index)
+            ranges, rows = len(found.ranges), found.rows
         return cls(
             source=prepared.job.source, target=prepared.target.table.fullname,
             target_exists=prepared.exists, key=tuple(column.name for column in prepared.key),

@@ -11,6 +11,7 @@ from sqlscore.jobs import run as runs
 from sqlscore.jobs.engines import Engines
 from sqlscore.jobs.prepare import prepare, ranged
 from sqlscore.jobs.scorer import preview
+from sqlscore.products import product_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -198,4 +199,4 @@ class Scoring(Connected):
             types=types, constants=constants,
         )  # fmt: skip
         with Engines.opened(self.engine, source_db, target_db) as engines:
-            return Bound.of(ranged(prepare(job, engines)))
+            return Bound.of(ranged(prepare(job, engines)), product_for(engines.target))

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from sqlscore.jobs.loaded import Loaded
     from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.work import Work
-    from sqlscore.products.product import Target, Unit
+    from sqlscore.products.product import Product, Target, Unit
+    from sqlscore.relations.cutting import Cut
     from sqlscore.relations.ranges import KeyRange
 
 RANGE_ROWS = 131_072  #: of a range, about
+LONG = 2  #: times as many where the target's product wants long ranges
 _RANGE_BYTES = 2**27  #: of a range as it is read, about: rows wider than usual make shorter ranges
 _LOOK_BACK = 5  #: runs whose plans tell whether sqlscore made a target
 
@@ -139,20 +141,35 @@ def _cut(
     work: Work, plan: Plan, prepared: Prepared, *, by_index: bool
 ) -> tuple[Plan, list[KeyRange]]:
     """The watermark and the ranges; `by_index` says that an index holds the key unique."""
-    source = prepared.source
     mark = slices.watermark(prepared, _low(work, plan, prepared))
     plan = dataclasses.replace(plan, watermark=None if mark is None else dataclasses.asdict(mark))
-    rows, condition = range_rows(prepared, work.limits), where(work, plan, prepared)
-    cut = sources.ranges_of(source, prepared.key, rows=rows, where=condition, held=by_index)
-    return dataclasses.replace(plan, total=cut.rows), cut.ranges
+    condition = where(work, plan, prepared)
+    found = cut(prepared, work.product, condition, held=by_index, limits=work.limits)
+    return dataclasses.replace(plan, total=found.rows), found.ranges
 
 
-def range_rows(prepared: Prepared, limits: Limits | None = None) -> int:
+def cut(
+    prepared: Prepared,
+    product: Product,
+    condition: sources.Condition,
+    *,
+    held: bool,
+    limits: Limits | None = None,
+) -> Cut:
+    """The source in ranges for a target of the product; `held` says that an index holds the key."""
+    rows, long = _range_rows(prepared, product, limits or Limits()), product.long_ranges
+    return sources.ranges_of(
+        prepared.source, prepared.key, rows=rows, where=condition, held=held, long=long
+    )
+
+
+def _range_rows(prepared: Prepared, product: Product, limits: Limits) -> int:
     """Rows of a range: fewer where rows are wide, so that memory stays bounded."""
     width = Layout.of(prepared).width
-    usual = min(RANGE_ROWS, max(16, _RANGE_BYTES // (8 * max(width, 1))))
+    wanted = RANGE_ROWS * (LONG if product.long_ranges else 1)
+    usual = min(wanted, max(16, _RANGE_BYTES // (8 * max(width, 1))))
     written_too = width + len(prepared.wanted.columns)
-    return Share.of(limits or Limits()).range_rows(usual, written_too)
+    return Share.of(limits).range_rows(usual, written_too)
 
 
 def _low(work: Work, plan: Plan, prepared: Prepared) -> str | None:

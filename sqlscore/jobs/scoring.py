@@ -91,7 +91,8 @@ def score_ranges(
     scorer = Scorer(prepared, work.product, stamped, loaded)
     projection = scorer.projection
     share, width = Share.of(work.limits), scorer.width
-    on_their_way = bridge.AHEAD + 2 * bridge.workers()
+    ahead = bridge.AHEAD * (planning.LONG if work.product.long_ranges else 1)
+    on_their_way = ahead + 2 * bridge.workers()
     usual = batch_rows(width) * (_TIMES_ON_DEVICE if scorer.device else 1)
     rows = share.batch_rows(usual, width, on_their_way)
 
@@ -118,6 +119,7 @@ def score_ranges(
         overlap=_overlap(
             (work.product, work.engines.target), (prepared.source.product, prepared.source.engine)
         ),
+        ahead=ahead,
     )
 
 

@@ -45,14 +45,18 @@ def cut(
     rows: int,
     where: sa.ColumnElement[bool] | None = None,
     held: bool = False,
+    long: bool = False,
 ) -> Cut:
     """Cut a relation into key ranges of about `rows` rows each, and of fewer where it is small.
 
-    `held` says that the key is held unique, by an index. A relation without rows gives one range,
+    `held` says that the key is held unique, by an index; `long`, that ranges are to be long, and so
+    no more of them than need be, also where it is small. A relation without rows gives one range,
     which stays empty unless rows come in the meantime.
     """
     even = (
-        _counted_off(connection, product, relation, key, rows) if held and where is None else None
+        _counted_off(connection, product, relation, key, rows, long=long)
+        if held and where is None
+        else None
     )
     if even is not None:
         return even
@@ -78,6 +82,8 @@ def _counted_off(
     relation: sa.FromClause,
     key: Sequence[Column],
     rows: int,
+    *,
+    long: bool,
 ) -> Cut | None:
     """As many numbers a range, and so never more rows; None where too few numbers are keys."""
     if len(key) > 1 or not pa.types.is_integer(key[0].type):
@@ -100,8 +106,8 @@ def _counted_off(
     share = there / (_LOOKS * _WIDE)
     if share < _FEW_LEFT_OUT:
         return None
-    size = min(rows, max(_LEAST, -(-numbers // _SEVERAL)))
-    bounds = _bounds(low, high + 1, size)
+    several = min(rows, max(_LEAST, -(-numbers // _SEVERAL)))
+    bounds = _evenly(low, high + 1, rows) if long else _bounds(low, high + 1, several)
     return Cut(ranges=_between([(bound,) for bound in bounds]), rows=round(numbers * share))
 
 

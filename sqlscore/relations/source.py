@@ -177,17 +177,24 @@ class Projection:
 
 
 def ranges_of(
-    source: Source, key: Sequence[Column], *, rows: int, where: Condition = None, held: bool = False
+    source: Source,
+    key: Sequence[Column],
+    *,
+    rows: int,
+    where: Condition = None,
+    held: bool = False,
+    long: bool = False,
 ) -> Cut:
     """The source cut into key ranges of about `rows` rows, those of `where` only.
 
-    `held` says that an index of the source's table holds the key unique.
+    `held` says that an index of the source's table holds the key unique; with `long` no range is
+    made shorter so that there are more of them.
     """
     relation, key, where = _cut(source, key, where)
     held = held and (source.tree is None or source.tree.args.get("where") is None)
     with translated("cutting key ranges"), source.engine.connect() as connection:
         return cut(
-            connection, source.product, relation, key, rows=rows, where=where, held=held
+            connection, source.product, relation, key, rows=rows, where=where, held=held, long=long
         )  # fmt: skip
 
 

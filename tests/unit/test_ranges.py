@@ -110,6 +110,16 @@ def test_the_first_and_the_last_of_the_ranges_counted_off_are_short(
         assert max(sizes[1:-1]) - min(sizes[1:-1]) <= len(sizes)
 
 
+def test_long_ranges_are_no_more_than_need_be(connection: sa.Connection):
+    connection.exec_driver_sql("CREATE TABLE n (a INTEGER PRIMARY KEY)")
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)"
+    connection.exec_driver_sql(f"INSERT INTO n {numbers} SELECT i FROM n")
+    table = sa.table("n", sa.column("a"))
+    for long, bounds in ((True, [50_000]), (False, [25_000, 50_000, 75_000])):
+        found = cut(connection, SQLITE, table, KEY[:1], rows=60_000, held=True, long=long)
+        assert [r.low for r in found.ranges] == [None, *((bound,) for bound in bounds)]
+
+
 @pytest.mark.parametrize("walk", [True, False])
 def test_a_relation_without_rows_is_one_range(connection: sa.Connection, walk: bool):
     product = replace(SQLITE, keyset_walk=walk)

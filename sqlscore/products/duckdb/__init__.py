@@ -215,6 +215,7 @@ DUCKDB = Product(
     shared=False,
     roles=False,
     row_index=RowIndex.NONE,
+    long_ranges=True,  # from 122,880 rows on, a row group: it lies in the file then, not in the log
     server=False,
     transient=transient.DUCKDB,
     engine=engine,
