@@ -29,6 +29,7 @@ from tests.fixtures.servers import Unavailable
 if TYPE_CHECKING:
     from benchmarks.alone import Answer
     from benchmarks.places import Place
+    from benchmarks.planner import Choice, Gain
 
 
 @dataclass(kw_only=True, slots=True)
@@ -42,8 +43,8 @@ class Results:
     in_database: list[in_database.Figure] = field(default_factory=list)
     extras: list[extras.Cost] = field(default_factory=list)
     pushdown: list[comparison.Comparison] = field(default_factory=list)
-    planner: list[planner.Choice] = field(default_factory=list)
-    optimisations: list[planner.Gain] = field(default_factory=list)
+    planner: list[Choice] = field(default_factory=list)
+    optimisations: list[Gain] = field(default_factory=list)
     memory: dict[str, dict[int, Answer]] = field(default_factory=dict)
 
 

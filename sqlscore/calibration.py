@@ -30,7 +30,7 @@ _TOLD: dict[str, dict[str, str]] = {
         "a node of a tree": "sql_visit", "a weight": "sql_weight",
         "a multiply-add of a layer": "sql_term", "a category": "sql_lookup", "exp": "sql_call",
         "planning": "plan_start", "a leaf of it": "plan_leaf",
-        "a leaf compiled": "compile_leaf", "a leaf by JIT": "jit_leaf",
+        "a leaf compiled": "compile_leaf",
     },
     "ONNX Runtime": {
         "a row": "ort_row", "a value": "ort_value", "a text more": "ort_text",

@@ -50,7 +50,6 @@ class Costs:
     plan_start: float  #: a small model until it runs: the database's planning
     plan_leaf: float  #: a leaf of a tree, and of other models a weight
     compile_leaf: float  #: the same compiled here, once in a process
-    jit_leaf: float  #: what compiling it to machine code would add
     parallel: float  #: how many times as fast an aggregate is as a stream of rows
     ort_row: float  #: a row through tensors and ONNX Runtime, on one thread
     ort_value: float  #: and each of its features

@@ -21,7 +21,7 @@ USUAL: dict[str, float] = {
     "sql_visit": 35 * NS, "sql_weight": 20 * NS, "sql_term": 20 * NS, "sql_lookup": 15 * NS,
     "sql_call": 70 * NS,
     "plan_start": 0.05, "plan_leaf": 10_000 * NS, "compile_leaf": 120_000 * NS,
-    "jit_leaf": 0.0, "parallel": 1.0,
+    "parallel": 1.0,
     "ort_row": 10 * NS, "ort_value": 2.5 * NS, "ort_text": 80 * NS, "ort_output": 15 * NS,
     "ort_visit": 7 * NS, "ort_term": 0.1 * NS, "ort_lookup": 1 * NS, "ort_call": 0.5 * NS,
 }  # fmt: skip
@@ -31,7 +31,6 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "postgres": {
         "start": 0.03, "scan_row": 60 * NS, "scan_value": 10 * NS, "read_row": 400 * NS,
         "read_value": 45 * NS, "fill_row": 1400 * NS, "fill_value": 80 * NS, "parallel": 1.7,
-        "jit_leaf": 2_000_000 * NS,
     },
     "mysql": {
         "scan_row": 200 * NS, "scan_value": 30 * NS, "fetch_row": 6000 * NS,

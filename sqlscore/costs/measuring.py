@@ -99,7 +99,6 @@ def _read(bench: Bench) -> dict[str, float]:
 
 def _in_sql(bench: Bench, scans: dict[str, float]) -> dict[str, float]:
     """What a model costs as SQL."""
-    tuning = bench.product.tuning
     row, value = scans["scan_row"], scans["scan_value"]
     forest = samples.forest(_TREES, _DEPTH)
     trees = _run(bench, forest, *bench.alone)
@@ -107,11 +106,13 @@ def _in_sql(bench: Bench, scans: dict[str, float]) -> dict[str, float]:
     layer = _run(bench, samples.layered(), *bench.alone)
     curves = _run(bench, samples.curved(), *bench.alone)
     words = _run(bench, samples.encoded(), *bench.alone)
-    spread = bench.query(bench.compiled(forest), *tuning.no_jit, clock=bench.clock_of_share)
+    spread = bench.query(
+        bench.compiled(forest), *bench.product.tuning.no_jit, clock=bench.clock_of_share
+    )
     start = bench.query(bench.compiled(samples.linear(), none=True), *bench.alone)
     look = bench.rows * (row + _NUMBERS * value)
     compiling, planning = _planned(bench, samples.forest(_MANY))
-    found = {
+    return {
         "plan_start": start,
         "plan_leaf": per(planning - start, _MANY * 2**_DEPTH),
         "compile_leaf": per(compiling, _MANY * 2**_DEPTH),
@@ -122,11 +123,6 @@ def _in_sql(bench: Bench, scans: dict[str, float]) -> dict[str, float]:
         "sql_lookup": per(words - bench.rows * (row + value), bench.rows * samples.CATEGORIES),
         "parallel": min(max(trees / spread, 1.0), float(os.cpu_count() or 1)),
     }
-    if tuning.jit:
-        whole = bench.compiled(forest)
-        jitted = bench.query(whole, *tuning.serial, *tuning.jit)
-        found["jit_leaf"] = per(jitted - bench.query(whole, *bench.alone), _TREES * 2**_DEPTH)
-    return found
 
 
 def _run(bench: Bench, model: ModelProto, *settings: str) -> float:

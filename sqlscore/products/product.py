@@ -169,7 +169,6 @@ class Tuning:
     """Settings of the product's own planner, for a transaction, as statements."""
 
     no_jit: tuple[str, ...] = ()  #: no expression is compiled to machine code
-    jit: tuple[str, ...] = ()  #: every one is
     serial: tuple[str, ...] = ()  #: a query runs on one core
 
 

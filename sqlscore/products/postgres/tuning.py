@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 TUNING = Tuning(
     no_jit=("SET LOCAL jit = off",),
-    jit=(
-        "SET LOCAL jit = on",
-        "SET LOCAL jit_above_cost = 0",
-        "SET LOCAL jit_optimize_above_cost = 0",
-    ),
     serial=("SET LOCAL max_parallel_workers_per_gather = 0",),
 )
 
