@@ -55,6 +55,8 @@ class Expressions:
     arrays: bool = False  #: an array of numbers is a value
     boolean: bool = True  #: has the values TRUE and FALSE
     text_equality: TextEquality = TextEquality.PLAIN
+    #: a collation by which texts are in the order of their bytes, if a search by it is faster
+    byte_order: str | None = None
     saturation: Saturation = Saturation.SUBQUERY
     fence: Fence = Fence.NONE
     derived: bool = True  #: a statement may be written over derived tables; one expression may not
@@ -84,6 +86,7 @@ EXPRESSIONS: dict[str, Expressions] = {
             logistic_by_tanh=True,
             arrays=True,
             casts=True,
+            byte_order="C",
             fence=Fence.OFFSET,
             # a subquery for each value would keep parallel workers out
             saturation=Saturation.LATE,

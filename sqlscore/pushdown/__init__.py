@@ -33,7 +33,7 @@ from sqlscore.pushdown.values.tensors import ROWS
 from sqlscore.pushdown.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlscore.graph import Graph
     from sqlscore.products.expressions import Expressions
@@ -111,6 +111,7 @@ def _compiled(
     model = onnx.ModelProto.FromString(graphs.rewrite(graph))
     walked = walk(model, signature, columns, facts, domains)
     refusals, outputs = walked.refusals, {}
+    lost = _Lost(signature, columns, domains, walked.lost)
     for one in signature.predictions:
         if one.output not in walked.outputs:
             continue
@@ -119,9 +120,7 @@ def _compiled(
         if why:
             refusals.append(Refusal(operator="", node=f"output {one.output!r}", why=why))
             continue
-        outputs[one.name] = _prediction(
-            tensor, one, signature, columns, facts, domains, walked.lost
-        )
+        outputs[one.name] = _prediction(tensor, one, facts, lost)
     return outputs, refusals
 
 
@@ -136,15 +135,7 @@ def _unwritable(tensor: Tensor, one: Prediction, facts: Expressions) -> str | No
     return "it holds the number of rows" if ROWS in tensor.row else None
 
 
-def _prediction(
-    tensor: Tensor,
-    one: Prediction,
-    signature: Signature,
-    columns: Mapping[str, str],
-    facts: Expressions,
-    domains: Mapping[str, Domain],
-    errors: Sequence[exp.Expression],
-) -> exp.Expression:
+def _prediction(tensor: Tensor, one: Prediction, facts: Expressions, lost: _Lost) -> exp.Expression:
     if pa.types.is_list(one.type):
         cells = tensor.row
         value: exp.Expression = exp.Array(
@@ -155,18 +146,38 @@ def _prediction(
         cell = tensor.row[one.position or 0]
         value = _finished(cell, tensor.element, facts)
         safe = needs([cell])
-    lost: list[exp.Expression] = [
-        exp.Is(
-            this=exp.column(exp.to_identifier(columns[feature.name], quoted=True)),
-            expression=exp.Null(),
-        )
-        for feature in signature.features
-        if not feature.missing
-        and feature.name not in safe
-        and domains.get(feature.name, UNKNOWN).null
-    ]
-    lost += [operand(test) for test in errors]
-    return case((either(lost), exp.Null()), otherwise=value) if lost else value
+    test = lost.test(safe)
+    return value if test is None else case((test, exp.Null()), otherwise=value)
+
+
+class _Lost:
+    """The tests for rows without predictions; the same one for all predictions that need it."""
+
+    def __init__(
+        self,
+        signature: Signature,
+        columns: Mapping[str, str],
+        domains: Mapping[str, Domain],
+        errors: Sequence[exp.Expression],
+    ) -> None:
+        self._columns = {
+            feature.name: columns[feature.name]
+            for feature in signature.features
+            if not feature.missing and domains.get(feature.name, UNKNOWN).null
+        }
+        self._errors = [operand(test) for test in errors]
+        self._made: dict[tuple[str, ...], exp.Expression] = {}
+
+    def test(self, safe: Collection[str]) -> exp.Expression | None:
+        """Whether a row is lost for a value that a NULL in `safe` makes NULL by itself."""
+        columns = tuple(c for name, c in self._columns.items() if name not in safe)
+        nulls: list[exp.Expression] = [
+            exp.Is(this=exp.column(exp.to_identifier(name, quoted=True)), expression=exp.Null())
+            for name in columns
+        ]
+        if columns not in self._made and (nulls or self._errors):
+            self._made[columns] = either([*nulls, *self._errors])
+        return self._made.get(columns)
 
 
 def _finished(cell: Cell, element: str, facts: Expressions) -> exp.Expression:

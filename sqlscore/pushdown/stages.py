@@ -28,7 +28,8 @@ _ALL_ROWS = 2**63 - 1  #: a LIMIT that no table reaches
 _ATOMS = (
     exp.Literal, exp.Identifier, exp.DataType, exp.Column, exp.Null, exp.Boolean, exp.Var,
 )  # fmt: skip
-_NO_VALUES = (exp.Predicate, exp.Connector, exp.Not, exp.If, exp.Paren, exp.Tuple, exp.Values)
+_NO_VALUES = (exp.If, exp.Paren, exp.Tuple, exp.Values)
+_CONDITIONS = (exp.Predicate, exp.Connector, exp.Not)
 
 
 def staged(
@@ -111,15 +112,22 @@ class _Parts:
             seen.depth = max(seen.depth, 0 if below.name else below.depth)
             _put(node, key, index, used)
         self._measure(node, seen, children)
-        shared = uses[id(node)] > 1 and seen.size > _WORTH and not isinstance(node, _NO_VALUES)
+        shared = uses[id(node)] > 1 and seen.size > _WORTH and self._is_value(node)
         if shared and self._facts.derived:
             self._give_name(node)
+
+    def _is_value(self, node: exp.Expression) -> bool:
+        """Whether it can be a column."""
+        kinds = _NO_VALUES if self._facts.boolean else (*_NO_VALUES, *_CONDITIONS)
+        return not isinstance(node, kinds)
 
     def _used(self, node: exp.Expression, uses: Mapping[int, int]) -> tuple[exp.Expression, int]:
         """What stands where the node is used, and the level that it needs."""
         seen = self._seen[id(node)]
         if seen.name:
             return exp.column(exp.to_identifier(seen.name, quoted=True)), seen.level + 1
+        if isinstance(node, exp.Paren) and isinstance(node.this, exp.Column):
+            node = node.this  # what stood in the parentheses got a name
         return (_copied(node) if uses[id(node)] > 1 else node), seen.level
 
     def _measure(

@@ -45,6 +45,12 @@ CASES: dict[tuple[str, str], tuple[Case, ...]] = {
             values_floats = [1.0, 2.0, 3.5], default_float = -1.0> (t) }""",
             TEXT,
         ),
+        Case(  # so many that they are searched for, where that is faster
+            """float[N,1] y { y = ai.onnx.ml.LabelEncoder <keys_strings = ["it's", "bern", "Bern",
+            "", "BERN", "bern ", "zz", "A", "bermuda"], values_floats = [1.0, 2.0, 3.5, 4.0, 5.0,
+            6.0, 7.0, 8.0, 9.0], default_float = -1.0> (t) }""",
+            TEXT,
+        ),
         Case(
             """string[N,1] y { y = ai.onnx.ml.LabelEncoder <keys_int64s = [1, 2, -3],
             values_strings = ["one", "two", "it's"], default_string = "?"> (n) }""",

@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from sqlscore.pushdown.refusals import Refused
 from sqlscore.pushdown.sql import literals
+from sqlscore.pushdown.sql.searches import searched
 from sqlscore.pushdown.values.cells import Choice, Line, Term
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def looked_up(choice: Choice, facts: Expressions) -> exp.Expression:
     if not pairs:
         return otherwise
     if all(isinstance(test, exp.EQ) and test.this is pairs[0][0].this for test, _ in pairs):
-        ifs = [exp.If(this=test.expression, true=value) for test, value in pairs]
-        return exp.Case(this=pairs[0][0].this, ifs=ifs, default=otherwise)
+        keys = [(test.expression, value) for test, value in pairs]
+        return searched(pairs[0][0].this, keys, otherwise, facts)
     return case(*pairs, otherwise=otherwise)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlscore.pushdown.sql import literals
-from sqlscore.pushdown.sql.arithmetic import above, both, case, expression, operand
+from sqlscore.pushdown.sql.arithmetic import above, both, case, expression, needs, operand
 from sqlscore.pushdown.values.cells import Term
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from sqlscore.products.expressions import Expressions
     from sqlscore.pushdown.values.cells import Cell
+
+
+_SEVERAL = 2  #: features from which on a look at the score is cheaper
 
 
 def label_of(label: int | float | str) -> exp.Expression:
@@ -28,12 +31,7 @@ def beyond(cell: Cell, bound: float, more: int | str, less: int | str, facts: Ex
     test = above(score, bound, facts)
     if isinstance(cell, Term) and (cell.real or cell.exact):
         test = exp.GT(this=operand(score), expression=literals.number(bound, facts))
-    return Term(
-        sql=case((test, label_of(more)), otherwise=label_of(less)),
-        exact=True,
-        bounded=True,
-        finite=True,
-    )
+    return _label([(test, label_of(more))], less, [cell], facts)
 
 
 def highest(cells: Sequence[Cell], labels: Sequence[int | str], facts: Expressions) -> Term:
@@ -52,13 +50,33 @@ def highest(cells: Sequence[Cell], labels: Sequence[int | str], facts: Expressio
             for j in range(i + 1, len(values))
         ]
         branches.append((both(tests), label_of(labels[i])))
-    if not branches:
-        return Term(sql=label_of(labels[0]), exact=True, bounded=True, finite=True)
-    whole = case(*branches, otherwise=label_of(labels[0]))
-    if facts.nan and not all(isinstance(c, Term) and c.real for c in cells):
-        number = _all_numbers(values, facts)
-        whole = case((number, whole), otherwise=label_of(labels[0]))
-    return Term(sql=whole, exact=True, bounded=True, finite=True)
+    if branches and facts.nan and not all(isinstance(c, Term) and c.real for c in cells):
+        whole = case(*branches, otherwise=label_of(labels[0]))
+        branches = [(_all_numbers(values, facts), whole)]
+    return _label(branches, labels[0], cells, facts)
+
+
+def _label(
+    branches: list[tuple[exp.Expression, exp.Expression]],
+    otherwise: int | str,
+    cells: Sequence[Cell],
+    facts: Expressions,
+) -> Term:
+    """A label by conditions, none of which holds for a score of NULL or NaN.
+
+    Where NULL is not NaN, one score tells of a NULL in all features that each of them needs: that
+    is one test in place of one a feature.
+    """
+    first, *others = cells
+    needed = needs([first]) if facts.nan and isinstance(first, Term) else frozenset()
+    if any(needs([other]) != needed for other in others) or len(needed) < _SEVERAL:
+        needed = frozenset()
+    if needed:
+        null = exp.Is(this=operand(expression(first, facts)), expression=exp.Null())
+        branches = [*branches, (null, exp.Null())]
+    value = label_of(otherwise)
+    sql = case(*branches, otherwise=value) if branches else value
+    return Term(sql=sql, needs=needed, exact=True, bounded=True, finite=True)
 
 
 def _all_numbers(values: Sequence[exp.Expression], facts: Expressions) -> exp.Expression:

@@ -36,7 +36,7 @@ from sqlscore.pushdown.values import spans
 from sqlscore.pushdown.values.cells import LARGEST, Choice, Line, Term
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlscore.products.expressions import Expressions
     from sqlscore.pushdown.values.cells import Cell
@@ -104,24 +104,29 @@ def _weighted(
         return float(dtype(bias))
     rest = [_weighed(cell.sql, weight, facts) for cell, weight in terms]
     rest += [looked_up(choice, facts) for choice in choices]
-    products = [_weighed(careful(line, facts), weight, facts) for line, weight in lines]
-    slow = added([*products, *rest, literals.number(bias, facts)])
     found = needs([line for line, weight in lines if weight]) | needs(term for term, _ in terms)
     if not lines:
         span = spans.total([*(t.span for t, _ in terms), *map(spans.span_of, choices)],
                            [*(w for _, w in terms), *(1.0 for _ in choices)])  # fmt: skip
-        return Term(sql=slow, needs=found, span=spans.total([span, (bias, bias)]))
-    slow = _one_sided(saturated(slow, facts), lines, facts)
+        whole = added([*rest, literals.number(bias, facts)])
+        return Term(sql=whole, needs=found, span=spans.total([span, (bias, bias)]))
+    products = [_weighed(careful(line, facts), weight, facts) for line, weight in lines]
+    slow = saturated(added([*products, literals.number(bias, facts)]), facts)
+    slow = _one_sided(slow, lines, facts)
     late = facts.saturation is Saturation.LATE
     bounded = facts.infinity and not terms and not choices and not late
     if not facts.folding:
-        return Term(sql=slow, needs=found, bounded=bounded)
-    fast = _folded([line.scaled(w, np.float64) for line, w in lines if w], rest, bias, facts)
-    test = _ordinary(lines, facts)
-    if test is None:
+        return Term(sql=added([slow, *rest]), needs=found, bounded=bounded)
+    bound, tested = _tested(lines)
+    scaled = [line.scaled(w, np.float64) for line, w in lines if w]
+    fast = _folded(scaled, tested, bias, facts)
+    if not tested:
         small = not terms and not choices
-        return Term(sql=fast, needs=found, bounded=small, finite=small)
-    return Term(sql=case((test, fast), otherwise=slow), needs=found, bounded=bounded)
+        return Term(sql=added([fast, *rest]), needs=found, bounded=small, finite=small)
+    # the rest is the same on both sides, so it stands behind the CASE
+    test = _ordinary([*tested.values()], bound, facts)
+    whole = added([case((test, fast), otherwise=slow), *rest])
+    return Term(sql=whole, needs=found, bounded=bounded)
 
 
 def _weighed(value: exp.Expression, weight: float, facts: Expressions) -> exp.Expression:
@@ -150,25 +155,29 @@ def _joined(weighed: Sequence[tuple[Choice, float]], facts: Expressions) -> list
 
 
 def _folded(
-    lines: Sequence[Line], rest: Sequence[exp.Expression], bias: float, facts: Expressions
+    lines: Sequence[Line], tested: Collection[str], bias: float, facts: Expressions
 ) -> exp.Expression:
-    """One product a feature; scaled up by a power of two where a product could underflow."""
-    plain = [line for line in lines if line.missing is None]
-    filled = [line for line in lines if line.missing is not None]
+    """One product a feature; scaled up by a power of two where a product could underflow.
+
+    Features that were tested before are not NaN here.
+    """
     scale = _scale(lines) if facts.underflow_raises else 1.0
-    bias += sum(line.offset for line in plain)
+    bias += sum(line.offset for line in lines)
     if scale != 1.0:
         bias = bias or _NOT_ZERO
-    parts = [times(line.column, line.slope * scale, facts) for line in plain]
-    parts += [_filled(line, scale, facts) for line in filled]
+    parts = [_product(line, scale, line.feature in tested, facts) for line in lines]
     whole = added([*parts, literals.number(bias * scale, facts)])
-    return added([times(whole, 1 / scale, facts), *rest])
+    return times(whole, 1 / scale, facts)
 
 
-def _filled(line: Line, scale: float, facts: Expressions) -> exp.Expression:
+def _product(line: Line, scale: float, tested: bool, facts: Expressions) -> exp.Expression:
+    """Slope times column, or what stands for a missing value, without the offset."""
     value = times(line.column, line.slope * scale, facts)
-    value = added([value, literals.number(line.offset * scale, facts)])
-    stands = literals.number((line.missing or 0.0) * scale, facts)
+    if line.missing is None:
+        return value
+    stands = literals.number((line.missing - line.offset) * scale, facts)
+    if tested:
+        return exp.Coalesce(this=value, expressions=[stands])
     return case((is_number(line.column, facts), value), otherwise=stands)
 
 
@@ -178,21 +187,20 @@ def _scale(lines: Sequence[Line]) -> float:
     return 1.0 if least >= 1.0 else 2.0 ** -math.floor(math.log2(least))
 
 
-def _ordinary(lines: Sequence[tuple[Line, float]], facts: Expressions) -> exp.Expression | None:
-    """Whether every feature is small enough for the folded sum; None: all of them always are."""
+def _tested(lines: Sequence[tuple[Line, float]]) -> tuple[float, dict[str, exp.Expression]]:
+    """Up to where every feature is small enough for the folded sum, and those that may be more."""
     edges = [line.finite for line, _ in lines]
     steepest = sum(abs(line.slope * weight) for line, weight in lines)
     bound = min(_ORDINARY, LARGEST / 8 / max(steepest, 1.0))
     bound = min(bound, *(min(-edge.low, edge.high) for edge in edges))
-    columns = list(
-        {
-            line.feature: line.column
-            for line, weight in lines
-            if not _is_small(line, weight, bound)
-        }.values()
-    )
-    if not columns:
-        return None
+    large = {f.feature: f.column for f, weight in lines if not _is_small(f, weight, bound)}
+    return bound, large
+
+
+def _ordinary(
+    columns: Sequence[exp.Expression], bound: float, facts: Expressions
+) -> exp.Expression:
+    """Whether no column is NaN or past a bound."""
     if len(columns) == 1 or not facts.extremes:
         return both([within(column, -bound, bound, facts) for column in columns])
     # abs and one extreme take PostgreSQL three quarters of the time of two extremes
