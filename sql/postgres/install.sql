@@ -16,8 +16,8 @@
 DO $$
 BEGIN
     IF to_regclass('sqlscore.queue_jobs') IS NOT NULL THEN
-        RAISE EXCEPTION 'the queue is installed here, with functions of the same names'
-            USING HINT = 'Take it away first, with its jobs: sqlscore uninstall';
+        RAISE EXCEPTION 'the queue is installed here, with functions of the same names. Take it away '
+            'first, with its jobs: sqlscore uninstall';
     END IF;
 END
 $$;
@@ -66,9 +66,10 @@ LANGUAGE plpython3u STABLE STRICT AS $$
     return GD["sqlscore"].plpython.predict(plpy, globals())
 $$;
 
--- The same with values for the query, which are written $1 ->> 'day' in it.
+-- The same with values for the query, which are written $1 ->> 'day' in it; each is NULL where they
+-- are.
 CREATE OR REPLACE FUNCTION sqlscore.predict(model text, query text, params jsonb)
-RETURNS SETOF record LANGUAGE plpython3u STABLE STRICT AS $$
+RETURNS SETOF record LANGUAGE plpython3u STABLE AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
     return GD["sqlscore"].plpython.predict(plpy, globals())
@@ -93,7 +94,7 @@ LANGUAGE plpython3u STABLE STRICT AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION sqlscore.predict_batches(model text, query text, params jsonb)
-RETURNS SETOF record LANGUAGE plpython3u STABLE STRICT AS $$
+RETURNS SETOF record LANGUAGE plpython3u STABLE AS $$
     if "sqlscore" not in GD:
         plpy.execute("SELECT sqlscore.load_runtime()")
     return GD["sqlscore"].plpython.predict_batches(plpy, model, query, params)

@@ -123,7 +123,7 @@ BEGIN
             format('%s(%s)', function_.called, array_to_string(given, ', ')), function_.type));
     END LOOP;
     IF given IS NULL THEN
-        RAISE EXCEPTION 'no model runs inside this server, which has no PL/Python, and % is no '
+        RAISE EXCEPTION 'no model runs inside the server by a queue, and % is no '
             'function that you may call here', quote_literal(chosen.name || ':' || chosen.version)
             USING HINT = format('Many models become functions of the database, and then this '
                 'answers: sqlscore model install %s:%s --as function. A worker scores every model: '

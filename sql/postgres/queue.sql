@@ -17,8 +17,8 @@
 DO $$
 BEGIN
     IF to_regclass('sqlscore.python_folders') IS NOT NULL THEN
-        RAISE EXCEPTION 'the functions by PL/Python are installed here, under the same names'
-            USING HINT = 'Take them away first: sqlscore uninstall';
+        RAISE EXCEPTION 'the functions by PL/Python are installed here, under the same names. Take '
+            'them away first: sqlscore uninstall';
     END IF;
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'sqlscore_worker') THEN
         BEGIN
@@ -233,7 +233,12 @@ DECLARE
 BEGIN
     source := given;
     IF NOT sqlscore.queue_is_query(source) THEN
-        source := pg_catalog.concat('SELECT * FROM ', source::pg_catalog.regclass);
+        BEGIN
+            source := pg_catalog.concat('SELECT * FROM ', source::pg_catalog.regclass);
+        EXCEPTION WHEN invalid_name THEN
+            RAISE EXCEPTION '% is neither a query (SELECT, WITH, VALUES, TABLE) nor the name of a '
+                'table or view', pg_catalog.quote_literal(source);
+        END;
     END IF;
     -- a cursor takes one statement, and refuses a text that is several
     OPEN cursor_ FOR EXECUTE sqlscore.queue_statement('columns', source, 0) USING params;

@@ -8,6 +8,8 @@
 DO $$
 DECLARE
     one regprocedure;
+    used text;
+    uses text[] := '{}';
 BEGIN
     FOR one IN
         SELECT p.oid FROM pg_catalog.pg_proc AS p
@@ -23,8 +25,18 @@ BEGIN
               'asked_columns',
               'pushed_argument', 'pushed_statement', 'pushed')
     LOOP
-        EXECUTE format('DROP ROUTINE %s RESTRICT', one);
+        BEGIN
+            EXECUTE format('DROP ROUTINE %s RESTRICT', one);
+        EXCEPTION WHEN dependent_objects_still_exist THEN  -- go on, to name all that there are
+            GET STACKED DIAGNOSTICS used = PG_EXCEPTION_DETAIL;
+            uses := uses || used;
+        END;
     END LOOP;
+    IF uses <> '{}' THEN
+        RAISE EXCEPTION 'other objects depend on what is to be taken away'
+            USING ERRCODE = 'dependent_objects_still_exist',
+                DETAIL = array_to_string(uses, E'\n'), HINT = 'Drop these first';
+    END IF;
 END
 $$;
 

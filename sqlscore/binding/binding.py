@@ -131,7 +131,7 @@ def _read_as(feature: Feature, column: Column) -> pa.DataType:
     raise SignatureError(
         f"feature {feature.name!r} wants {feature.type}, and column {column.name!r} is "
         f"{column.declared or column.type}. Nothing is converted between text and numbers behind "
-        "your back: convert it in a SELECT as the source, or map= the feature to another column"
+        "your back: convert it in a SELECT, or bind the feature to another column"
     )
 
 

@@ -96,7 +96,8 @@ def _missing(
             *lines,
             f"The model wants: {_listed(features)}",
             f"The source has: {_listed(columns)}",
-            "Bind a feature to a column of another name by map={feature: column}",
+            "Bind a feature to a column of another name by map={feature: column}, or in SQL by a "
+            "SELECT that names it so: column AS feature",
         ]
     )
 

@@ -46,15 +46,23 @@ def predict(plpy: Any, given: dict[str, Any]) -> Iterator[Any]:
     return records(_scored(plpy, model, query, params, wanted), wanted)
 
 
-def predict_batches(plpy: Any, model: str, query: str, *params: str) -> Iterator[Any]:
+def predict_batches(
+    plpy: Any, model: str | None, query: str | None, *params: str | None
+) -> Iterator[Any]:
     """The same, some thousands of rows in each record, whose columns are arrays."""
     wanted = Wanted(Columns.arrays)
     return batches(_scored(plpy, model, query, params, wanted), wanted)
 
 
 def _scored(
-    plpy: Any, model: str, query: str, params: Sequence[str], then: Callable[[Columns], Result]
+    plpy: Any,
+    model: str | None,
+    query: str | None,
+    params: Sequence[str | None],
+    then: Callable[[Columns], Result],
 ) -> Iterator[Result]:
+    if model is None or query is None:  # as STRICT functions have it
+        return iter(())
     chosen, query = choose(plpy, model), query_of(plpy, query)
     bound = bound_to(plpy, chosen, query, described(plpy, query, params))
     return scored(plpy, bound, then, params)

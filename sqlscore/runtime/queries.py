@@ -17,6 +17,7 @@ _TYPES = ("pg_catalog.jsonb",)  #: of the parameters of callers' queries
 #: rows of one fetch: no other thread gets Python's lock meanwhile, and few stay in the cache
 _AT_ONCE = MOST_ROWS // 8
 
+_INVALID_NAME = "42602"  # SQLSTATE
 #: how a query begins, as no table's name does; a comment may stand before it
 _QUERY = re.compile(
     r"(\s|--[^\n]*\n|/\*.*?\*/)*(\(|(select|with|values|table)\b)", re.IGNORECASE | re.DOTALL
@@ -27,11 +28,19 @@ def query_of(plpy: Any, source: str) -> str:
     """A caller's query as it stands in another; a table's or view's name is all of its rows."""
     if _QUERY.match(source):
         return source.rstrip().rstrip(";")
-    named = ask(plpy, "SELECT $1::pg_catalog.regclass::pg_catalog.text AS name", source)
+    try:
+        named = ask(plpy, "SELECT $1::pg_catalog.regclass::pg_catalog.text AS name", source)
+    except plpy.SPIError as error:
+        if error.sqlstate != _INVALID_NAME:
+            raise
+        raise SignatureError(
+            f"{source!r} is neither a query (SELECT, WITH, VALUES, TABLE) nor the name of a table "
+            "or view"
+        ) from None
     return f"SELECT * FROM {named[0]['name']}"  # noqa: S608
 
 
-def described(plpy: Any, query: str, params: Sequence[str]) -> dict[str, int]:
+def described(plpy: Any, query: str, params: Sequence[str | None]) -> dict[str, int]:
     """A query's columns, with the numbers of their types; no row is read."""
     text = f"SELECT * FROM ({query}\n) AS q LIMIT 0"  # noqa: S608
     empty = plpy.execute(plan(plpy, text, _TYPES[: len(params)]), list(params))
@@ -45,7 +54,7 @@ def described(plpy: Any, query: str, params: Sequence[str]) -> dict[str, int]:
     return dict(zip(names, empty.coltypes(), strict=True))
 
 
-def fetched(plpy: Any, text: str, params: Sequence[str]) -> Iterator[Taken]:
+def fetched(plpy: Any, text: str, params: Sequence[str | None]) -> Iterator[Taken]:
     """The rows of a query, in batches; the server may stop them between any two."""
     cursor = plpy.cursor(plan(plpy, text, _TYPES[: len(params)]), list(params))
     more = True

@@ -53,7 +53,7 @@ def scored(
     plpy: Any,
     bound: Numbers | General,
     then: Callable[[Columns], Result],
-    params: Sequence[str] = (),
+    params: Sequence[str | None] = (),
 ) -> Iterator[Result]:
     """What `then` makes of the rows of a query with their predictions, in batches."""
     rows = fetched(plpy, bound.text, params)

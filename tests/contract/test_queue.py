@@ -281,6 +281,8 @@ def test_predict_is_answered_by_the_functions_that_a_model_became(shop: Shop):
     add("classes", models.lightgbm(2), features=scoring.FEATURES)
     with shop.database.engine.connect() as connection:
         refused(connection, predict("id int, score real"), "no model runs inside.*churn:1")
+        no_query = predict("id int", "DELETE FROM customers")
+        refused(connection, no_query, "'DELETE FROM customers' is neither a query")
     for name in ("churn", "classes"):
         shop.scoring.install_model(name, form="function")
     shop.run("CREATE DOMAIN francs AS numeric", "ALTER TABLE customers ALTER spend TYPE francs")

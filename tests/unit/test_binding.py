@@ -46,7 +46,8 @@ def test_what_is_missing_is_listed_with_what_is_near():
         "  'spend' (map: 'sent'): no such column.",
         "The model wants: 'age', 'spend'",
         "The source has: 'aged', 'city'",
-        "Bind a feature to a column of another name by map={feature: column}",
+        "Bind a feature to a column of another name by map={feature: column}, or in SQL by a "
+        "SELECT that names it so: column AS feature",
     ]
 
 
