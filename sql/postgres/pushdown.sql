@@ -210,12 +210,16 @@ BEGIN
 END
 $$;
 
--- The same with values for the query, which are written $1 ->> 'day' in it.
+-- The same with values for the query, which are written $1 ->> 'day' in it; each is NULL where they
+-- are.
 CREATE OR REPLACE FUNCTION sqlscore.predict(model text, query text, params jsonb)
-RETURNS SETOF record LANGUAGE plpgsql STABLE STRICT AS $$
+RETURNS SETOF record LANGUAGE plpgsql STABLE AS $$
 DECLARE
     told pg_catalog.text;
 BEGIN
+    IF model IS NULL OR query IS NULL THEN  -- as STRICT functions have it
+        RETURN;
+    END IF;
     GET DIAGNOSTICS told = PG_CONTEXT;
     RETURN QUERY EXECUTE sqlscore.pushed(told, model, query, params) USING params;
 END

@@ -312,6 +312,8 @@ def test_predict_is_answered_by_the_functions_that_a_model_became(shop: Shop):
     given = """SELECT id FROM sqlscore.predict('churn', 'SELECT * FROM customers
         WHERE id < ($1 ->> ''most'')::int', '{"most": 7}') AS (id int)"""
     assert sorted(call(shop, given)) == [(0,), (3,), (6,)]
+    every = given.replace("id <", "true OR id <")
+    assert len(call(shop, every.replace("""'{"most": 7}'""", "NULL"))) == 300
 
 
 def test_predict_reads_its_columns_from_the_statement_that_calls(shop: Shop):
