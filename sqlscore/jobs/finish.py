@@ -38,13 +38,12 @@ def finish(work: Work, held: Lease, run: str, plan: Plan) -> Run:
             _set(work, held, run, Status.CLEANING)
     staging.drop(work, plan, held.target)
 
-    def done(unit: Unit) -> None:
+    def done(unit: Unit) -> Run:
         if plan.watermark is not None and plan.watermark["high"] is not None:
             work.records.set_watermark(unit, plan.job.identity, plan.watermark["high"], run)
-        work.records.done(unit, run)
+        return work.records.done(unit, run)
 
-    work.tell(held, done)
-    return work.ask(lambda unit: work.records.one(unit, run))
+    return work.tell(held, done)
 
 
 def _set(work: Work, held: Lease, run: str, status: Status) -> None:

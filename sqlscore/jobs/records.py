@@ -6,6 +6,7 @@ exactly when its predictions are.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -71,14 +72,12 @@ class Records:
         """Change columns of a run's row."""
         unit.execute(sa.update(self._runs).where(self._runs.c.id == run).values(**values))
 
-    def done(self, unit: Unit, run: str) -> None:
-        """Note that all of a run is done, with its sums."""
+    def done(self, unit: Unit, run: str) -> Run:
+        """Note that all of a run is done, with its sums; the run."""
         found = self.one(unit, run)
-        counts = found.counts.to_json()
-        self.set(
-            unit, run, status=Status.DONE, rows=found.rows, counts=counts, finished_at=now(),
-            error=None,
-        )  # fmt: skip
+        end: dict[str, Any] = {"status": Status.DONE, "finished_at": now(), "error": None}
+        self.set(unit, run, rows=found.rows, counts=found.counts.to_json(), **end)
+        return dataclasses.replace(found, **end)
 
     def fail(self, unit: Unit, run: str, error: str, *, status: Status = Status.FAILED) -> None:
         """Note what ended a run; one that was past its ranges stays where it was."""

@@ -74,11 +74,11 @@ def score_ranges(
     target = prepared.target
     if plan.staged:
         target = sink.beside(target, plan.staged, prepared.wanted)
-    before = work.ask(lambda unit: work.records.one(unit, run))
+    records = work.records
+    before, left = work.ask(lambda unit: (records.one(unit, run), records.ranges_left(unit, run)))
     committed = _telling(before, plan, on_progress)
     where = planning.where(work, plan, prepared)
     stamped = _stamp(before, prepared)
-    left = work.ask(lambda unit: work.records.ranges_left(unit, run))
     if plan.route == Route.PUSH_DOWN:
         from sqlscore.jobs.pushed import Pushed
         from sqlscore.jobs.pushing import Pusher

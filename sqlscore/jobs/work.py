@@ -53,10 +53,12 @@ class Work:
         with self.unit() as unit:
             return question(unit)
 
-    def tell(self, held: Lease, *changes: Callable[[Unit], object]) -> None:
-        """Make changes in one unit, if the lease is still ours."""
+    def tell(self, held: Lease, change: Callable[[Unit], T], *more: Callable[[Unit], object]) -> T:
+        """Make changes in one unit, if the lease is still ours; what the first one returns."""
         with self.unit() as unit:
             held.check(unit)
-            for change in changes:
-                change(unit)
+            first = change(unit)
+            for each in more:
+                each(unit)
             unit.commit()
+        return first

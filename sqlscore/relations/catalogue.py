@@ -12,7 +12,7 @@ from sqlscore.errors import DatabaseError, nearest
 from sqlscore.tables import schema_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlscore.products.product import Product
     from sqlscore.types import Column
@@ -52,14 +52,22 @@ def _readings(text: str, product: Product) -> list[tuple[str | None, str]]:
 
 def _spelled(inspector: sa.Inspector, schema: str | None, name: str) -> str:
     """A table's name as the catalogue has it, on products that find it in any case."""
-    names = _names(inspector, schema)
+    tables = _listed(inspector.get_table_names, schema)
+    if name in tables:
+        return name
+    names = [*tables, *_listed(inspector.get_view_names, schema)]
     alike = [n for n in names if n.casefold() == name.casefold()]
     return alike[0] if name not in names and len(alike) == 1 else name
 
 
 def _names(inspector: sa.Inspector, schema: str | None) -> list[str]:
+    kinds = (inspector.get_table_names, inspector.get_view_names)
+    return [name for kind in kinds for name in _listed(kind, schema)]
+
+
+def _listed(kind: Callable[[str | None], list[str]], schema: str | None) -> list[str]:
     try:
-        return [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
+        return kind(schema)
     except (sa.exc.NoSuchTableError, sa.exc.OperationalError):  # no such schema
         return []
 
