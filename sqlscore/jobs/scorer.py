@@ -178,7 +178,9 @@ def preview(prepared: Prepared, limit: int) -> pa.Table:
     """The first rows' key, passed columns and predictions, scored and written nowhere."""
     scorer = Scorer(prepared, product_for(prepared.source.engine))
     projection = scorer.projection
-    empty = pa.RecordBatch.from_pylist([], schema=projection.schema)
+    schema = projection.schema
+    nothing = [pa.nulls(0, type_) for type_ in schema.types]
+    empty = pa.RecordBatch.from_arrays(nothing, schema=schema)
     batches = sources.read(
         prepared.source, projection, batch_rows=8192, limit=limit, where=prepared.where
     )

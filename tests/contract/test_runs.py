@@ -487,6 +487,7 @@ def test_a_run_does_without_pandas(shop: Shop):
     script = (
         "import sys, sqlscore\n"
         f"database = sqlscore.connect({url!r})\n"
+        "database.preview('churn', source='customers', limit=2)\n"
         "run = database.score('churn', source='customers', target='predictions')\n"
         "print(run.rows, 'pandas' in sys.modules)"
     )
