@@ -1,7 +1,7 @@
 """What a PREDICT gives, in temporary tables that a statement reads in its place.
 
-In one table where another connection may read DATA and few of its columns are kept: they stream
-through the model with the features, and come back beside the predictions.
+In one table where another connection may read DATA and not too many of its columns are kept: they
+stream through the model with the features, and come back beside the predictions.
 
 Else DATA's rows in one and their predictions in another, both on one connection. The rows keep the
 database's own types and never leave it; only features do, by ranges of the numbers that the rows
@@ -54,15 +54,13 @@ class Staged:
 def can_stream(on: Conversation, ready: Ready) -> bool:
     """Whether one table will do, and is the faster way.
 
-    A type that is carried as text would be cast twice, and a name that both sides have would be two
-    columns of one table.
+    A name that both sides have would be two columns of it.
     """
     kept, outputs = ready.plan.kept, ready.plan.outputs
     names = [name.casefold() for name in (*_names(kept), *_names(outputs))]
     return (
         len(kept) <= _KEPT * len(ready.plan.binding.features)
         and len(set(names)) == len(names)
-        and all(on.product.carried(column) == column.type for column in kept)
         and not on.derived.by_chance(ready.query)
         and writing.reads_beside(on, ready)
     )

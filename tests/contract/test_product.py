@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import itertools
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +14,9 @@ from sqlscore.errors import DatabaseError
 from sqlscore.products.product import Write
 from sqlscore.transports.constants import constant
 from tests.contract.tables import column_named, create, read, rows_in, write
-from tests.contract.type_cases import TypeCase, cases_for
+from tests.contract.type_cases import differences, source_of_all_types
 
 if TYPE_CHECKING:
-    from sqlscore.products.product import Target
     from tests.fixtures.databases import Database
 
 SCORES: dict[str, pa.DataType | str] = {
@@ -30,25 +27,9 @@ SCORES: dict[str, pa.DataType | str] = {
 }
 
 
-def _source_of_all_types(database: Database) -> tuple[Target, tuple[TypeCase, ...]]:
-    """A table with a column of each type; a row for each value, and one of NULLs alone."""
-    cases = cases_for(database.name)
-    module = importlib.import_module(f"tests.contract.types_{database.name}")
-    rows = itertools.zip_longest(*(case.values for case in cases), fillvalue="NULL")
-    with database.engine.begin() as connection:
-        for statement in getattr(module, "PREPARE", ()):
-            connection.exec_driver_sql(statement)
-    columns = {"id": "bigint"} | {f"c{i}": case.declared for i, case in enumerate(cases)}
-    target = create(database, "source", columns)
-    with database.engine.begin() as connection:
-        for number, row in enumerate([*rows, ("NULL",) * len(cases)]):
-            connection.exec_driver_sql(f"INSERT INTO source VALUES ({number}, {', '.join(row)})")
-    return target, cases
-
-
 @pytest.mark.parametrize("how", [Write.INSERT, Write.UPSERT])
 def test_what_passes_through_comes_out_as_it_went_in(database: Database, how: Write) -> None:
-    source, cases = _source_of_all_types(database)
+    source, cases = source_of_all_types(database)
     for i, case in enumerate(cases):
         carried = database.product.carried(column_named(source, f"c{i}"))
         assert carried == case.carried, case.declared
@@ -57,24 +38,11 @@ def test_what_passes_through_comes_out_as_it_went_in(database: Database, how: Wr
     if how is Write.UPSERT:  # one row is there, with nothing in it
         write(database, target, {"id": pa.array([0], pa.int64())})
     assert write(database, target, batch, how) == batch.num_rows
-    quote = database.engine.dialect.identifier_preparer.quote
-    different = {}
-    with database.engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM target").scalar() == batch.num_rows
-        for i, case in enumerate(cases):
-            a, b = (sa.text(case.compare.format(f"{t}.{quote(f'c{i}')}")) for t in "st")
-            query = (
-                sa.select(sa.func.count())
-                .select_from(sa.text("source s JOIN target t ON s.id = t.id"))
-                .where(sa.type_coerce(a.self_group(), sa.Text()).is_distinct_from(b))
-            )
-            if wrong := connection.scalar(query):
-                different[case.declared] = wrong
-    assert not different
+    assert not differences(database, cases)
 
 
 def test_numbers_are_read_as_double(database: Database) -> None:
-    source, cases = _source_of_all_types(database)
+    source, cases = source_of_all_types(database)
     names = [f"c{i}" for i, case in enumerate(cases) if case.number]
     batch = read(database, source, {"id": pa.int64()} | dict.fromkeys(names, pa.float64()))
     expected = zip(*rows_in(database, source, names), strict=True)

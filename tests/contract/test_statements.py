@@ -11,6 +11,7 @@ import pytest
 
 import sqlscore
 from sqlscore.statements import staging, writing
+from tests.contract.type_cases import differences, source_of_all_types
 from tests.fixtures.scoring import WEIGHED, Shop, asked
 
 if TYPE_CHECKING:
@@ -311,6 +312,23 @@ def test_the_outer_statement_runs_in_the_database(shop: Shop):
     ((rows, mean),) = shop.scoring.sql(f"SELECT COUNT(*) AS n, AVG(p.score) AS mean {FROM} AS p")
     assert rows == ROWS
     assert mean == pytest.approx(sum(wanted.values()) / len(wanted), rel=1e-6)
+
+
+def test_columns_of_every_type_come_along(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    if shop.scoring.product.t_sql:
+        pytest.skip("it passes as written, which the endpoint does not understand")
+    monkeypatch.setattr(staging, "_KEPT", 100)
+    _, cases = source_of_all_types(shop.database)
+    columns = ", ".join(f"d.c{i}" for i in range(len(cases)))
+    data = "(SELECT *, id AS age, 1.5 AS spend FROM source)"
+    statement = (
+        f"SELECT d.id, {columns}, p.score INTO target"
+        f" FROM PREDICT(MODEL = churn, DATA = {data} AS d) AS p WHERE p.score IS NOT NULL"
+    )
+    plan = shop.scoring.explain(statement)
+    assert plan.how.startswith("rows stream through the model into a temporary table")
+    shop.scoring.sql(statement)
+    assert not differences(shop.database, cases)
 
 
 #: a condition -> what DATA takes over of it, and whether that is all
