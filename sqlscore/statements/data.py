@@ -61,6 +61,20 @@ def query_of(predict: Predict, columns: Sequence[Column] | None = None) -> exp.S
     return select
 
 
+def reaching_out(predict: Predict) -> exp.Column | None:
+    """A column in DATA that names a relation of the statement around it."""
+    inside = [predict.data, *predict.data.find_all(exp.Select)]
+    own = {one.alias_or_name.casefold() for query in inside for one in [query, *_read_by(query)]}
+    select = predict.find_ancestor(exp.Select)
+    around = {one.alias_or_name.casefold() for one in _read_by(select)} - own
+    columns = predict.data.find_all(exp.Column)
+    return next((column for column in columns if qualifier(column) in around), None)
+
+
+def _read_by(query: exp.Expr | None) -> list[exp.Expr]:
+    return _origins(query) if isinstance(query, exp.Select) else []
+
+
 def _visible_ctes(predict: Predict) -> list[exp.CTE]:
     """Copies of the CTEs that DATA may name, in their order."""
     found: list[exp.CTE] = []

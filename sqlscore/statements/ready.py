@@ -68,6 +68,13 @@ def make_ready(
     `alone` says that nothing commits before the statement runs.
     """
     place = place_of(predict, text)
+    reached = data.reaching_out(predict)
+    if reached is not None:
+        raise StatementError(
+            f"DATA is evaluated once, by itself: it cannot read {reached.table!r} of the statement "
+            "around it. Give DATA the rows' key, and join PREDICT by it",
+            **place_of(reached, text),
+        )
     model = models.find(predict, on, variables, text)
     everything = on.translated(data.query_of(predict), text)
     knowledge = Knowledge(on, wishes, checks=alone)

@@ -633,6 +633,11 @@ BAD: dict[str, tuple[str, str]] = {
     "no DATA": (
         "SELECT * FROM PREDICT(MODEL = churn) p", "line 1, column 15: PREDICT has no DATA",
     ),
+    "DATA of each row": (
+        "SELECT p.score FROM customers AS c\nCROSS APPLY PREDICT(MODEL = churn,"
+        " DATA = (SELECT c.age, c.spend) AS d) AS p",
+        "line 2, column 53: DATA is evaluated once, by itself: it cannot read 'c'.*join PREDICT by",
+    ),
     "another runtime": (
         "SELECT * FROM PREDICT(MODEL = churn, DATA = customers,\n RUNTIME = TENSOR) p",
         "line 2, column 12: RUNTIME = 'TENSOR'",
