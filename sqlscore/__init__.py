@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         SqlscoreError,
         StatementError,
         TooManyBadRows,
+        UnknownRun,
     )
     from sqlscore.jobs.limits import Limits
     from sqlscore.jobs.status import Run
@@ -64,6 +65,7 @@ __all__ = [
     "SqlscoreError",
     "StatementError",
     "TooManyBadRows",
+    "UnknownRun",
     "attach",
     "compile",
     "connect",
@@ -91,6 +93,7 @@ _HOMES = {
     "SqlscoreError": "sqlscore.errors",
     "StatementError": "sqlscore.errors",
     "TooManyBadRows": "sqlscore.errors",
+    "UnknownRun": "sqlscore.errors",
     "attach": "sqlscore.runtime.attach",
     "compile": "sqlscore.model.compiling",
     "connect": "sqlscore.database",

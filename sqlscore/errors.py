@@ -14,6 +14,7 @@ carries a password or the contents of a row.
      ├─ PushdownUnsupported   the model has no SQL form in this dialect
      ├─ TooManyBadRows        more rows cannot be scored than the run may leave out
      ├─ JobConflict           another run holds the target, or a resume does not match its run
+     ├─ UnknownRun            no run has that id, or more than one begins with it
      ├─ RunStopped            a run was cancelled, or its deadline passed; it can be gone on with
      └─ MissingExtra          a package that an optional feature needs is not installed
 """
@@ -100,6 +101,10 @@ class JobConflict(SqlscoreError):
 
 class TooManyBadRows(SqlscoreError):
     """More rows cannot be scored than the run may leave out."""
+
+
+class UnknownRun(SqlscoreError):
+    """No run has that id, or more than one begins with it."""
 
 
 class RunStopped(SqlscoreError):

@@ -38,7 +38,7 @@ EXIT_CODES: dict[type[SqlscoreError], int] = {
     JobConflict: 5,
     TooManyBadRows: 7,
     RunStopped: 8,
-    SqlscoreError: 2,  # the rest: options that do not go together, files that are not there
+    SqlscoreError: 2,  # the rest: options that do not go together, unknown runs, missing files
 }
 USAGE = 2
 QUARANTINED = 6  #: done, but rows were left out

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlscore.database.connected import Connected
-from sqlscore.errors import JobConflict
+from sqlscore.errors import JobConflict, UnknownRun
 from sqlscore.jobs.brake import cancel_here
 from sqlscore.jobs.cleaning import Cleaned, clean
 from sqlscore.jobs.engines import Engines
@@ -37,10 +37,10 @@ class Runs(Connected):
         return self._runs(lambda records, unit: records.list(unit, limit=limit))
 
     def run(self, id: str) -> Run:
-        """One run, by its id or by how its id begins. `JobConflict` if there is none."""
+        """One run, by its id or by how its id begins. `UnknownRun` if there is none."""
         found = self._runs(lambda records, unit: [records.one(unit, id)])
         if not found:
-            raise JobConflict(f"there is no run {id!r}: this database has seen none")
+            raise UnknownRun(f"there is no run {id!r}: this database has seen none")
         return found[0]
 
     def quarantine(self, run: str, limit: int | None = None) -> list[Quarantined]:
@@ -65,7 +65,8 @@ class Runs(Connected):
     def cancel(self, run: str) -> Run:
         """Ask a run to stop, in whatever process it is; it does before its next batch.
 
-        What it has committed stays, and it can be resumed. `JobConflict` where nothing runs.
+        What it has committed stays, and it can be resumed. `JobConflict` where nothing runs, and
+        `UnknownRun` where there is no such run.
         """
         found = self.run(run)
         if found.status not in STOPPABLE:

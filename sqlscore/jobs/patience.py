@@ -33,7 +33,7 @@ class Patience:
         self._retries, self._brake = limits.retries, brake
         self._transient = [product.transient for product in products]
         self._failed, self._reached = 0, -1
-        self.run = ""  #: named in what is logged
+        self.run = ""  #: named in what is logged, once it is known
 
     def reached(self, rows: int) -> None:
         """Note how many rows are committed: a run that gets on has failed no more."""
@@ -57,7 +57,8 @@ class Patience:
         self._failed += 1
         seconds = longest * random.uniform(0.5, 1.0)  # those who fail together wait apart
         logger.warning(
-            "run %s: %s (%s): trying again in %.1f s (%d of %d)",
-            self.run, reason, error.code or "no code", seconds, self._failed, self._retries,
+            "%s: %s (%s): trying again in %.1f s (%d of %d)",
+            f"run {self.run}" if self.run else "before the run", reason, error.code or "no code",
+            seconds, self._failed, self._retries,
         )  # fmt: skip
         self._brake.wait(seconds)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sqlscore.errors import JobConflict, nearest
+from sqlscore.errors import UnknownRun, nearest
 from sqlscore.jobs.lease import owner
 from sqlscore.jobs.plan import Plan
 from sqlscore.jobs.quarantine import Quarantined, kept
@@ -143,7 +143,7 @@ class Records:
         return next(iter(self.list(unit, limit=1, **where)), None)
 
     def one(self, unit: Unit, run: str) -> Run:
-        """The run of that id, or of the one id that begins so; `JobConflict` if there is none."""
+        """The run of that id, or of the one id that begins so; `UnknownRun` if there is none."""
         if any((found := one).id == run for one in self.list(unit, limit=1, id=run)):
             return found
         ids = self._runs.c.id
@@ -155,7 +155,7 @@ class Records:
             what = "more than one run begins with" if alike else "there is no run"
             newest = sa.select(ids).order_by(self._runs.c.started_at.desc(), ids).limit(_NAMED)
             known = [i for (i,) in unit.fetch(newest)]
-            raise JobConflict(f"{what} {run!r}.{nearest(run, known)} See: sqlscore run list")
+            raise UnknownRun(f"{what} {run!r}.{nearest(run, known)} See: sqlscore run list")
         return self.list(unit, limit=1, id=alike[0])[0]
 
     def list(self, unit: Unit, *, limit: int | None, **where: str) -> list[Run]:

@@ -58,27 +58,29 @@ def start(
     """
     slices.check(job)
     job = engines.placed(job)
-    sources.refuse_absent(engines.source, product_for(engines.source), job.source)
-    with _tasked(engines, limits, on_progress) as task:
-        place = sink.place(engines.target, task.work.product, job.target)
+    with _tasked(engines, limits, on_progress, job.source) as task:
         # what fails before the ranges are stored has written nothing: it is begun anew
-        return task.patience.through(
-            lambda: _start(task, job, place, restart=restart, abandon=abandon)
-        )
+        return task.patience.through(lambda: _start(task, job, restart=restart, abandon=abandon))
 
 
 @contextmanager
 def _tasked(
-    engines: Engines, limits: Limits | None, on_progress: Callable[[Progress], None] | None
+    engines: Engines,
+    limits: Limits | None,
+    on_progress: Callable[[Progress], None] | None,
+    source: str | None = None,
 ) -> Iterator[_Task]:
-    """A task on these databases, which are as they were afterwards."""
+    """A task on these databases, which are as they were afterwards; not without its source."""
     manners = Manners(limits or Limits())
     with manners.over(engines) as mannered:
+        if source is not None:
+            sources.refuse_absent(mannered.source, product_for(mannered.source), source)
         yield _Task(Work.on(mannered, limits), manners, on_progress)
 
 
-def _start(task: _Task, job: Job, place: str, *, restart: bool, abandon: bool) -> Run:
+def _start(task: _Task, job: Job, *, restart: bool, abandon: bool) -> Run:
     work = task.work
+    place = sink.place(work.engines.target, work.product, job.target)
     before = _unfinished(work, job)
     fresh = new_id()
     run = before.id if before is not None and before.planned and not restart else fresh

@@ -39,6 +39,11 @@ _ODBC = re.compile(r"^\[\w{5}\] (?:\[[^]]*\])*(.*?) \((\d+)\) \(SQL\w+\)", re.DO
 _NO_RIGHT = {"42501", "1044", "1142", "1143", "229", "230", "262"}
 _DENIED = re.compile(r"^([A-Z][A-Z ]*) command denied")  # MariaDB: the right itself
 _BY_NAME = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP)\b")  # of a statement
+#: words of an error -> what to do about it
+_ADVICE = {
+    "unsupported startup parameter": "Set ignore_startup_parameters = extra_float_digits,options "
+    "in PgBouncer's configuration",
+}
 _COPIED = re.compile(r"^COPY .*, line \d+, column ([^:\n]+)", re.MULTILINE)
 
 
@@ -54,7 +59,8 @@ def database_error(error: BaseException, doing: str, url: URL | None = None) -> 
     column = _column(original)
     place = f" (column {column!r})" if column else ""
     right = _missing_right(error, code, words)
-    failure = DatabaseError(f"{doing} failed{number}: {words}{place}{right}")
+    advice = "".join(f". {what}" for told, what in _ADVICE.items() if told in words)
+    failure = DatabaseError(f"{doing} failed{number}: {words}{place}{right}{advice}")
     failure.code = code
     return failure
 

@@ -303,6 +303,7 @@ BAD = [
     (("score", "m", "--source", "t", "--mode", "upset", "--db", "sqlite://"), 2, "upset"),
     (("score", "m", "--source", "t", "--db", "sqlite://"), 2, "no target"),
     (("score", "m", "--source", "t", "--target", "u", "--lag", "5", "--db", "x"), 2, "30s, 5m"),
+    (("run", "show", "4f1d", "--db", "sqlite://"), 2, "there is no run '4f1d'"),
     (("run", "list", "--db", "scores.db"), 4, "this is no database URL"),
     (("run", "list", "--db", "postgrsql://host/db"), 4, "no database product 'postgrsql'"),
     (("run", "list", "--db", "sqlite:////no/such/folder/x.db"), 4, "unable to open database file"),
@@ -454,6 +455,9 @@ def test_score_writes_what_onnxruntime_gives(
     done = scored("run", "resume", again["id"])
     assert done.code == 5
     assert "nothing to go on with" in done.err
+    unknown = scored("run", "show", f"{again['id'][:-1]}x")
+    assert unknown.code == 2
+    assert f"Did you mean '{again['id']}'" in unknown.err
 
 
 def test_score_as_sql_says_by_which_route_and_why(kept: Callable[..., Ended]) -> None:

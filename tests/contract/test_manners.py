@@ -54,7 +54,17 @@ def test_a_lock_timeout(database: Database):
     assert shop.ask(BEFORE[database.name]) == before
 
 
-def test_a_statement_timeout(database: Database):
+def test_a_lock_on_a_table_that_is_there(postgres: Database):
+    shop = Shop.on(postgres)
+    shop.score()
+    with postgres.engine.connect() as other:
+        other.exec_driver_sql("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseError, match=r"describing predictions failed \(55P03\)"):
+            shop.score(limits=Limits(lock_timeout=0.2, retries=0))
+    assert shop.score(limits=Limits(lock_timeout=0.2)).rows == 300
+
+
+def test_a_statement_timeout(database: Database, capfd: pytest.CaptureFixture[str]):
     shop = Shop.on(database)
     if "statement_timeout" not in database.product.timeouts:
         with pytest.raises(DatabaseError, match="has no statement timeout"):
@@ -65,6 +75,7 @@ def test_a_statement_timeout(database: Database):
     shop.run(f"CREATE VIEW slow AS SELECT id, age, spend, {slow} AS waited FROM customers")
     with pytest.raises(DatabaseError, match=r"57014|1969|70100|statement timeout"):
         shop.score(source="slow", key="id", columns=["waited"], limits=Limits(statement_timeout=1))
+    assert "panicked" not in capfd.readouterr().err
     assert shop.score(limits=Limits(statement_timeout=20)).rows == 300
     assert shop.ask(BEFORE[database.name]) == before
 

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from sqlscore import tables
-from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError
+from sqlscore.errors import DatabaseError, JobConflict, SqlscoreError, UnknownRun
 from sqlscore.jobs import lease, scoring
 from sqlscore.jobs import run as runs
 from sqlscore.jobs.engines import Engines
@@ -317,13 +317,13 @@ def test_a_run_is_resumed_by_how_its_id_begins(shop: Shop, monkeypatch: pytest.M
     assert shop.found() == expected(IDS)
     with pytest.raises(JobConflict, match="is done: there is nothing to go on with"):
         shop.scoring.resume(before.id)
-    with pytest.raises(JobConflict, match="there is no run 'zzz'"):
+    with pytest.raises(UnknownRun, match="there is no run 'zzz'"):
         shop.scoring.resume("zzz")
     for wild in ("%", "_" * 16, ""):
-        with pytest.raises(JobConflict, match="there is no run"):
+        with pytest.raises(UnknownRun, match="there is no run"):
             shop.scoring.run(wild)
     typed = before.id[:-1] + "x"
-    with pytest.raises(JobConflict, match=f"Did you mean '{before.id}'"):
+    with pytest.raises(UnknownRun, match=f"Did you mean '{before.id}'"):
         shop.scoring.run(typed)
 
 
