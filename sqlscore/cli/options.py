@@ -187,12 +187,13 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def span(value: str | None, option: str) -> timedelta | None:
-    """A length of time such as ``30s``, ``5m`` or ``1h30m``."""
+    """A length of time such as ``30s``, ``5m``, ``1h30m`` or ``90d``."""
     if value is None:
         return None
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", value)
     if not parts or "".join(number + unit for number, unit in parts) != value:
-        raise typer.BadParameter(f"{option} takes a time such as 30s, 5m or 1h30m, not {value!r}")
+        known = "30s, 5m, 1h30m or 90d"
+        raise typer.BadParameter(f"{option} takes a time such as {known}, not {value!r}")
     return sum((timedelta(**{_UNITS[u]: float(n)}) for n, u in parts), timedelta())
 
 

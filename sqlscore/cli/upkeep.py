@@ -96,10 +96,14 @@ def clean(
         cleaned = database.clean(older_than=age, dry_run=dry_run)
     if as_json:
         return present.document(cleaned)
-    gone = [f"{len(cleaned.runs):,} run{'' if len(cleaned.runs) == 1 else 's'}"]
-    gone += [f"{count:,} of the rows of {table}" for table, count in cleaned.rows.items()]
+    gone = [_counted(len(cleaned.runs), "run")]
+    gone += [f"{_counted(count, 'row')} of {table}" for table, count in cleaned.rows.items()]
     gone += [f"the table {table}" for table in cleaned.tables]
     return present.say(f"{'Would remove' if dry_run else 'Removed'} {', '.join(gone)}.")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _shown(

@@ -54,6 +54,22 @@ _CASTS: dict[exp.DType, str] = {
     _D.SMALLDATETIME: "timestamp",
 }
 
+#: Arrow type -> T-SQL's word for it
+_WORDS = {
+    pa.bool_(): "bit",
+    pa.uint8(): "tinyint",
+    pa.int16(): "smallint",
+    pa.int32(): "int",
+    pa.int64(): "bigint",
+    pa.float32(): "real",
+    pa.float64(): "float",
+    pa.string(): "nvarchar",
+    pa.binary(): "varbinary",
+    pa.date32(): "date",
+    pa.timestamp("us"): "datetime2",
+    pa.timestamp("us", tz="UTC"): "datetimeoffset",
+}
+
 _REAL_BITS = 24  #: float(n) of at most so many is a real
 
 
@@ -71,6 +87,15 @@ def arrow_type(type_: exp.DataType) -> pa.DataType:
             "float, real, decimal, nvarchar, varbinary, date or datetime2"
         )
     return _ARROW[type_.this]
+
+
+def word_of(type_: pa.DataType) -> str:
+    """T-SQL's word for a type that holds values of an Arrow type, for messages."""
+    if pa.types.is_list(type_):
+        return f"a list of {word_of(type_.value_type)}"
+    if pa.types.is_decimal(type_):
+        return f"decimal({type_.precision}, {type_.scale})"
+    return _WORDS.get(type_, str(type_))
 
 
 def cast_type(type_: exp.DataType) -> exp.DataType:

@@ -165,13 +165,20 @@ class Projection:
 
     @staticmethod
     def once(parts: Sequence[tuple[Column, pa.DataType]]) -> tuple[Projection, tuple[int, ...]]:
-        """A projection that reads each column once in each type; the place in it of each part."""
+        """A projection that reads each column once in each type; the place in it of each part.
+
+        Columns have their own names, which errors tell, where all are plain; else numbers.
+        """
         read: dict[tuple[str, pa.DataType], Column] = {}
         for column, type_ in parts:
             read.setdefault((column.name, type_), column)
         places = {part: place for place, part in enumerate(read)}
+        names = [column.name for column in read.values()]
+        plain = all(name.isidentifier() and name.isascii() for name in names)
+        if not plain or len(set(map(str.casefold, names))) < len(names):
+            names = [f"c{place}" for place in range(len(names))]
         return (
-            Projection.of(*((f"c{places[p]}", column, p[1]) for p, column in read.items())),
+            Projection.of(*zip(names, read.values(), (type_ for _, type_ in read), strict=True)),
             tuple(places[column.name, type_] for column, type_ in parts),
         )
 

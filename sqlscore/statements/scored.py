@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from sqlscore.errors import DatabaseError, StatementError
 from sqlscore.predict.asked import Cut, Largest
+from sqlscore.predict.types import word_of
 from sqlscore.relations.source import Projection
 from sqlscore.relations.storable import storable
 from sqlscore.transports.fit import fitted_column
@@ -73,8 +74,9 @@ class Scorer:
             array = fitted_column(array, output.type, f"the WITH column {output.name!r}")
         except DatabaseError as error:
             raise StatementError(
-                f"a prediction does not fit: {str(error).partition('. ')[0]}. Ask for a type that "
-                "holds it, such as float or nvarchar(max)",
+                f"a prediction does not fit the WITH column {output.name!r}: the model gives "
+                f"{word_of(array.type)}, and the column is {word_of(output.type)}. Ask for a type "
+                "that holds it, such as float or nvarchar(max)",
                 **self._place,
             ) from error
         array = self._storable(array)

@@ -128,9 +128,9 @@ def test_from_the_shell(sqlite: Database, capsys: pytest.CaptureFixture[str]):
     shop.score()
     age(shop, first.id)
     for command, said in {
-        "30d --dry-run": "Would remove 1 run, 1 of the rows of sqlscore_ranges.\n",
+        "30d --dry-run": "Would remove 1 run, 1 row of sqlscore_ranges.\n",
         "90d": "Removed 0 runs.\n",
-        "30d": "Removed 1 run, 1 of the rows of sqlscore_ranges.\n",
+        "30d": "Removed 1 run, 1 row of sqlscore_ranges.\n",
     }.items():
         assert main(["clean", "--older-than", *command.split(), "--db", sqlite.url]) == 0
         assert capsys.readouterr().out == said

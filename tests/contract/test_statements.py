@@ -686,7 +686,9 @@ BAD: dict[str, tuple[str, str]] = {
         ".*It returns: 'score'",
     ),
     "a type that does not hold": (
-        f"{SCORED} WITH (score int) p", "line 1, column 21: a prediction does not fit",
+        f"{SCORED} WITH (score int) p",
+        "line 1, column 21: a prediction does not fit the WITH column 'score': the model gives "
+        "real, and the column is int",
     ),
     "NOT NULL": (
         f"{SCORED} WITH (score real NOT NULL) p",
