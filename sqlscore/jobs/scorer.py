@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from sqlscore.errors import ModelError, SignatureError, SqlscoreError
 from sqlscore.jobs import quarantine
 from sqlscore.jobs.loaded import Loaded
 from sqlscore.predictor import Counts
-from sqlscore.predictor.badrows import bad_rows, refuse_not_finite
+from sqlscore.predictor.badrows import bad_rows, refuse_not_finite, refused_nulls
 from sqlscore.products import product_for
 from sqlscore.relations import source as sources
 from sqlscore.relations.source import Projection
@@ -21,7 +22,7 @@ from sqlscore.relations.storable import storable
 from sqlscore.transports.constants import constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlscore.jobs.prepared import Prepared
     from sqlscore.jobs.quarantine import Quarantined
@@ -116,12 +117,22 @@ class Scorer:
 
         Rows that cannot be scored are left out where the job says so; else the first is an error.
         """
+        # as a rule NULL is all that is wrong, and it is seen without running a model in vain
+        bad = self._bad(batch, refused_nulls) if self._job.quarantine else {}
         try:
-            return self._scored(batch)
+            return self._without(batch, bad)
         except (SignatureError, ModelError):
-            bad = self._bad(batch) if self._job.quarantine else {}
+            if not self._job.quarantine:
+                raise
+            bad = self._bad(batch, partial(bad_rows, finite=self._job.finite))
             if not bad:
                 raise
+        return self._without(batch, bad)
+
+    def _without(self, batch: pa.RecordBatch, bad: dict[int, tuple[str, BadRow]]) -> Scored:
+        """A batch, scored, without the bad ones of its rows."""
+        if not bad:
+            return self._scored(batch)
         good = np.ones(batch.num_rows, np.bool_)
         good[list(bad)] = False
         scored = self._scored(batch.filter(pa.array(good)))
@@ -153,11 +164,15 @@ class Scorer:
             names = predictor.feature_names
             yield predictor, pa.RecordBatch.from_arrays(columns, names=names)
 
-    def _bad(self, batch: pa.RecordBatch) -> dict[int, tuple[str, BadRow]]:
+    def _bad(
+        self,
+        batch: pa.RecordBatch,
+        look: Callable[[Predictor, pa.RecordBatch], list[BadRow]],
+    ) -> dict[int, tuple[str, BadRow]]:
         """The rows that one of the models cannot score: the version, and why."""
         found: dict[int, tuple[str, BadRow]] = {}
         for version, (predictor, features) in zip(self._versions, self._fed(batch), strict=True):
-            for bad in bad_rows(predictor, features, finite=self._job.finite):
+            for bad in look(predictor, features):
                 found.setdefault(bad.row, (version, bad))
         return found
 

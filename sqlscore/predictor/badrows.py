@@ -39,6 +39,15 @@ class BadRow:
     reason: str  #: without contents of the row
 
 
+def refused_nulls(predictor: Predictor, batch: pa.RecordBatch) -> list[BadRow]:
+    """Those of `bad_rows` that are NULL where NULL is an error: seen without running anything."""
+    found: dict[int, BadRow] = {}
+    for feature, column in zip(predictor.signature.features, batch.columns, strict=True):
+        for row, reason in _of_nulls(predictor, feature, column):
+            found.setdefault(row, BadRow(row=row, name=feature.name, reason=reason))
+    return [found[row] for row in sorted(found)]
+
+
 def bad_rows(predictor: Predictor, batch: pa.RecordBatch, *, finite: bool = False) -> list[BadRow]:
     """The rows of a batch that the predictor refuses, in their order, each with one reason.
 
@@ -95,11 +104,7 @@ def _of_column(
     predictor: Predictor, feature: Feature, one: Input, column: pa.Array
 ) -> Iterator[tuple[int, str]]:
     """The rows whose value cannot feed the feature, with the reason."""
-    nulls = column.is_null().to_numpy(zero_copy_only=False)
-    if predictor.policies[feature.name].rule is NullRule.ERROR:
-        yield from (
-            (int(row), "it is NULL, and its NULL policy is 'error'") for row in nulls.nonzero()[0]
-        )
+    yield from _of_nulls(predictor, feature, column)
 
     def feed(rows: pa.Array) -> None:
         taken = typed(column.take(rows), feature, one, predictor.rules[feature.name])
@@ -107,7 +112,17 @@ def _of_column(
             fitted(taken, feature, one)
 
     feed(pa.array([], pa.int64()))  # what fails without a row fails for none of them
-    yield from _failing(np.flatnonzero(~nulls), feed)
+    given = column.is_valid().to_numpy(zero_copy_only=False)
+    yield from _failing(np.flatnonzero(given), feed)
+
+
+def _of_nulls(
+    predictor: Predictor, feature: Feature, column: pa.Array
+) -> Iterator[tuple[int, str]]:
+    if predictor.policies[feature.name].rule is not NullRule.ERROR or not column.null_count:
+        return
+    for row in column.is_null().to_numpy(zero_copy_only=False).nonzero()[0]:
+        yield int(row), "it is NULL, and its NULL policy is 'error'"
 
 
 def _failing(rows: np.ndarray, act: Callable[[pa.Array], None]) -> Iterator[tuple[int, str]]:
