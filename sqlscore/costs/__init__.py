@@ -67,6 +67,9 @@ class Costs:
         return cls(**{field.name: known[field.name] for field in dataclasses.fields(cls)})
 
 
+_SENT = 1.5  #: what a row takes that is sent and taken, in times of taking it
+
+
 class Into(StrEnum):
     """Where the rows of a PREDICT go."""
 
@@ -119,7 +122,8 @@ def _push_down(task: Task, costs: Costs) -> float:
     row += costs.sql_lookup * size.lookups + costs.sql_call * size.calls
     fetch = costs.fetch_row + costs.fetch_value * out
     if task.into is Into.READER and (task.server or costs.parallel > 1):
-        row = _overlapped([row / costs.parallel, fetch], task.cores)
+        # one thread here takes the rows, while what the database makes of them is on all cores
+        row = max(fetch, row / costs.parallel, (row + _SENT * fetch) / task.cores)
     elif task.into is Into.READER:
         row += fetch
     elif task.into is Into.TARGET:

@@ -63,6 +63,8 @@ class Expressions:
     view_comments: bool = True  #: a view keeps a comment that is written into it, or put on it
     identifier_limit: int = 63  #: of a column's name, in bytes
     most_terms: int = 200  #: terms of one sum, left to right
+    #: nodes of one sum from which on its planning takes longer than derived tables for its parts do
+    most_nodes: int | None = None
     then_depth: int = 1  #: what a CASE in THEN adds to the depth of the CASE around it
     else_depth: int = 1  #: what a CASE in ELSE adds
     case_depth: int = 100  #: the most of that
@@ -104,6 +106,8 @@ EXPRESSIONS: dict[str, Expressions] = {
             casts=True,
             saturation=Saturation.SCALING,
             most_terms=450,
+            # the search for common parts looks at each partial sum as a whole
+            most_nodes=2000,
             case_depth=450,
         ),
         Expressions(

@@ -154,10 +154,14 @@ class _Parts:
             for child, depth in self._branches(node):
                 if depth > self._facts.case_depth:
                     yield from self._values(child)
-        elif (
-            isinstance(node, exp.Add) and self._seen[id(node.this)].terms >= self._facts.most_terms
-        ):
+        elif isinstance(node, exp.Add) and self._is_long(self._seen[id(node.this)]):
             yield node.this
+
+    def _is_long(self, total: _Seen) -> bool:
+        """Whether a sum takes no further term, or had better not."""
+        facts = self._facts
+        most = facts.most_nodes if facts.derived else None
+        return total.terms >= facts.most_terms or (most is not None and total.size >= most)
 
     def _values(self, child: exp.Expression) -> Iterator[exp.Expression]:
         """The child itself, or the value that its WHEN gives."""
