@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ from sqlscore.types import array_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
+    from types import TracebackType
 
     from sqlscore.products.product import Target
 
@@ -88,6 +90,18 @@ class SqliteUnit(Transaction):
             self.__exit__(type(error), error, error.__traceback__)
             raise
         return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None and not isinstance(error, Exception):
+            # SQLAlchemy closed the connection where Ctrl-C came into a statement; the file stays
+            # locked until the error's frames let the statement go
+            clear_frames(trace)
+        super().__exit__(kind, error, trace)
 
     @contextmanager
     def _told(self, inner: AbstractContextManager[None]) -> Iterator[None]:
