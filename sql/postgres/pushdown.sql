@@ -25,9 +25,32 @@ CREATE OR REPLACE FUNCTION sqlscore.pushed_functions(
     ORDER BY found.gives, p.oid DESC
 $$;
 
+-- Views and SQL functions that call predict, at whatever depth: a statement that names one has calls
+-- that do not stand in its text.
+CREATE OR REPLACE FUNCTION sqlscore.calls_within() RETURNS SETOF name
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE found(class, object) AS (
+        SELECT 'pg_proc'::regclass, p.oid FROM pg_proc AS p
+        WHERE p.pronamespace = 'sqlscore'::regnamespace AND p.proname = 'predict'
+           OR p.pronamespace NOT IN ('sqlscore'::regnamespace, 'pg_catalog'::regnamespace)
+              AND p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql')
+              AND p.prosrc ~* '\mpredict\M'
+        UNION
+        SELECT CASE WHEN r.oid IS NULL THEN d.classid ELSE 'pg_class'::regclass END,
+               coalesce(r.ev_class, d.objid)
+        FROM found JOIN pg_depend AS d ON d.refclassid = found.class AND d.refobjid = found.object
+             LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+        WHERE d.classid IN ('pg_rewrite'::regclass, 'pg_proc'::regclass)
+    )
+    SELECT relname FROM pg_class JOIN found ON class = 'pg_class'::regclass AND object = oid
+    UNION ALL
+    SELECT proname FROM pg_proc JOIN found ON class = 'pg_proc'::regclass AND object = oid
+    WHERE pronamespace <> 'sqlscore'::regnamespace
+$$;
+
 -- What AS p(…) says, [name, type] of each column: the server does not tell a function, so it is read
--- from the statement that calls; NULL where it does not stand there, or where several calls have
--- different ones. `told` is the context of the call: behind its first line stands the statement of a
+-- from the statement that calls; NULL where it does not stand there, where several calls have
+-- different ones, or where a view or function that the statement names calls, too. `told` is the context of the call: behind its first line stands the statement of a
 -- function that calls; where there is none, the session's own statement counts.
 CREATE OR REPLACE FUNCTION sqlscore.asked_columns(told text, model text, query text) RETURNS json
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -47,7 +70,9 @@ BEGIN
                               + (strpos(replace(m[1], '''''', ''''), query) > 0)::int DESC) AS place
           FROM regexp_matches(said, call_, 'gi') AS m) AS calls
     WHERE place = 1;
-    IF cardinality(lists) > 1 THEN
+    IF cardinality(lists) <> 1
+       OR EXISTS (SELECT FROM sqlscore.calls_within() AS named
+                  WHERE strpos(lower(said), lower(named)) > 0) THEN
         RETURN NULL;
     END IF;
     RETURN (
@@ -226,4 +251,4 @@ END
 $$;
 
 CALL sqlscore.hand_over(ARRAY[
-    'pushed_functions', 'asked_columns', 'pushed_argument', 'pushed_statement', 'pushed', 'predict']);
+    'pushed_functions', 'calls_within', 'asked_columns', 'pushed_argument', 'pushed_statement', 'pushed', 'predict']);

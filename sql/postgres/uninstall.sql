@@ -23,6 +23,7 @@ BEGIN
               'queue_writes', 'queue_target', 'queue_columns', 'queue_types', 'queue_take',
               'queue_give', 'pushed_functions',
               'asked_columns',
+              'calls_within',
               'pushed_argument', 'pushed_statement', 'pushed')
     LOOP
         BEGIN

@@ -349,6 +349,25 @@ def test_predict_reads_its_columns_from_the_statement_that_calls(shop: Shop):
             connection.rollback()
 
 
+def test_predict_takes_no_columns_for_those_of_a_view_or_function(shop: Shop):
+    shop.scoring.install_model("churn", form="function")
+    query = "SELECT id, -id AS other, age, spend FROM customers"
+    call_ = f"SELECT * FROM sqlscore.predict('churn', '{query}') AS {{}}(id int, other int)"
+    other = f"sqlscore.predict('churn', '{query}') AS b(other int, id int)"
+    shop.run(
+        f"CREATE VIEW seen AS {call_.format('p')}",
+        "CREATE VIEW seen_again AS SELECT id, other FROM seen",
+        f"CREATE FUNCTION given() RETURNS TABLE (id int, other int) LANGUAGE sql STABLE"
+        f" AS $${call_.format('p')}$$",
+    )
+    assert len(call(shop, f"{call_.format('a')} LIMIT 3")) == 3
+    with shop.database.engine.connect() as connection:
+        for relation in ("seen", "seen_again", "given()"):
+            statement = f"SELECT a.id, a.other FROM {relation} AS a JOIN {other} ON b.id = a.id"
+            refused(connection, statement, "does not find them there")
+    shop.run("DROP VIEW seen CASCADE", "DROP FUNCTION given()")
+
+
 #: what AS p(…) says, and the query -> the error's words
 WRONG_COLUMNS = {
     ("id int, scor real", "TABLE customers"): "names 'scor', which is neither",
