@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from functools import reduce
 
-from benchmarks import compiled, measures
+from benchmarks import averages, compiled, measures
 from benchmarks.measures import Asked, Found, Meter
 from benchmarks.models import Model
 from benchmarks.processes import Memory, memory, peak_bytes, tree
@@ -75,7 +75,7 @@ def main() -> None:
         model[name] = tuple(model[name])
     asked = Asked(**given, model=Model(**model))
     meter = Meter(asked=asked)
-    (measures.MEASURES | compiled.MEASURES)[asked.what](asked, meter)
+    (measures.MEASURES | compiled.MEASURES | averages.MEASURES)[asked.what](asked, meter)
     parts = {name: dataclasses.asdict(found) for name, found in meter.parts.items()}
     json.dump({"parts": parts, "peak_bytes": peak_bytes(os.getpid())}, sys.stdout)
 

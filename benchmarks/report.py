@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.averages import ALONE, WITHIN
 from benchmarks.comparison import AVERAGE, TABLE, crossover
 
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ def speed(cases: Sequence[Case]) -> str:
 
 
 def statements(cases: Sequence[Case]) -> str:
-    """Thousand rows a second of a run and of a statement that does the same."""
-    heads = ["database", "model", "run", "statement", "statement / run", "MB", "reading MB"]
+    """Thousand rows a second of a run, of a statement that does the same, and of averages."""
+    heads = ["database", "model", "run", "statement", "statement / run", "MB", "reading MB",
+             ALONE, WITHIN]  # fmt: skip
     return _table(
         heads,
         (
@@ -61,6 +63,7 @@ def statements(cases: Sequence[Case]) -> str:
                 _thousands(case.rate("statement")),
                 f"{case.rate('statement') / case.rate('run'):.2f}",
                 _megabytes(case.own), _megabytes(case.readers),
+                *(_thousands(case.rate(average)) for average in (ALONE, WITHIN)),
             ]
             for case in cases
         ),

@@ -87,14 +87,15 @@ def speed(place: Place, model: Model, settings: Settings, count: int) -> Case:
 
 
 def statements(place: Place, model: Model, settings: Settings) -> Case:
-    """Measure a run and a PREDICT statement that do the same, in turns."""
+    """Measure a run, a PREDICT statement that does the same, and averages, in turns."""
     case = Case(database=place.name, model=model.name, cores=settings.cores)
-    answers: dict[str, list[Answer]] = {"run": [], "statement": []}
+    answers: dict[str, list[Answer]] = {"run": [], "statement": [], "averages": []}
     for _ in range(settings.repeat):
         for what, several in answers.items():
             several.append(measured(place, model, what, settings.rows))
-    for what, several in answers.items():
-        case.parts[what] = median([answer.parts[what] for answer in several])
+    for several in answers.values():
+        for part in several[0].parts:
+            case.parts[part] = median([answer.parts[part] for answer in several])
     _keep_peaks(case, answers["statement"])
     return case
 

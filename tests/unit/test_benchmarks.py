@@ -94,7 +94,7 @@ def test_what_is_compared_gives_the_same_predictions(place, tmp_path, monkeypatc
 
     stated = suite.statements(place, model, settings)
     assert {part: found.rows for part, found in stated.parts.items()} == dict.fromkeys(
-        ("run", "statement"), ROWS
+        ("run", "statement", "average", "average, in a transaction"), ROWS
     )
     assert predictions(place) == ours  # the statement's came last
 
