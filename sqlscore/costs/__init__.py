@@ -138,11 +138,11 @@ def _push_down(task: Task, costs: Costs) -> float:
 
 def _bridge(task: Task, costs: Costs) -> float:
     size, out = task.size, task.kept + task.predictions
-    score = costs.ort_row + costs.ort_value * task.features + costs.ort_text * task.texts
-    score += costs.ort_output * task.predictions
+    score = costs.ort_row + costs.ort_value * task.features + costs.ort_output * task.predictions
     score += costs.ort_visit * size.visits + costs.ort_term * (size.weights + size.terms)
     score += costs.ort_lookup * size.lookups + costs.ort_call * size.calls
-    score /= task.cores
+    # texts are made under Python's lock, so by one thread at a time
+    score = score / task.cores + costs.ort_text * task.texts
     read = costs.read_row + costs.read_value * (task.features + task.kept)
     read += costs.read_text * task.texts
     if task.into is Into.READER:
