@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from sqlscore.products.arrow_types import carried, sql_type
 from sqlscore.products.product import Write
+from sqlscore.transports.constants import spread
 from sqlscore.transports.dbapi import Transaction
 from sqlscore.transports.fit import fitted
 from sqlscore.transports.rows import rows_of
@@ -43,6 +44,7 @@ class DbapiUnit(Transaction):
         return sum(b.num_rows for b in fitting)
 
     def _fitted(self, target: Target, batch: pa.RecordBatch) -> pa.RecordBatch:
+        batch = spread(batch)  # first: what a column is given as decides how it goes
         return fitted(batch, self._types(target, batch.schema), target.table.fullname)
 
     def _types(self, target: Target, given: pa.Schema) -> dict[str, pa.DataType]:

@@ -13,9 +13,11 @@ import sqlalchemy as sa
 
 from sqlscore.errors import DatabaseError
 from sqlscore.products import engine_for
+from sqlscore.products.postgres.unit import CopyUnit
 from sqlscore.products.product import Write
 from sqlscore.transports.dbapi import fall_back
 from tests.contract.tables import column_named, create, read, rows_in, select, write
+from tests.fixtures.scoring import Shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -225,6 +227,14 @@ def test_a_unit_is_a_transaction_on_an_autocommit_engine_too(postgres: Database)
     with postgres.product.unit(engine, None) as unit:
         unit.write(target, [pa.record_batch({"id": [1]})], Write.INSERT)
     assert rows_in(postgres, target) == []
+
+
+def test_what_a_run_says_of_itself_goes_straight_into_a_new_target(
+    postgres: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop.on(postgres)
+    monkeypatch.delattr(CopyUnit, "_by_staging")
+    assert shop.score(lineage=True).rows == 300
 
 
 def test_a_stream_that_is_left_is_ended_on_the_server(postgres: Database) -> None:
