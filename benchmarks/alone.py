@@ -16,6 +16,7 @@ from benchmarks.measures import Asked, Found, Meter
 from benchmarks.models import Model
 from benchmarks.processes import Memory, memory, peak_bytes, tree
 
+MEASURES = measures.MEASURES | compiled.MEASURES | averages.MEASURES
 _LOOK = 0.05  # seconds
 
 
@@ -75,7 +76,7 @@ def main() -> None:
         model[name] = tuple(model[name])
     asked = Asked(**given, model=Model(**model))
     meter = Meter(asked=asked)
-    (measures.MEASURES | compiled.MEASURES | averages.MEASURES)[asked.what](asked, meter)
+    MEASURES[asked.what](asked, meter)
     parts = {name: dataclasses.asdict(found) for name, found in meter.parts.items()}
     json.dump({"parts": parts, "peak_bytes": peak_bytes(os.getpid())}, sys.stdout)
 

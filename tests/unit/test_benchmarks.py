@@ -26,8 +26,8 @@ from benchmarks import (
     suite,
     ways,
 )
-from benchmarks.alone import Answer
-from benchmarks.measures import MEASURES, TARGET, Asked, Found, Meter
+from benchmarks.alone import MEASURES, Answer
+from benchmarks.measures import TARGET, Asked, Found, Meter
 from benchmarks.processes import Memory, cores, memory, peak_bytes, processor_seconds
 from benchmarks.suite import Case
 from sqlscore.optimisations import Optimisation
