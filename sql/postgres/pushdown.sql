@@ -50,8 +50,9 @@ $$;
 
 -- What AS p(…) says, [name, type] of each column: the server does not tell a function, so it is read
 -- from the statement that calls; NULL where it does not stand there, where several calls have
--- different ones, or where a view or function that the statement names calls, too. `told` is the context of the call: behind its first line stands the statement of a
--- function that calls; where there is none, the session's own statement counts.
+-- different ones, or where a view or function that the statement names calls, too. `told` is the
+-- context of the call: behind its first line stands the statement of a function that calls; where
+-- there is none, the session's own statement counts.
 CREATE OR REPLACE FUNCTION sqlscore.asked_columns(told text, model text, query text) RETURNS json
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -171,11 +171,11 @@ class _Lost:
     def test(self, safe: Collection[str]) -> exp.Expression | None:
         """Whether a row is lost for a value that a NULL in `safe` makes NULL by itself."""
         columns = tuple(c for name, c in self._columns.items() if name not in safe)
-        nulls: list[exp.Expression] = [
-            exp.Is(this=exp.column(exp.to_identifier(name, quoted=True)), expression=exp.Null())
-            for name in columns
-        ]
-        if columns not in self._made and (nulls or self._errors):
+        if columns not in self._made and (columns or self._errors):
+            nulls: list[exp.Expression] = [
+                exp.Is(this=exp.column(exp.to_identifier(name, quoted=True)), expression=exp.Null())
+                for name in columns
+            ]
             self._made[columns] = either([*nulls, *self._errors])
         return self._made.get(columns)
 

@@ -29,9 +29,8 @@ from sqlscore.statements.scored import Scorer
 from sqlscore.types import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator
 
-    from sqlscore.predict.asked import Output
     from sqlscore.products.product import Target
     from sqlscore.statements.conversation import Conversation
     from sqlscore.statements.ready import Ready
@@ -57,17 +56,14 @@ def can_stream(on: Conversation, ready: Ready) -> bool:
     A name that both sides have would be two columns of it.
     """
     kept, outputs = ready.plan.kept, ready.plan.outputs
-    names = [name.casefold() for name in (*_names(kept), *_names(outputs))]
+    names = [column.name.casefold() for column in kept]
+    names += [output.name.casefold() for output in outputs]
     return (
         len(kept) <= _KEPT * len(ready.plan.binding.features)
         and len(set(names)) == len(names)
         and not on.derived.by_chance(ready.query)
         and writing.reads_beside(on, ready)
     )
-
-
-def _names(columns: Sequence[Column] | Sequence[Output]) -> list[str]:
-    return [column.name for column in columns]
 
 
 def stream(on: Conversation, ready: Ready, *, fill: bool = True) -> str:

@@ -38,6 +38,8 @@ def test_what_passes_through_comes_out_as_it_went_in(database: Database, how: Wr
     if how is Write.UPSERT:  # one row is there, with nothing in it
         write(database, target, {"id": pa.array([0], pa.int64())})
     assert write(database, target, batch, how) == batch.num_rows
+    with database.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM target").scalar() == batch.num_rows
     assert not differences(database, cases)
 
 
