@@ -133,6 +133,7 @@ DECLARE
     calls json := '{}';
     fed text[];
     known text[];
+    alike text[];
     name text;
     type text;
     inner_ text[];
@@ -170,6 +171,11 @@ BEGIN
     known := ARRAY(SELECT n FROM unnest(names) AS n WHERE n <> ALL (fed)
                    UNION SELECT json_object_keys(calls));
     FOR name, type IN SELECT one ->> 0, one ->> 1 FROM json_array_elements(asked) AS one LOOP
+        -- names without quotes come in small letters
+        alike := ARRAY(SELECT n FROM unnest(known) AS n WHERE lower(n) = lower(name));
+        IF name <> ALL (known || fed) AND cardinality(alike) = 1 THEN
+            name := alike[1];
+        END IF;
         value := format('s.a%s', coalesce(cardinality(inner_), 0));
         IF calls -> name IS NOT NULL THEN
             inner_ := inner_ || (calls -> name ->> 0);

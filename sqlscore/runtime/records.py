@@ -106,6 +106,12 @@ class Columns:
         self.fed = fed
         self._lists = lists
 
+    def meant(self, name: str) -> str:
+        """Our name for what the server asks for: names without quotes come in small letters."""
+        known = [*self.predictions, *self.carried]
+        alike = {other for other in known if other.casefold() == name.casefold()}
+        return alike.pop() if len(alike) == 1 and name not in self.fed else name
+
     def first(self, name: str) -> str | Array | None:
         """The first row's value, as text; None also for a name that is none of ours."""
         text = unquoted(self._fields(name)[0])
@@ -172,6 +178,7 @@ class Asked(dict[str, Any]):
         self._value = value
 
     def __getitem__(self, name: str) -> Any:
+        name = self._columns.meant(name)
         self.names.append(name)
         return self._value(name)
 

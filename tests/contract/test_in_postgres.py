@@ -196,6 +196,10 @@ def test_columns_are_found_by_name_whatever_they_hold(shop: Shop):
     found = ask(shop, predict(query, "city text, score real, at timestamptz, id int"))
     assert [row[0] for row in found[1:4]] == [None, 'a "b", (c) \\ d', ""]
     assert [row[3] for row in found] == list(range(0, 900, 3))
+    capital = 'SELECT *, id AS "Key", id AS "Twin", -id AS "TWIN" FROM customers WHERE id = 9'
+    assert ask(shop, predict(capital, 'Key int, SCORE real, "TWIN" int'))[0][::2] == (9, -9)
+    with pytest.raises(sa.exc.DBAPIError, match="names 'twin', which is neither"):
+        ask(shop, predict(capital, "twin int"))
     table = "SELECT count(*), avg(score) FROM sqlscore.predict('churn', 'customers'::regclass)"
     assert ask(shop, f"{table} {AS_SCORED}")[0][0] == 300
     assert len(ask(shop, predict("customers"))) == 300

@@ -295,6 +295,10 @@ def test_predict_is_answered_by_the_functions_that_a_model_became(shop: Shop):
     # a 4-byte float of what is too small for one
     tiny = predict("score real", "SELECT -1e4 AS age, 1 AS spend")
     assert call(shop, tiny) == [(0.0,)]
+    capital = 'SELECT *, id AS "Key", id AS "Twin", -id AS "TWIN" FROM customers WHERE id = 9'
+    assert call(shop, predict('Key int, SCORE real, "TWIN" int', capital))[0][::2] == (9, -9)
+    with pytest.raises(sa.exc.DBAPIError, match="names 'twin', which is neither"):
+        call(shop, predict("twin int", capital))
     shop.score("classes", target="run", columns=["city"])
     columns = 'city text, label int, id numeric(6, 0), "probabilities_0" real, probabilities_1 real'
     query = 'SELECT *, age AS "Age" FROM customers -- and a comment'
