@@ -156,6 +156,9 @@ MODIFIES SQL DATA SQL SECURITY INVOKER
 BEGIN
     DECLARE kinds, arrays longtext;
     DECLARE rows_ text DEFAULT CONCAT('sqlscore_rows_', job);
+    IF source IS NULL THEN
+        SIGNAL SQLSTATE '22004' SET MESSAGE_TEXT = 'the query is NULL';
+    END IF;
     IF source NOT RLIKE '^(?is)(\\s|--[^\\n]*\\n|/\\*.*?\\*/)*(\\(|(select|with|values)\\b)' THEN
         SET source = CONCAT('SELECT * FROM ', sqlscore_quoted(source));
     END IF;
@@ -395,6 +398,8 @@ BEGIN
           HAVING SUM(FIND_IN_SET(i.column_name, keyed) > 0) = COUNT(*)
              AND COUNT(*) = 1 + CHAR_LENGTH(keyed) - CHAR_LENGTH(REPLACE(keyed, ',', ''))) AS u;
     SET said = CASE
+        WHEN target IS NULL OR keyed IS NULL THEN
+            CONCAT('the argument ', IF(target IS NULL, 'target', 'key'), ' is NULL')
         WHEN mode IS NULL OR mode NOT IN ('upsert', 'append', 'update', 'replace') THEN
             CONCAT('the mode ', QUOTE(mode), ' is none of upsert, append, update, replace')
         WHEN mode = 'update' AND NOT there THEN

@@ -221,6 +221,18 @@ BEGIN
 END
 $$;
 
+-- An error for the first argument that is NULL, of those that must not be.
+CREATE OR REPLACE FUNCTION sqlscore.queue_refuse_null(given json) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    missing text := (SELECT key FROM json_each_text(given) WHERE value IS NULL LIMIT 1);
+BEGIN
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION 'the argument % is NULL', missing USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+END
+$$;
+
 -- A caller's text as a query, and the query's columns. No row is read.
 CREATE OR REPLACE FUNCTION sqlscore.queue_columns(
     given text, params jsonb, OUT source text, OUT names text[], OUT types oid[]
@@ -262,6 +274,8 @@ DECLARE
     width pg_catalog.int4;
     job pg_catalog.int8;
 BEGIN
+    PERFORM sqlscore.queue_refuse_null(
+        pg_catalog.json_build_object('model', model, 'query', query));
     PERFORM sqlscore.queue_refuse_digits();
     SELECT * INTO source, names, types FROM sqlscore.queue_columns(query, params);
     width := pg_catalog.cardinality(names);
@@ -485,19 +499,39 @@ BEGIN
 END
 $$;
 
--- The name of a table as it is written in SQL: `there`, where it is there; an error for a mode that is
--- none, and for one that needs the table.
-CREATE OR REPLACE FUNCTION sqlscore.queue_target(there text, target text, mode text) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- The name of a table as it is written in SQL, `there` where it is there; `home` is the caller's schema.
+-- An error for a mode that is none, for one that needs the table, and for a right that is missing: it
+-- would be missed when all is scored.
+CREATE OR REPLACE FUNCTION sqlscore.queue_target(
+    there regclass, target text, mode text, home name
+) RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    named text[] := parse_ident(target);
+    schema_ text := coalesce(named[cardinality(named) - 1], home);
+    missing text;
 BEGIN
     IF mode IS NULL OR mode NOT IN ('upsert', 'append', 'update', 'replace') THEN
         RAISE EXCEPTION 'the mode % is none of upsert, append, update, replace',
             quote_nullable(mode);
-    ELSIF there IS NULL AND mode = 'update' THEN
+    ELSIF there IS NOT NULL THEN
+        SELECT string_agg(needed, ', ') INTO missing
+        FROM unnest(CASE mode WHEN 'append' THEN '{INSERT}' WHEN 'update' THEN '{SELECT,UPDATE}'
+                    WHEN 'upsert' THEN '{SELECT,INSERT,UPDATE}' ELSE '{INSERT,DELETE}'
+                    END::text[]) AS needed
+        WHERE NOT CASE needed WHEN 'DELETE' THEN has_table_privilege(there, needed)
+                  ELSE has_any_column_privilege(there, needed) END;
+        IF missing IS NOT NULL THEN
+            RAISE EXCEPTION 'permission denied for table %: the mode % needs %', there, mode, missing
+                USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        RETURN there::text;
+    ELSIF mode = 'update' THEN
         RAISE EXCEPTION 'the mode update needs a table, and there is no %', quote_nullable(target);
+    ELSIF NOT has_schema_privilege(schema_, 'CREATE') THEN
+        RAISE EXCEPTION 'permission denied for schema %: there is no table %, and you may not make it',
+            schema_, quote_literal(target) USING ERRCODE = 'insufficient_privilege';
     END IF;
-    RETURN coalesce(there, (SELECT string_agg(quote_ident(p), '.')
-                            FROM unnest(parse_ident(target)) AS p));
+    RETURN (SELECT string_agg(quote_ident(p), '.') FROM unnest(named) AS p);
 END
 $$;
 
@@ -522,7 +556,10 @@ BEGIN
         said := SQLERRM;
     END;
     PERFORM sqlscore.queue_refuse_transaction(said);
-    into_ := sqlscore.queue_target(pg_catalog.to_regclass(target)::pg_catalog.text, target, mode);
+    PERFORM sqlscore.queue_refuse_null(pg_catalog.json_build_object(
+        'model', model, 'source', source, 'target', target, 'key', key));
+    into_ := sqlscore.queue_target(
+        pg_catalog.to_regclass(target), target, mode, pg_catalog.current_schema());
     job := sqlscore.submit(model, source);
     keyed := sqlscore.queue_key(job, key);
     COMMIT;
@@ -609,9 +646,9 @@ $$;
 
 CALL sqlscore.hand_over(ARRAY[
     'queue_version', 'queue_is_query', 'queue_statement', 'queue_begin', 'queue_names',
-    'queue_types', 'queue_ready', 'queue_refuse_digits', 'queue_columns', 'submit', 'queue_status',
-    'queue_tell', 'queue_raise', 'wait', 'queue_rows', 'result', 'cancel', 'queue_refuse_transaction',
-    'queue_key', 'queue_writes', 'queue_target', 'score', 'queue_take', 'queue_give']);
+    'queue_types', 'queue_ready', 'queue_refuse_digits', 'queue_refuse_null', 'queue_columns',
+    'submit', 'queue_status', 'queue_tell', 'queue_raise', 'wait', 'queue_rows', 'result', 'cancel',
+    'queue_refuse_transaction', 'queue_key', 'queue_writes', 'queue_target', 'score', 'queue_take', 'queue_give']);
 REVOKE ALL ON FUNCTION sqlscore.queue_take, sqlscore.queue_give FROM sqlscore_caller;
 GRANT EXECUTE ON FUNCTION sqlscore.queue_take, sqlscore.queue_give TO sqlscore_worker;
 

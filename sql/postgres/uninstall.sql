@@ -18,10 +18,10 @@ BEGIN
               'load_runtime', 'predict', 'predict_batches', 'predict_row', 'predict_bytes',
               'predict_array', 'score', 'fill', 'installed_version', 'hand_over', 'queue_version',
               'queue_is_query', 'queue_statement', 'queue_begin', 'queue_names', 'queue_ready',
-              'queue_refuse_digits', 'submit', 'queue_status', 'queue_tell', 'queue_raise', 'wait',
-              'queue_rows', 'result', 'cancel', 'queue_refuse_transaction', 'queue_key',
-              'queue_writes', 'queue_target', 'queue_columns', 'queue_types', 'queue_take',
-              'queue_give', 'pushed_functions', 'calls_within', 'asked_columns', 'pushed_argument',
+              'queue_refuse_digits', 'queue_refuse_null', 'submit', 'queue_status', 'queue_tell',
+              'queue_raise', 'wait', 'queue_rows', 'result', 'cancel', 'queue_refuse_transaction',
+              'queue_key', 'queue_writes', 'queue_target', 'queue_columns', 'queue_types',
+              'queue_take', 'queue_give', 'pushed_functions', 'calls_within', 'asked_columns', 'pushed_argument',
               'pushed_statement', 'pushed')
     LOOP
         BEGIN

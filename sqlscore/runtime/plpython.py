@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlscore.errors import SignatureError
+from sqlscore.errors import SignatureError, SqlscoreError
 from sqlscore.runtime.arrays import rows_of_array
 from sqlscore.runtime.choosing import choose
 from sqlscore.runtime.literals import jsonable
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sqlscore.runtime.chosen import Chosen
 
 Result = TypeVar("Result")
+
+_ARGUMENTS = ("model", "source", "target", "key", "mode")  #: of `score`
 
 
 def predict(plpy: Any, given: dict[str, Any]) -> Iterator[Any]:
@@ -68,8 +70,11 @@ def _scored(
     return scored(plpy, bound, then, params)
 
 
-def score(plpy: Any, *arguments: str) -> None:
-    """See `writing.score`."""
+def score(plpy: Any, *arguments: str | None) -> None:
+    """See `writing.score`; no argument may be NULL."""
+    for name, value in zip(_ARGUMENTS, arguments, strict=True):
+        if value is None:
+            raise SqlscoreError(f"the argument {name} is NULL")
     _writing().score(plpy, *arguments)
 
 

@@ -278,6 +278,8 @@ WRONG = {
     "SELECT sqlscore.predict_row('churn', '[1]'::jsonb)": "no JSON object",
     "CALL sqlscore.score('churn', 'customers', 'x', 'id', 'upsrt')": "Did you mean 'upsert'",
     "CALL sqlscore.score('churn', 'customers', 'x', 'idd')": "no column 'idd'.*'id'",
+    "CALL sqlscore.score('churn', 'customers', 'x', NULL)": "the argument key is NULL",
+    "CALL sqlscore.score('churn', NULL, 'x', 'id')": "the argument source is NULL",
 }
 
 

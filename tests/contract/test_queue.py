@@ -260,11 +260,15 @@ def test_what_is_wrong_is_said_to_the_caller(shop: Shop):
         for arguments, words in (
             ("'customers', 'x', 'id', 'upsrt'", "the mode 'upsrt' is none of upsert"),
             ("'customers', 'x', 'idd'", "no column 'idd' for the key. It has: 'id'"),
+            ("'customers', NULL, 'id'", "the argument target is NULL"),
+            ("NULL, 'x', 'id'", "the argument source is NULL"),
             ("'customers', 'x', 'id', 'update'", "needs a table, and there is no 'x'"),
             ("'SELECT id FROM customers', 'x', 'id'", "'spend': no such column"),
         ):
             with pytest.raises(sa.exc.DBAPIError, match=re.escape(words)):
                 connection.exec_driver_sql(f"CALL sqlscore.score('churn', {arguments})")
+        with pytest.raises(sa.exc.DBAPIError, match="the argument model is NULL"):
+            connection.exec_driver_sql("SELECT sqlscore.submit(NULL, 'customers')")
         connection.exec_driver_sql("SET extra_float_digits = 0")
         with pytest.raises(sa.exc.DBAPIError, match="would lose digits"):
             connection.exec_driver_sql("SELECT sqlscore.submit('churn', 'customers')")
@@ -495,10 +499,35 @@ def test_a_caller_reads_what_it_may_read_and_nothing_else(shop: Shop):
         connection.commit()
         into = "CALL sqlscore.score('churn', 'customers', 'salaries', 'id', 'append')"
         free = connection.execution_options(isolation_level="AUTOCOMMIT")
-        with pytest.raises(sa.exc.DBAPIError, match="denied for table salaries"):
+        with pytest.raises(sa.exc.DBAPIError, match="denied for table public.salaries"):
             free.exec_driver_sql(into)
         with pytest.raises(sa.exc.DBAPIError, match="denied for schema public"):
             free.exec_driver_sql(into.replace("salaries", "new_one"))
+
+
+#: mode -> the rights that it needs on a table that is there
+NEEDED = {
+    "append": ["INSERT"], "update": ["SELECT", "UPDATE"], "replace": ["INSERT", "DELETE"],
+    "upsert": ["SELECT", "INSERT", "UPDATE"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", NEEDED)
+def test_a_right_to_the_target_is_missed_before_anything_is_scored(shop: Shop, mode: str):
+    shop.run("CREATE TABLE scored (id int PRIMARY KEY, score float8)")
+    into = f"CALL sqlscore.score('churn', 'customers', 'scored', 'id', '{mode}')"
+    with working(shop), role(shop, CALLER, MAY_USE, MAY_READ) as connection:
+        name = connection.scalar(sa.text("SELECT current_user"))
+        connection.commit()
+        free = connection.execution_options(isolation_level="AUTOCOMMIT")
+        for right in NEEDED[mode]:
+            with pytest.raises(sa.exc.DBAPIError, match=f"mode {mode} needs .*{right}") as error:
+                free.exec_driver_sql(into)
+            assert "queue_target" in str(error.value)
+            shop.run(f"GRANT {right} ON scored TO {name}")
+        assert shop.ask("SELECT * FROM sqlscore.queue_jobs") == []
+        free.exec_driver_sql(into)
+    assert len(shop.found("scored")) == (0 if mode == "update" else 300)
 
 
 #: gives the role back that a SET ROLE took, and reads then

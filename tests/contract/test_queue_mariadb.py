@@ -264,6 +264,9 @@ WRONG = {
     score("upsert", target="keyless"): "`keyless` has no primary or unique key of exactly `id`",
     score("upsert", target="old"): "`old` is a table of MyISAM, which has no transactions",
     "CALL sqlscore_wait(7777, 1)": "there is no job 7777 of yours",
+    "CALL sqlscore_predict('churn', NULL)": "the query is NULL",
+    "CALL sqlscore_score('churn', 'customers', NULL, 'id')": "the argument target is NULL",
+    "CALL sqlscore_score('churn', 'customers', 'x', NULL)": "the argument key is NULL",
 }
 
 
@@ -347,6 +350,28 @@ def test_a_caller_reads_what_it_may_read_and_nothing_else(shop: Shop):
         )
         assert connection.scalar(sa.text("SELECT @status")) is None
     assert shop.ask("SELECT id FROM sqlscore_queue_jobs") == [(job,)]  # it is not theirs to end
+
+
+#: mode -> the rights that it needs on a table that is there
+NEEDED = {
+    "append": "INSERT", "update": "SELECT, UPDATE", "replace": "INSERT, DELETE",
+    "upsert": "SELECT, INSERT, UPDATE",
+}  # fmt: skip
+
+
+def test_each_mode_needs_the_rights_that_the_docs_name(shop: Shop):
+    shop.run("CREATE TABLE scored (id int PRIMARY KEY, score float)")
+    score = "CALL sqlscore_score_mode('churn', 'customers', 'scored', 'id', '{}')"
+    for mode, rights in NEEDED.items():
+        needed = f"GRANT {rights} ON {{db}}.scored TO {{user}}"
+        with (
+            working(shop),
+            account(shop, *CALLER, MAY_READ, MAY_USE, needed) as engine,
+            engine.connect() as connection,
+        ):
+            connection.exec_driver_sql(score.format(mode))
+        assert shop.found("scored") == expected(range(0, 900, 3))
+        shop.run("DELETE FROM scored" if mode == "replace" else "UPDATE scored SET score = 9")
 
 
 def test_a_workers_account_reads_models_and_jobs_and_nothing_else(shop: Shop):
