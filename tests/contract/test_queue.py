@@ -499,7 +499,7 @@ def test_a_caller_reads_what_it_may_read_and_nothing_else(shop: Shop):
         connection.commit()
         into = "CALL sqlscore.score('churn', 'customers', 'salaries', 'id', 'append')"
         free = connection.execution_options(isolation_level="AUTOCOMMIT")
-        with pytest.raises(sa.exc.DBAPIError, match="denied for table public.salaries"):
+        with pytest.raises(sa.exc.DBAPIError, match=r"denied for table public\.salaries"):
             free.exec_driver_sql(into)
         with pytest.raises(sa.exc.DBAPIError, match="denied for schema public"):
             free.exec_driver_sql(into.replace("salaries", "new_one"))
