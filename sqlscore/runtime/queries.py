@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _TYPES = ("pg_catalog.jsonb",)  #: of the parameters of callers' queries
 #: rows of one fetch: no other thread gets Python's lock meanwhile, and few stay in the cache
 _AT_ONCE = MOST_ROWS // 8
+#: rows of a batch: whoever scores one waits for Python's lock a few times, however long it is; the
+#: first ones are shorter, so that scoring soon begins, and few rows are several
+_MOST = 5 * MOST_ROWS
 
 _INVALID_NAME = "42602"  # SQLSTATE
 #: how a query begins, as no table's name does; a comment may stand before it
@@ -55,12 +58,12 @@ def described(plpy: Any, query: str, params: Sequence[str | None]) -> dict[str, 
 
 
 def fetched(plpy: Any, text: str, params: Sequence[str | None]) -> Iterator[Taken]:
-    """The rows of a query, in batches; the server may stop them between any two."""
+    """The rows of a query, in batches that grow; the server may stop them between any two."""
     cursor = plpy.cursor(plan(plpy, text, _TYPES[: len(params)]), list(params))
-    more = True
+    more, most = True, 0
     while more:
-        taken = Taken()
-        while more and len(taken) < MOST_ROWS:
+        taken, most = Taken(), min(most + MOST_ROWS, _MOST)
+        while more and len(taken) < most:
             rows = cursor.fetch(_AT_ONCE)
             more = len(rows) == _AT_ONCE
             if rows:
