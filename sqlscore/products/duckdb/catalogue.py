@@ -96,22 +96,18 @@ def enforced(connection: Connection, table: Table) -> list[str]:
     Those take in every row that a transaction can see, and maybe more.
     """
     constraints = _about(table, "duckdb_constraints", "table_name", "constraint_type", "expression")
+    preparer = connection.dialect.identifier_preparer
+    name = preparer.format_table(table)
     with translated(f"asking what holds of {table.fullname}"):
         found = [text for kind, text in connection.execute(constraints) if kind == "CHECK"]
-        named = _columns_of(connection, table)
-        statistics = sa.select(*(sa.func.stats(c) for c in named)).select_from(table).limit(1)
-        row = connection.execute(statistics).one_or_none()
-    quote = connection.dialect.identifier_preparer.quote_identifier
-    for column, known in zip(named, row or (), strict=False):
+        empty = connection.exec_driver_sql(f"SELECT * FROM {name} LIMIT 0")  # noqa: S608
+        columns = [preparer.quote_identifier(one) for one in empty.keys()]  # noqa: SIM118 - no mapping
+        statistics = ", ".join(f"stats({column})" for column in columns)
+        row = connection.exec_driver_sql(f"SELECT {statistics} FROM {name} LIMIT 1").one_or_none()  # noqa: S608
+    for column, known in zip(columns, row or (), strict=False):
         if isinstance(known, dict):  # older versions give a text
-            found += _told(quote(column.name), known)
+            found += _told(column, known)
     return found
-
-
-def _columns_of(connection: Connection, table: Table) -> list[sa.ColumnClause[Any]]:
-    everything = sa.select(sa.text("*")).select_from(table).limit(0)
-    result = connection.execute(everything)
-    return [sa.column(name) for name in result.keys()]  # noqa: SIM118 - a result is no mapping
 
 
 def _told(column: str, statistics: dict[str, Any]) -> Iterator[str]:
