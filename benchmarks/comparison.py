@@ -14,6 +14,7 @@ import pyarrow as pa
 import sqlscore
 from benchmarks import rows, suite, today
 from benchmarks.compiled import ORBITAL, own, translated
+from benchmarks.models import COMPILED
 from sqlscore.products import engine_for
 from tests.pushdown.judge import thresholds
 
@@ -64,7 +65,7 @@ class Comparison:
 def compare(place: Place, model: Model, settings: Settings) -> Comparison:
     """Measure a model on a database that has its rows and the model, in turns."""
     grows = model.name.startswith("trees_")  # is one of several sizes, for the crossover alone
-    with_orbital = not grows and ORBITAL.exists()
+    with_orbital = not grows and model.name in COMPILED and ORBITAL.exists()
     ways = ["compiled", "bridged", "run", *(["orbital"] if with_orbital else [])]
     answers: dict[str, list[Answer]] = {}
     for _ in range(settings.repeat):

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlscore.transports.failures import database_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from sqlalchemy import Engine
 
@@ -51,17 +51,19 @@ _IN_THE_WAY = {
 }
 
 
-def transact(engine: Engine, work: Callable[[], T], doing: str) -> T:
+def transact(engine: Engine, work: Callable[[], T], doing: str, *, also: Collection[str] = ()) -> T:
     """What `work` returns; it opens and commits one transaction, and may be called again.
 
-    Raises DatabaseError (with `doing` in its message) for what trying again does not mend.
+    `also` are further codes that say that another transaction was first. Raises DatabaseError (with
+    `doing` in its message) for what trying again does not mend.
     """
     for attempt in range(1, TRIES + 1):
         try:
             return work()
         except DBAPIError as error:
             failure = database_error(error, doing, engine.url)
-            if attempt == TRIES or not _in_the_way(error, failure):
+            again = failure.code in also or _in_the_way(error, failure)
+            if attempt == TRIES or not again:
                 raise failure from error
         time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.01 * 2**attempt)))
     raise AssertionError("unreachable")

@@ -37,6 +37,17 @@ class _Unknown(Exception):
     """Something in the graph is not known to give the same bits when it is cut."""
 
 
+def cut_to(
+    model: bytes, signature: Signature, features: int, *, rowwise: bool
+) -> tuple[bytes, Signature]:
+    """What runs for a signature that may lack some of a model's `features`, and its signature.
+
+    A model that runs row by row stays whole.
+    """
+    lacks = len(signature.features) < features
+    return cut(model, signature) if lacks and not rowwise else (model, signature)
+
+
 def cut(model: bytes, signature: Signature) -> tuple[bytes, Signature]:
     """The graph without the features that the signature has no more, and its signature.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from sqlscore.graph.cutting import cut
+from sqlscore.graph.cutting import cut_to
 from sqlscore.predictor import NullPolicy, Predictor
 from sqlscore.predictor.type_rules import EVERY, TypeRule
 from sqlscore.prove.examples import hold
@@ -32,10 +32,9 @@ class Loaded:
         way = (str(model.version), model.version.sha256, model.binding.signature, model.provider)
         if way not in self._predictors:
             _hold(model, job)
-            graph, signature = model.graph, model.binding.signature
-            if model.binding.idle and not model.rowwise:
-                graph, signature = cut(graph, signature)
-            self._predictors[way] = _predictor(model, job, graph, signature)
+            features = len(model.signature.features)
+            runs = cut_to(model.graph, model.binding.signature, features, rowwise=model.rowwise)
+            self._predictors[way] = _predictor(model, job, *runs)
         return self._predictors[way]
 
 

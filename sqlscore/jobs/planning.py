@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from sqlscore.relations.cutting import Cut
     from sqlscore.relations.ranges import KeyRange
 
-RANGE_ROWS = 131_072  #: of a range, about
-LONG = 2  #: times as many where the target's product wants long ranges
+_RANGE_ROWS = 131_072  #: of a range, about
 _RANGE_BYTES = 2**27  #: of a range as it is read, about: rows wider than usual make shorter ranges
 _LOOK_BACK = 5  #: runs whose plans tell whether sqlscore made a target
 
@@ -157,17 +156,21 @@ def cut(
     limits: Limits | None = None,
 ) -> Cut:
     """The source in ranges for a target of the product; `held` says that an index holds the key."""
-    rows, long = _range_rows(prepared, product, limits or Limits()), product.long_ranges
+    rows, long = _range_rows(prepared, product, limits or Limits()), product.range_length > 1
     return sources.ranges_of(
         prepared.source, prepared.key, rows=rows, where=condition, held=held, long=long
     )
 
 
+def usual_rows(product: Product) -> int:
+    """Rows of a range whose rows are of a usual width, for a target of the product."""
+    return _RANGE_ROWS * product.range_length
+
+
 def _range_rows(prepared: Prepared, product: Product, limits: Limits) -> int:
     """Rows of a range: fewer where rows are wide, so that memory stays bounded."""
     width = Layout.of(prepared).width
-    wanted = RANGE_ROWS * (LONG if product.long_ranges else 1)
-    usual = min(wanted, max(16, _RANGE_BYTES // (8 * max(width, 1))))
+    usual = min(usual_rows(product), max(16, _RANGE_BYTES // (8 * max(width, 1))))
     written_too = width + len(prepared.wanted.columns)
     return Share.of(limits).range_rows(usual, written_too)
 

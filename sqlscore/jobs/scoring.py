@@ -91,7 +91,7 @@ def score_ranges(
     scorer = Scorer(prepared, work.product, stamped, loaded)
     projection = scorer.projection
     share, width = Share.of(work.limits), scorer.width
-    ahead = bridge.AHEAD * (planning.LONG if work.product.long_ranges else 1)
+    ahead = bridge.AHEAD * work.product.range_length
     on_their_way = ahead + 2 * bridge.workers()
     usual = batch_rows(width) * (_TIMES_ON_DEVICE if scorer.device else 1)
     rows = share.batch_rows(usual, width, on_their_way)

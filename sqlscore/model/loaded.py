@@ -9,7 +9,7 @@ from sqlscore import graph as graphs
 from sqlscore.bridge import workers
 from sqlscore.errors import SignatureError
 from sqlscore.forking import after_fork
-from sqlscore.graph.cutting import cut
+from sqlscore.graph.cutting import cut_to
 from sqlscore.predictor import Predictor
 from sqlscore.predictor.constants import constants_of, plain
 from sqlscore.predictor.nulls import NullPolicy
@@ -120,7 +120,7 @@ class Loaded:
             if not constants and key in self._predictors:
                 return self._predictors[key]
             made = Predictor(
-                *self._cut_to(signature or self.signature),
+                *self.cut_to(signature or self.signature),
                 provider=provider,
                 options=options,
                 rowwise=self.proof.rowwise,
@@ -132,11 +132,10 @@ class Loaded:
                 self._predictors[key] = made
             return made
 
-    def _cut_to(self, signature: Signature) -> tuple[bytes, Signature]:
+    def cut_to(self, signature: Signature) -> tuple[bytes, Signature]:
         """What runs for a signature, which may lack features."""
-        whole = runnable(self.graph, self.proof)
-        lacks = len(signature.features) < len(self.signature.features)
-        return cut(whole, signature) if lacks and not self.proof.rowwise else (whole, signature)
+        whole, features = runnable(self.graph, self.proof), len(self.signature.features)
+        return cut_to(whole, signature, features, rowwise=self.proof.rowwise)
 
     def _session(
         self, provider: str, options: Mapping[str, str], *, batched: bool = False

@@ -201,7 +201,7 @@ class Product:
     with_writes: bool = True  #: WITH may stand before UPDATE and DELETE; MariaDB's may not
     locks_rows: bool = False  #: it has SELECT … FOR UPDATE
     row_index: RowIndex = RowIndex.AFTER
-    long_ranges: bool = False  #: writes faster by long transactions, so ranges are longer, too
+    range_length: int = 1  #: times a usual range's rows: some write faster by long transactions
     drops_temporary: bool = False  #: DROP TABLE commits, and DROP TEMPORARY TABLE does not
     loose_types: bool = False  #: a column may hold values that are none of its type
     server: bool = True  #: a server that runs apart; else the database is a file or this memory

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from sqlscore.errors import StatementError
-from sqlscore.graph.cutting import cut
 from sqlscore.plan import Route
 from sqlscore.predict import doors
 from sqlscore.predict.statements import Assign, Declare, Option, Query, Use
@@ -193,10 +192,9 @@ def _turned(on: Conversation, one: Routed) -> tuple[str, ...]:
 def _cut(one: Routed) -> tuple[str, ...]:
     """That the graph is cut to what is read, where it runs here and is."""
     binding, model = one.ready.plan.binding, one.ready.model
-    if one.route is not Route.BRIDGE or not binding.idle or model.proof.rowwise:
+    if one.route is not Route.BRIDGE or not binding.idle:
         return ()
-    whole = runnable(model.graph, model.proof)
-    is_cut = cut(whole, binding.signature)[0] != whole
+    is_cut = model.cut_to(binding.signature)[0] != runnable(model.graph, model.proof)
     return ("projection: the graph is cut to the rest",) if is_cut else ()
 
 

@@ -75,7 +75,7 @@ def stream(on: Conversation, ready: Ready, *, fill: bool = True) -> str:
     passing += [Passing(name=o.name, data=None, output=o) for o in ready.plan.outputs]
     target = made.temporary(on, on.names.temporary("scored"), writing.wanted(on, passing))
     if fill:
-        writing.through(on, ready, passing, target, make=target)
+        writing.through(on, ready, passing, target, make=True)
     else:
         with on.transaction():
             on.make(target)

@@ -72,10 +72,10 @@ def stream(
     """Write the rows; how many."""
     if isinstance(tree, exp.Insert):
         target = _existing(on, tree.this, len(passing), text)
-        return through(on, ready, passing, target, make=None)
+        return through(on, ready, passing, target, make=False)
     table = tree.args["into"].this
     target = made.into(on, table, wanted(on, passing))
-    count = through(on, ready, passing, target, make=target)
+    count = through(on, ready, passing, target, make=True)
     if table_name(table).startswith("#"):
         on.names.keep(on.names.spelled(table_name(table)))
     return count
@@ -147,9 +147,9 @@ def through(
     passing: Sequence[Passing],
     target: Target,
     *,
-    make: Target | None,
+    make: bool,
 ) -> int:
-    """Rows through the model into a target, which is made first where it is not there; how many."""
+    """Rows through the model into a target, which is made first where `make` says so; how many."""
     kept = [one.data for one in passing if one.data is not None]
     carried = [(column, on.product.carried(column)) for column in kept]
     scorer = Scorer(ready.plan, ready.model, on.product, carried, ready.place)
@@ -168,15 +168,15 @@ def through(
         into = "a temporary table" if temporary else "the target"
         step = stack.enter_context(on.steps.timed(f"rows through the model into {into}"))
         stack.enter_context(on.transaction())
-        if make is not None and not on.product.transactional_ddl:
-            stack.enter_context(_undone(on, make))
-            on.make(make)
+        if make and not on.product.transactional_ddl:
+            stack.enter_context(_undone(on, target))
+            on.make(target)
         unit = stack.enter_context(on.product.unit(on.engine, on.connection))
         # pages that leave the writer's memory would wait for every reader's end
         room = _IN_MEMORY if on.product.readers_block_commit(on.engine) else math.inf
         spool = stack.enter_context(Spool())
-        if make is not None and on.product.transactional_ddl:
-            sink.make(unit, make)
+        if make and on.product.transactional_ddl:
+            sink.make(unit, target)
         with (
             on.product.unspilled(on.connection),
             closing(read(on, sql, projection.columns, projection.schema, over=False)) as rows,

@@ -7,9 +7,7 @@ can import this package.
 from __future__ import annotations
 
 import json
-import random
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +18,7 @@ from sqlscore.products.queue import NoRoom
 from sqlscore.products.routines import Routines
 from sqlscore.products.scripts import by_hand, script
 from sqlscore.tables.schema import schema_of
+from sqlscore.transact import transact
 from sqlscore.transports.failures import translated
 
 if TYPE_CHECKING:
@@ -33,9 +32,8 @@ Result = TypeVar("Result")
 PSQL = "psql -1 -v ON_ERROR_STOP=1 -f THIS_FILE DATABASE"
 _DEPENDED_ON = "2BP01"  # SQLSTATE: other objects depend on what was to be dropped
 #: SQLSTATE: what two databases meet that install at once, since roles are the whole server's: a
-#: deadlock, a role that the other one dropped, a row of a catalogue that it changed
-_IN_THE_WAY = frozenset({"40P01", "42704", "XX000"})
-_TRIES = 6
+#: role that the other one dropped, a row of a catalogue that it changed
+_IN_THE_WAY = frozenset({"42704", "XX000"})
 
 _PROBE = """
 CREATE FUNCTION pg_temp.sqlscore_probe(folders text[]) RETURNS text LANGUAGE plpython3u AS $probe$
@@ -209,17 +207,12 @@ def refuse_other_schema(engine: Engine) -> None:
 
 def as_a_whole(engine: Engine, work: Callable[[Connection], Result], doing: str) -> Result:
     """What `work` returns, in one transaction; again where another database's was in its way."""
-    with translated(doing, url=engine.url):
-        for attempt in range(1, _TRIES):
-            try:
-                with engine.begin() as connection:
-                    return work(connection)
-            except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:
-                    raise
-            time.sleep(random.uniform(0, 0.1 * attempt))
+
+    def whole() -> Result:
         with engine.begin() as connection:
             return work(connection)
+
+    return transact(engine, whole, doing, also=_IN_THE_WAY)
 
 
 def run_scripts(connection: Connection, *names: str) -> None:
