@@ -66,11 +66,12 @@ def numbers(
     `pyarrow.array` would import pandas to see whether it is given something of it.
     """
     type_ = type_ or ARROW_TYPES[_ELEMENTS.get(values.dtype.name, values.dtype.name)]
-    if values.dtype.kind not in "iuf" or values.dtype != NUMPY_TYPES.get(type_, np.void):
+    if values.dtype.kind not in "iufb" or values.dtype != NUMPY_TYPES.get(type_, np.void):
         return pa.array(values, type_, mask=nulls)
     there = None if nulls is None else pa.py_buffer(np.packbits(~nulls, bitorder="little"))
-    buffers = [there, pa.py_buffer(np.ascontiguousarray(values))]
-    return pa.Array.from_buffers(type_, len(values), buffers)
+    truths = values.dtype.kind == "b"
+    held = np.packbits(values, bitorder="little") if truths else np.ascontiguousarray(values)
+    return pa.Array.from_buffers(type_, len(values), [there, pa.py_buffer(held)])
 
 
 def strings(values: Sequence[str]) -> pa.Array:
@@ -81,18 +82,37 @@ def strings(values: Sequence[str]) -> pa.Array:
     return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(offsets), held)
 
 
+def scalar(value: float | str, type_: pa.DataType) -> pa.Scalar:
+    """A value as Arrow's, likewise; of a type that holds it."""
+    array = strings([value]) if isinstance(value, str) else numbers(np.array([value]))
+    return array.cast(type_)[0]
+
+
 def array_of(column: pa.Array) -> np.ndarray:
     """A column as numpy's array: as `to_numpy(zero_copy_only=False)`, which would import pandas.
 
-    Numbers without a NULL share the column's memory.
+    Numbers without a NULL share the column's memory; a NULL among floats is NaN.
     """
     found: np.ndarray
-    if column.null_count or not (is_plain_number(column.type) or pa.types.is_boolean(column.type)):
+    if column.null_count and pa.types.is_floating(column.type):
+        found = with_nulls(column, np.nan)
+    elif column.null_count or not (
+        is_plain_number(column.type) or pa.types.is_boolean(column.type)
+    ):
         found = column.to_numpy(zero_copy_only=False)
     elif pa.types.is_boolean(column.type):
         found = np.from_dlpack(column.cast(pa.uint8())).view(np.bool_)
     else:
         found = np.from_dlpack(column)
+    return found
+
+
+def with_nulls(column: pa.Array, value: Any) -> np.ndarray:
+    """A column of numbers as numpy's array, with a value in the place of each NULL."""
+    buffers = [None, column.buffers()[1]]  # those of a NULL hold some number, too
+    given = pa.Array.from_buffers(column.type, len(column), buffers, offset=column.offset)
+    found = np.array(np.from_dlpack(given))
+    found[array_of(column.is_null())] = value
     return found
 
 

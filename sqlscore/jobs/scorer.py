@@ -20,6 +20,7 @@ from sqlscore.relations import source as sources
 from sqlscore.relations.source import Projection
 from sqlscore.relations.storable import storable
 from sqlscore.transports.constants import constant
+from sqlscore.types import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -135,7 +136,7 @@ class Scorer:
             return self._scored(batch)
         good = np.ones(batch.num_rows, np.bool_)
         good[list(bad)] = False
-        scored = self._scored(batch.filter(pa.array(good)))
+        scored = self._scored(batch.filter(numbers(good)))
         return Scored(
             batch=scored.batch, counts=scored.counts + Counts(bad=len(bad)),
             bad=quarantine.of_batch(bad, {name: batch.column(i) for name, i in self._key}),

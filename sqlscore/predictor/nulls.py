@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
+from sqlscore import compute as pc
 from sqlscore.errors import SignatureError, nearest
 from sqlscore.signature import InputKind, Use
-from sqlscore.types import array_of, is_plain_number, is_text, numbers
+from sqlscore.types import is_plain_number, is_text, numbers, scalar, with_nulls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,15 +121,12 @@ def filled(column: pa.Array, policy: NullPolicy) -> pa.Array:
     if not column.null_count:
         return column
     value = float("nan") if policy.rule is NullRule.NAN else policy.value
+    assert value is not None
     if isinstance(column.type, pa.DictionaryType):
         column = column.dictionary_decode()
     if not is_plain_number(column.type):
-        return column.fill_null(pa.scalar(value, column.type))
-    buffers = [None, column.buffers()[1]]  # those of a NULL hold some number, too
-    given = pa.Array.from_buffers(column.type, len(column), buffers, offset=column.offset)
-    values = array_of(given).copy()
-    values[array_of(column.is_null())] = value
-    return numbers(values, column.type)
+        return pc.fill_null(column, scalar(value, column.type))
+    return numbers(with_nulls(column, value), column.type)
 
 
 def _nothing(feature: Feature) -> int | bool | str:
@@ -141,8 +139,9 @@ def _nothing(feature: Feature) -> int | bool | str:
 def _fitting(value: object, feature: Feature) -> float | int | bool | str:
     """The default as a Python value of the feature's own type."""
     try:
-        if isinstance(value, str) and not pa.types.is_string(feature.type):
-            return pa.scalar(value).cast(feature.type).as_py()  # type: ignore[no-any-return]
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(value, str) or (number and is_plain_number(feature.type)):
+            return scalar(value, feature.type).as_py()  # type: ignore[no-any-return, arg-type]
         return pa.scalar(value, feature.type).as_py()  # type: ignore[no-any-return]
     except (pa.ArrowException, TypeError, OverflowError) as error:
         raise SignatureError(

@@ -23,7 +23,7 @@ from sqlscore.predictor.tensors import to_columns
 from sqlscore.predictor.type_rules import TypeRule, type_rules
 from sqlscore.predictor.unexpected import tally_unexpected
 from sqlscore.signature import InputKind
-from sqlscore.types import array_of
+from sqlscore.types import array_of, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,7 +101,7 @@ class Predictor:
         if lost is None:
             predictions, found = self._scored(columns)
             return Predicted(batch=predictions, counts=counts + found)
-        kept = pa.array(~lost)
+        kept = numbers(~lost)
         try:
             predictions, found = self._scored([column.filter(kept) for column in columns])
         except SignatureError as error:
@@ -194,7 +194,7 @@ class Predictor:
         parts = [self._scored_alike([(c.take(g), f, one) for c, f, one in fed]) for g in groups]
         together = pa.Table.from_batches([batch for batch, _ in parts]).combine_chunks()
         places = np.argsort(np.concatenate(groups))
-        predictions = together.take(pa.array(places)).combine_chunks().to_batches()[0]
+        predictions = together.take(numbers(places)).combine_chunks().to_batches()[0]
         return predictions, sum((counts for _, counts in parts), Counts())
 
     def _scored_alike(
@@ -218,7 +218,7 @@ def _is_plain(column: pa.Array) -> bool:
 
 def _scattered(predictions: pa.RecordBatch, lost: np.ndarray) -> pa.RecordBatch:
     """The predictions at their rows' places, NULL at the lost ones."""
-    places = pa.array(np.cumsum(~lost) - 1, mask=lost)
+    places = numbers(np.cumsum(~lost) - 1, nulls=lost)
     return pa.RecordBatch.from_arrays(
         [column.take(places) for column in predictions.columns], schema=predictions.schema
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from sqlscore import compute as pc
 from sqlscore.predictor.counts import Tally
-from sqlscore.types import is_text, strings
+from sqlscore.types import is_text, numbers, strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,7 +49,7 @@ def _unknown(column: pa.Array, feature: Feature, categories: Iterable[Category])
 
 def _array(categories: list[Category]) -> pa.Array:
     of_text = [category for category in categories if isinstance(category, str)]
-    return strings(of_text) if len(of_text) == len(categories) else pa.array(categories)
+    return strings(of_text) if of_text else numbers(np.array(categories))
 
 
 def _outside(column: pa.Array, range_: Span) -> int:
