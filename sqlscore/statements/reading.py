@@ -38,7 +38,7 @@ def query(on: Conversation, tree: exp.Expression) -> Result:
     refuse_twice([column.name for column in columns])
     types = [on.product.carried(column) for column in columns]
     schema = pa.schema([(f"c{i}", type_) for i, type_ in enumerate(types)])
-    empty = [on.product.returned(pa.array([], t), c) for c, t in zip(columns, types, strict=True)]
+    empty = [on.product.returned(pa.nulls(0, t), c) for c, t in zip(columns, types, strict=True)]
     given = pa.schema([(c.name, array.type) for c, array in zip(columns, empty, strict=True)])
 
     def batches() -> Generator[pa.RecordBatch, None, None]:
@@ -60,7 +60,7 @@ def stream(on: Conversation, ready: Ready, passing: Sequence[Passing]) -> Result
     kept = [one.data for one in passing if one.data is not None]
     carried = [(column, on.product.carried(column)) for column in kept]
     scorer = Scorer(ready.plan, ready.model, on.product, carried, ready.place)
-    returned = [on.product.returned(pa.array([], type_), column).type for column, type_ in carried]
+    returned = [on.product.returned(pa.nulls(0, type_), column).type for column, type_ in carried]
     given = _schema(passing, returned)
     sql = on.write(ready.query)
     elsewhere = can_read_elsewhere(on, ready)
