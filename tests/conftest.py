@@ -177,7 +177,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 #: for all: the endpoint takes rows one by one
 ON_THE_ENDPOINT = {
     "test_product", "test_product_catalogue", "test_product_reading", "test_modes", "test_registry",
-    "test_statements", "test_bad_input", "test_operators", "test_flights",
+    "test_statements", "test_statement_writes", "test_statement_errors", "test_bad_input",
+    "test_operators", "test_flights",
 }  # fmt: skip
 
 
