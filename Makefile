@@ -11,7 +11,7 @@ export SQLSCORE_REQUIRE ?= postgres,mariadb,mssql
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-mssql test-oldest test-docker check bench bench-pushdown bench-gpu soak servers openvino orbital clean
+.PHONY: help demo test test-mssql test-oldest test-docker check bench bench-pushdown bench-gpu soak servers openvino dialects orbital clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ help: ## this list
 demo: $(INSTALLED) ## the whole story on an embedded database, in under a minute
 	$(BIN)/sqlscore demo $(ARGS)
 
-test: $(INSTALLED) servers openvino check ## check, then all tests; ARGS="--database sqlite -k upsert" chooses
+test: $(INSTALLED) servers openvino dialects check ## check, then all tests; ARGS="--database sqlite -k upsert" chooses
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-mssql: $(INSTALLED) ## the tests on a real SQL Server: SQLSCORE_MSSQL_URL, else one in Docker
@@ -59,11 +59,14 @@ test-oldest: $(INSTALLED) ## unit tests with the oldest versions of all dependen
 openvino: $(INSTALLED) # another build of ONNX Runtime, in an environment of its own
 	@tests/setup_openvino.sh
 
+dialects: $(INSTALLED) # ClickHouse and Spark, in an environment of their own
+	@tests/setup_dialects.sh
+
 orbital: $(INSTALLED) # another compiler of models to SQL, in an environment of its own
 	@benchmarks/setup_orbital.sh
 
 clean: ## delete all that these targets made here
-	rm -rf .venv .venv-openvino .venv-oldest .venv-orbital .servers dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-openvino .venv-dialects .venv-oldest .venv-orbital .servers dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml tests/setup_venv.sh

@@ -74,7 +74,11 @@ def select(
     if refusals:
         raise PushdownUnsupported(refusals)
     made = {names[name]: value for name, value in outputs.items()}
-    return staged(made, passed, relation, facts, taken=columns.values())
+    whole = staged(made, passed, relation, facts, taken=columns.values())
+    if facts.settings and relation is not None:
+        pairs = [(exp.var(name), exp.Literal.string(value)) for name, value in facts.settings]
+        whole.set("settings", [exp.EQ(this=name, expression=value) for name, value in pairs])
+    return whole
 
 
 def sums(

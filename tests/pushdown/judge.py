@@ -19,6 +19,7 @@ import sqlscore
 from sqlscore import graph as graphs
 from sqlscore.model.compiling import compile
 from tests.contract import tables
+from tests.pushdown.elsewhere import Elsewhere, WentWrongError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from tests.fixtures.databases import Database
 
 PROBABILITY = 1e-6  #: the bound of a probability's difference
-DATABASE_ERRORS = (duckdb.Error, psycopg.Error, pymysql.Error, sqlite3.Error, pyodbc.Error)
+DATABASE_ERRORS = (
+    duckdb.Error, psycopg.Error, pymysql.Error, sqlite3.Error, pyodbc.Error, WentWrongError,
+)  # fmt: skip
 ULP = 2.0**-24  #: the last bit of a probability
 
 #: values at the edges of float32 and of double
@@ -103,14 +106,14 @@ def _same(found: Any, expected: Any, relative: float, absolute: float) -> bool:
 class Rows:
     """A table of rows in a database, and the same rows here."""
 
-    database: Database
+    database: Database | Elsewhere
     table: str
     given: dict[str, list[Any]]
 
     @classmethod
     def store(
         cls,
-        database: Database,
+        database: Database | Elsewhere,
         columns: Mapping[str, Sequence[Any]],
         *,
         nulls: Sequence[tuple[int, str]] = (),
@@ -128,8 +131,11 @@ class Rows:
             given = {n: [None if v != v else v for v in values] for n, values in given.items()}
         stored = {name: pa.array(values) for name, values in given.items()}
         stored["id"] = pa.array(range(len(next(iter(given.values())))), pa.int64())
-        types: dict[str, pa.DataType | str] = {n: stored[n].type for n in ("id", *given)}
-        tables.write(database, tables.create(database, table, types), stored)
+        if isinstance(database, Elsewhere):
+            database.store(table, stored)
+        else:
+            types: dict[str, pa.DataType | str] = {n: stored[n].type for n in ("id", *given)}
+            tables.write(database, tables.create(database, table, types), stored)
         return cls(database=database, table=table, given=given)
 
     def ask(self, model: bytes, **options: Any) -> Answers:
@@ -143,6 +149,16 @@ class Rows:
 
     def selected(self, model: sqlscore.Model) -> list[list[Any]]:
         """The model's predictions by SQL, a list for each."""
+        rows = sorted(self._rows(model), key=lambda row: row[0])
+        assert [row[0] for row in rows] == list(range(len(rows)))
+        return [[_value(v) for v in column] for column in list(zip(*rows, strict=True))[1:]]
+
+    def _rows(self, model: sqlscore.Model) -> list[tuple[Any, ...]]:
+        """The key and the predictions by SQL."""
+        if isinstance(self.database, Elsewhere):
+            return self.database.ask(
+                compile(model, dialect=self.database.name, table=self.table, key="id")
+            )
         dialect = self.database.engine.dialect.name
         query = compile(model, dialect=dialect, table=self.table, key="id")
         with self.database.engine.connect() as connection:
@@ -150,9 +166,7 @@ class Rows:
             if dialect == "postgresql":
                 driver.execute("SET jit = off")
             driver.execute(query)
-            rows = sorted(driver.fetchall(), key=lambda row: row[0])
-        assert [row[0] for row in rows] == list(range(len(rows)))
-        return [[_value(v) for v in column] for column in list(zip(*rows, strict=True))[1:]]
+            return list(driver.fetchall())
 
     def _expected(self, model: sqlscore.Model) -> dict[str, list[Any]]:
         """ONNX Runtime's own answer to float32 features, and NULL where design says so."""
@@ -186,7 +200,7 @@ class Rows:
 
 
 def ask(
-    database: Database,
+    database: Database | Elsewhere,
     model: bytes,
     x: np.ndarray,
     *,
@@ -207,7 +221,7 @@ def _infinite(value: Any) -> bool:
     return isinstance(value, float) and bool(np.isinf(value))
 
 
-def _storable(value: Any, database: Database) -> Any:
+def _storable(value: Any, database: Database | Elsewhere) -> Any:
     """NaN out is NULL where the product has none, and so is ±inf."""
     if isinstance(value, float):
         if np.isnan(value) and not database.product.nan:

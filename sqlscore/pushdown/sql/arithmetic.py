@@ -156,6 +156,13 @@ def times(value: exp.Expression, by: float, facts: Expressions) -> exp.Expressio
     return exp.Mul(this=operand(value), expression=literals.number(by, facts))
 
 
+def sloped(column: exp.Expression, by: float, facts: Expressions) -> exp.Expression:
+    """A column times a number; itself as a double, where a CASE of it and doubles is neither."""
+    if by == 1.0 and facts.variants:
+        return exp.cast(column, exp.DataType.Type.DOUBLE)
+    return times(column, by, facts)
+
+
 def either(tests: Sequence[exp.Expression]) -> exp.Expression:
     """Whether one of the conditions holds."""
     return reduce(lambda whole, test: exp.Or(this=whole, expression=test), tests)
@@ -190,7 +197,7 @@ def within(value: exp.Expression, low: float, high: float, facts: Expressions) -
 def above(value: exp.Expression, bound: float, facts: Expressions) -> exp.Expression:
     """Whether a value is more than `bound`, and not NaN."""
     more = exp.GT(this=operand(value), expression=literals.number(bound, facts))
-    return both([more, is_number(value, facts)]) if facts.nan else more
+    return both([more, is_number(value, facts)]) if facts.nan and not facts.unordered else more
 
 
 def is_number(value: exp.Expression, facts: Expressions) -> exp.Expression:
@@ -230,10 +237,11 @@ def careful(line: Line, facts: Expressions) -> exp.Expression:
             literals.number(finite.below, facts),
         ),
     ]
-    missing = column if line.missing is None else literals.number(line.missing, facts)
-    return case(*branches, otherwise=missing)
+    if line.missing is None:
+        return case(*branches, otherwise=sloped(column, 1.0, facts))
+    return case(*branches, otherwise=literals.number(line.missing, facts))
 
 
 def _value(line: Line, facts: Expressions) -> exp.Expression:
-    value = times(line.column, line.slope, facts)
+    value = sloped(line.column, line.slope, facts)
     return added([value, literals.number(line.offset, facts)]) if line.offset else value

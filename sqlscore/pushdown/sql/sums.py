@@ -27,6 +27,7 @@ from sqlscore.pushdown.sql.arithmetic import (
     looked_up,
     needs,
     operand,
+    sloped,
     times,
     within,
 )
@@ -172,7 +173,7 @@ def _folded(
 
 def _product(line: Line, scale: float, tested: bool, facts: Expressions) -> exp.Expression:
     """Slope times column, or what stands for a missing value, without the offset."""
-    value = times(line.column, line.slope * scale, facts)
+    value = sloped(line.column, line.slope * scale, facts)
     if line.missing is None:
         return value
     stands = literals.number((line.missing - line.offset) * scale, facts)
