@@ -506,8 +506,8 @@ CREATE OR REPLACE FUNCTION sqlscore.queue_target(
     there regclass, target text, mode text, home name
 ) RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    named text[] := parse_ident(target);
-    schema_ text := coalesce(named[cardinality(named) - 1], home);
+    named text[];
+    schema_ text;
     missing text;
 BEGIN
     IF mode IS NULL OR mode NOT IN ('upsert', 'append', 'update', 'replace') THEN
@@ -527,7 +527,10 @@ BEGIN
         RETURN there::text;
     ELSIF mode = 'update' THEN
         RAISE EXCEPTION 'the mode update needs a table, and there is no %', quote_nullable(target);
-    ELSIF NOT has_schema_privilege(schema_, 'CREATE') THEN
+    END IF;
+    named := parse_ident(target);
+    schema_ := coalesce(named[cardinality(named) - 1], home);
+    IF NOT has_schema_privilege(schema_, 'CREATE') THEN
         RAISE EXCEPTION 'permission denied for schema %: there is no table %, and you may not make it',
             schema_, quote_literal(target) USING ERRCODE = 'insufficient_privilege';
     END IF;
@@ -648,7 +651,8 @@ CALL sqlscore.hand_over(ARRAY[
     'queue_version', 'queue_is_query', 'queue_statement', 'queue_begin', 'queue_names',
     'queue_types', 'queue_ready', 'queue_refuse_digits', 'queue_refuse_null', 'queue_columns',
     'submit', 'queue_status', 'queue_tell', 'queue_raise', 'wait', 'queue_rows', 'result', 'cancel',
-    'queue_refuse_transaction', 'queue_key', 'queue_writes', 'queue_target', 'score', 'queue_take', 'queue_give']);
+    'queue_refuse_transaction', 'queue_key', 'queue_writes', 'queue_target', 'score', 'queue_take',
+    'queue_give']);
 REVOKE ALL ON FUNCTION sqlscore.queue_take, sqlscore.queue_give FROM sqlscore_caller;
 GRANT EXECUTE ON FUNCTION sqlscore.queue_take, sqlscore.queue_give TO sqlscore_worker;
 

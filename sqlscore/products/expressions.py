@@ -43,7 +43,7 @@ class Expressions:
 
     dialect: str  #: its name in sqlglot
     nan: bool = False  #: doubles can be NaN; it compares greater than all others, or not at all
-    unordered: bool = False  #: of these the second, as IEEE 754 says
+    unordered: bool = False  #: it compares not at all, as IEEE 754 says: that is known
     infinity: bool = False  #: doubles can be ±inf
     real: bool = False  #: arithmetic of 4-byte floats, rounded after each step
     decimal_literals: bool = False  #: a number with an exponent is no double: cast it from text
