@@ -1,7 +1,7 @@
 #!/bin/sh
-# Install PostgreSQL's and MariaDB's servers, PgBouncer, unixODBC and a Java for Spark from Debian's packages,
-# where they are missing and this may be done; else say which databases the tests will leave out. The tests
-# start servers of their own: the distribution's own are neither made nor started here.
+# Install PostgreSQL's and MariaDB's servers, PgBouncer and unixODBC from Debian's packages, where they are
+# missing and this may be done; else say which databases the tests will leave out. The tests start servers of
+# their own: the distribution's own are neither made nor started here.
 set -eu
 
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
@@ -11,7 +11,6 @@ command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null || mi
 ls /usr/lib/postgresql/*/lib/plpython3.so >/dev/null 2>&1 || missing="$missing postgresql-plpython3"
 command -v pgbouncer >/dev/null || missing="$missing pgbouncer"
 ldconfig -p | grep -q 'libodbc\.so\.2' || missing="$missing unixodbc"
-command -v java >/dev/null || missing="$missing default-jre-headless"
 [ -n "$missing" ] || exit 0
 
 left_out() {
