@@ -84,8 +84,12 @@ def strings(values: Sequence[str]) -> pa.Array:
 
 def scalar(value: float | str, type_: pa.DataType) -> pa.Scalar:
     """A value as Arrow's, likewise; of a type that holds it."""
-    array = strings([value]) if isinstance(value, str) else numbers(np.array([value]))
-    return array.cast(type_)[0]
+    if isinstance(value, str):
+        return strings([value]).cast(type_)[0]
+    array = np.array([value])
+    if array.dtype.kind == "O":  # numpy has no integer so large
+        return pa.scalar(value, type_)
+    return numbers(array).cast(type_)[0]
 
 
 def array_of(column: pa.Array) -> np.ndarray:

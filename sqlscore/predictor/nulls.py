@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeGuard
 
 import pyarrow as pa
 
@@ -136,12 +136,15 @@ def _nothing(feature: Feature) -> int | bool | str:
     return False if pa.types.is_boolean(feature.type) else 0
 
 
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _fitting(value: object, feature: Feature) -> float | int | bool | str:
     """The default as a Python value of the feature's own type."""
     try:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if isinstance(value, str) or (number and is_plain_number(feature.type)):
-            return scalar(value, feature.type).as_py()  # type: ignore[no-any-return, arg-type]
+        if isinstance(value, str) or (_is_number(value) and is_plain_number(feature.type)):
+            return scalar(value, feature.type).as_py()  # type: ignore[no-any-return]
         return pa.scalar(value, feature.type).as_py()  # type: ignore[no-any-return]
     except (pa.ArrowException, TypeError, OverflowError) as error:
         raise SignatureError(

@@ -272,6 +272,8 @@ def test_policies_that_do_not_fit():
         predictor(models.one_hot(), nulls={"city": NullPolicy.NAN})
     with pytest.raises(SignatureError, match="the feature 'age' is 'old', which is no float"):
         predictor(models.one_hot(), nulls={"age": NullPolicy.of("old")})
+    with pytest.raises(SignatureError, match=f"the feature 'age' is {10**30}, which is no float"):
+        predictor(models.one_hot(), nulls={"age": NullPolicy.default(10**30)})
     with pytest.raises(SignatureError, match="'f0' has 2 NULLs, and its NULL policy is"):
         predictor(models.mlp(), nulls={"f0": NullPolicy.ERROR})(
             pa.RecordBatch.from_pydict({f"f{j}": [1.0, None, None] for j in range(4)})
