@@ -85,14 +85,19 @@ BEGIN
 END
 $$;
 
+-- Which of the names is meant: the very one, else the only one that differs in capital letters alone.
+CREATE OR REPLACE FUNCTION sqlscore.pushed_name(name text, names text[]) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN $1 = ANY ($2) THEN $1 WHEN count(*) = 1 THEN min(n) END
+    FROM unnest($2) AS n WHERE lower(n) = lower($1)
+$$;
+
 -- A column of the query as a feature's value: numbers become numbers, nothing is made from text.
 CREATE OR REPLACE FUNCTION sqlscore.pushed_argument(
     feature text, wanted oid, names text[], types oid[]
 ) RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    alike text[] := ARRAY(SELECT n FROM unnest(names) AS n WHERE lower(n) = lower(feature));
-    found text := CASE WHEN feature = ANY (names) THEN feature
-                       WHEN cardinality(alike) = 1 THEN alike[1] END;
+    found text := sqlscore.pushed_name(feature, names);
     given oid := types[array_position(names, found)];
     base oid := given;
     category "char";
@@ -133,7 +138,6 @@ DECLARE
     calls json := '{}';
     fed text[];
     known text[];
-    alike text[];
     name text;
     type text;
     inner_ text[];
@@ -172,9 +176,8 @@ BEGIN
                    UNION SELECT json_object_keys(calls));
     FOR name, type IN SELECT one ->> 0, one ->> 1 FROM json_array_elements(asked) AS one LOOP
         -- names without quotes come in small letters
-        alike := ARRAY(SELECT n FROM unnest(known) AS n WHERE lower(n) = lower(name));
-        IF name <> ALL (known || fed) AND cardinality(alike) = 1 THEN
-            name := alike[1];
+        IF name <> ALL (fed) THEN
+            name := coalesce(sqlscore.pushed_name(name, known), name);
         END IF;
         value := format('s.a%s', coalesce(cardinality(inner_), 0));
         IF calls -> name IS NOT NULL THEN
@@ -258,4 +261,5 @@ END
 $$;
 
 CALL sqlscore.hand_over(ARRAY[
-    'pushed_functions', 'calls_within', 'asked_columns', 'pushed_argument', 'pushed_statement', 'pushed', 'predict']);
+    'pushed_functions', 'calls_within', 'asked_columns', 'pushed_name', 'pushed_argument',
+    'pushed_statement', 'pushed', 'predict']);

@@ -22,7 +22,7 @@ BEGIN
               'queue_raise', 'wait', 'queue_rows', 'result', 'cancel', 'queue_refuse_transaction',
               'queue_key', 'queue_writes', 'queue_target', 'queue_columns', 'queue_types',
               'queue_take', 'queue_give', 'pushed_functions', 'calls_within', 'asked_columns',
-              'pushed_argument', 'pushed_statement', 'pushed')
+              'pushed_name', 'pushed_argument', 'pushed_statement', 'pushed')
     LOOP
         BEGIN
             EXECUTE format('DROP ROUTINE %s RESTRICT', one);
