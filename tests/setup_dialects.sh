@@ -12,14 +12,4 @@ if ! command -v java >/dev/null; then
     command -v java >/dev/null || echo "left out, since there is no Java: the tests of Spark" >&2
 fi
 
-[ -e .venv-dialects/installed ] && exit 0
-.venv/bin/python -m venv --clear .venv-dialects
-if ! .venv-dialects/bin/python -m pip install -q --no-deps chdb chdb-core pyspark py4j; then
-    rm -rf .venv-dialects
-    echo "left out, since chdb and pyspark cannot be installed: the tests of ClickHouse and Spark" >&2
-    exit 0
-fi
-# behind their own packages come those of .venv
-own=$(.venv-dialects/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$own/behind.pth"
-touch .venv-dialects/installed
+exec tests/setup_beside.sh .venv-dialects "the tests of ClickHouse and Spark" chdb chdb-core pyspark py4j

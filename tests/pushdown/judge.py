@@ -19,7 +19,7 @@ import sqlscore
 from sqlscore import graph as graphs
 from sqlscore.model.compiling import compile
 from tests.contract import tables
-from tests.pushdown.elsewhere import Elsewhere, WentWrongError
+from tests.pushdown.libraries import Library, WentWrongError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -106,14 +106,14 @@ def _same(found: Any, expected: Any, relative: float, absolute: float) -> bool:
 class Rows:
     """A table of rows in a database, and the same rows here."""
 
-    database: Database | Elsewhere
+    database: Database | Library
     table: str
     given: dict[str, list[Any]]
 
     @classmethod
     def store(
         cls,
-        database: Database | Elsewhere,
+        database: Database | Library,
         columns: Mapping[str, Sequence[Any]],
         *,
         nulls: Sequence[tuple[int, str]] = (),
@@ -131,7 +131,7 @@ class Rows:
             given = {n: [None if v != v else v for v in values] for n, values in given.items()}
         stored = {name: pa.array(values) for name, values in given.items()}
         stored["id"] = pa.array(range(len(next(iter(given.values())))), pa.int64())
-        if isinstance(database, Elsewhere):
+        if isinstance(database, Library):
             database.store(table, stored)
         else:
             types: dict[str, pa.DataType | str] = {n: stored[n].type for n in ("id", *given)}
@@ -155,15 +155,12 @@ class Rows:
 
     def _rows(self, model: sqlscore.Model) -> list[tuple[Any, ...]]:
         """The key and the predictions by SQL."""
-        if isinstance(self.database, Elsewhere):
-            return self.database.ask(
-                compile(model, dialect=self.database.name, table=self.table, key="id")
-            )
-        dialect = self.database.engine.dialect.name
-        query = compile(model, dialect=dialect, table=self.table, key="id")
+        query = compile(model, dialect=self.database.name, table=self.table, key="id")
+        if isinstance(self.database, Library):
+            return self.database.ask(query)
         with self.database.engine.connect() as connection:
             driver = connection.connection.cursor()
-            if dialect == "postgresql":
+            if self.database.name == "postgres":
                 driver.execute("SET jit = off")
             driver.execute(query)
             return list(driver.fetchall())
@@ -200,7 +197,7 @@ class Rows:
 
 
 def ask(
-    database: Database | Elsewhere,
+    database: Database | Library,
     model: bytes,
     x: np.ndarray,
     *,
@@ -221,7 +218,13 @@ def _infinite(value: Any) -> bool:
     return isinstance(value, float) and bool(np.isinf(value))
 
 
-def _storable(value: Any, database: Database | Elsewhere) -> Any:
+def counted(found: Sequence[str | None]) -> str:
+    """What went wrong, a line each, after its number; empty where nothing did."""
+    wrong = [one for one in found if one]
+    return "\n".join([f"{len(wrong)} of {len(found)}", *wrong]) if wrong else ""
+
+
+def _storable(value: Any, database: Database | Library) -> Any:
     """NaN out is NULL where the product has none, and so is ±inf."""
     if isinstance(value, float):
         if np.isnan(value) and not database.product.nan:

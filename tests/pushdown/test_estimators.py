@@ -18,13 +18,13 @@ from sqlscore.products.expressions import EXPRESSIONS
 from sqlscore.types import is_list
 from tests.pushdown import boosters, recipes, recipes_composed, recipes_of_others
 from tests.pushdown.estimators import PLAIN, POSITIVE, Recipe, converted, table
-from tests.pushdown.judge import DATABASE_ERRORS, EDGES, Rows, thresholds
+from tests.pushdown.judge import DATABASE_ERRORS, EDGES, Rows, counted, thresholds
 
 if TYPE_CHECKING:
     import pytest
 
     from tests.fixtures.databases import Database
-    from tests.pushdown.elsewhere import Elsewhere
+    from tests.pushdown.libraries import Library
 
 DIALECTS = ("postgres", "duckdb", "sqlite", "mysql", "tsql")
 NAMES = ["a", "b", "c"]
@@ -134,7 +134,7 @@ def _covering() -> list[str]:
     return found
 
 
-def _tables(database: Database | Elsewhere) -> dict[bool, Rows]:
+def _tables(database: Database | Library) -> dict[bool, Rows]:
     """Rows around all thresholds, and (False) those with values at the edges of float32 too."""
     x = table()[0].astype(np.float64)
     hard: list[list[np.ndarray]] = [[np.array([])] for _ in NAMES]
@@ -171,15 +171,13 @@ def _wrong(name: str, tables: dict[bool, Rows]) -> str | None:
     return None
 
 
-def wrong_estimators(database: Database | Elsewhere) -> list[str]:
-    """The models with which a database gives other values, after their number."""
+def wrong_estimators(database: Database | Library) -> str:
+    """The models with which a database gives other values than ONNX Runtime."""
     tables = _tables(database)
     names = _different() if database.name in EMBEDDED else _covering()
-    found = [_wrong(name, tables) for name in names]
-    wrong = [one for one in found if one]
-    return [f"{len(wrong)} of {len(found)}", *wrong] if wrong else []
+    return counted([_wrong(name, tables) for name in names])
 
 
 def test_they_give_what_onnx_runtime_gives(database: Database) -> None:
     wrong = wrong_estimators(database)
-    assert not wrong, "\n".join(wrong)
+    assert not wrong, wrong

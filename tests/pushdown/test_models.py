@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.fixtures.databases import Database
-    from tests.pushdown.elsewhere import Elsewhere
+    from tests.pushdown.libraries import Library
 
 NAMES = ["a", "b", "c", "d"]
 NULLS = [(3, 0), (4, 1), (5, 2), (6, 3)]
@@ -31,7 +31,7 @@ ENSEMBLES: dict[str, tuple[Callable[[], bytes], bool]] = {
 }
 
 
-def assert_ensemble(database: Database | Elsewhere, name: str, *, exact: bool) -> None:
+def assert_ensemble(database: Database | Library, name: str, *, exact: bool) -> None:
     """An ensemble takes the same leaf of every tree; `exact`: sums have the same bits, too."""
     make, sums = ENSEMBLES[name]
     x = hard_rows(models.columns(200, 4, seed=5), thresholds(make()))

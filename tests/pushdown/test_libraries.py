@@ -12,8 +12,8 @@ import sqlscore
 from sqlscore.model.compiling import compile
 from sqlscore.products.expressions import EXPRESSIONS
 from tests.fixtures import scoring
-from tests.pushdown.elsewhere import NEEDS, Elsewhere, missing, running
 from tests.pushdown.judge import PROBABILITY, Rows
+from tests.pushdown.libraries import NEEDS, Library, missing, running
 from tests.pushdown.test_estimators import wrong_estimators
 from tests.pushdown.test_models import ENSEMBLES, assert_ensemble
 from tests.pushdown.test_operators import wrong_operators
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module", params=NEEDS)
 def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Elsewhere]:
+) -> Iterator[Library]:
     name: str = request.param
     if reason := missing(name):
         if os.environ.get("CI") == "true":
@@ -35,17 +35,17 @@ def place(
         yield found
 
 
-def test_operators_give_what_onnx_runtime_gives(place: Elsewhere) -> None:
+def test_operators_give_what_onnx_runtime_gives(place: Library) -> None:
     wrong = wrong_operators(place)
-    assert not wrong, "\n".join(wrong)
+    assert not wrong, wrong
 
 
-def test_estimators_give_what_onnx_runtime_gives(place: Elsewhere) -> None:
+def test_estimators_give_what_onnx_runtime_gives(place: Library) -> None:
     wrong = wrong_estimators(place)
-    assert not wrong, "\n".join(wrong)
+    assert not wrong, wrong
 
 
-def test_a_view_has_what_the_select_gives(place: Elsewhere) -> None:
+def test_a_view_has_what_the_select_gives(place: Library) -> None:
     spend = [1.5, float("nan"), 2.0, float("inf")]
     columns: dict[str, list[Any]] = {"age": [31, 47, None, 64], "spend": spend}
     rows = Rows.store(place, columns)
@@ -58,6 +58,6 @@ def test_a_view_has_what_the_select_gives(place: Elsewhere) -> None:
     rows.ask(scoring.WEIGHED, features=scoring.FEATURES).assert_equal(PROBABILITY)
 
 
-def test_ensembles_take_the_same_leaf_always(place: Elsewhere) -> None:
+def test_ensembles_take_the_same_leaf_always(place: Library) -> None:
     for name in ENSEMBLES:
         assert_ensemble(place, name, exact=EXPRESSIONS[place.name].real)

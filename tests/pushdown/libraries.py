@@ -36,8 +36,8 @@ class Holds:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Elsewhere:
-    """One of them, running."""
+class Library:
+    """One of them, running in a process of its own."""
 
     name: str  #: its dialect
     folder: Path
@@ -71,14 +71,14 @@ class Elsewhere:
 
 def missing(name: str) -> str | None:
     """Why it cannot run here; None where it can."""
-    if not PYTHON.with_name("python").exists() or not (PYTHON.parents[1] / "installed").exists():
+    if not (PYTHON.parents[1] / "installed").exists():
         return "there is no .venv-dialects: run tests/setup_dialects.sh"
     absent = [program for program in NEEDS[name] if shutil.which(program) is None]
     return f"there is no {absent[0]}" if absent else None
 
 
 @contextmanager
-def running(name: str, folder: Path) -> Iterator[Elsewhere]:
+def running(name: str, folder: Path) -> Iterator[Library]:
     """One of them; it ends with its input."""
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
@@ -93,7 +93,7 @@ def running(name: str, folder: Path) -> Iterator[Elsewhere]:
     assert process.stdout is not None
     with process:
         try:
-            place = Elsewhere(name=name, folder=folder, given=process.stdin, answers=process.stdout)
+            place = Library(name=name, folder=folder, given=process.stdin, answers=process.stdout)
             place.listen()
             yield place
         finally:
